@@ -46,7 +46,7 @@ type IssuanceRule struct {
 	Delegable bool                      `can:"7,delegable"`         // the capability may be delegable
 	Revocable bool                      `can:"8,revocable"`         // the capability must require revocation checks
 	OnRequest *bool                     `can:"9,on_request"`        // its subjects get the capability on request; absent: false
-	Token     *TokenRule                `can:"10,token"`            // only who asks and shows such a token gets the capability; absent: no token is required
+	Token     *TokenRule                `can:"10,token"`            // only an asker who shows such a token gets the capability; absent: no token is required
 }
 
 var policyType = can.TypeOf(reflect.TypeFor[IssuancePolicy]())

@@ -7,12 +7,10 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Audit checks that a history is one that the state machine allows, oldest entry
-// first: each entry is decided again at the time it carries. A takeover is taken
-// to have been allowed by the tool's policy, and a register that names an attempt as
-// ended, or a decision that is about one, to have known that nobody was at it: the
-// history does not hold either.
-// Signatures are not checked. It costs one fold of the history.
+// Audit checks that the state machine allows a history, oldest entry first: it decides on each entry again at the
+// entry's own time. It assumes two facts that the history does not hold: that the tool's policy allowed each takeover,
+// and that nobody was running an attempt that a register names as ended or that a decision is about. It does not check
+// signatures. It costs one fold of the history.
 func Audit(idem object.Hash, history []Entry) error {
 	s := State{IdemID: idem, History: make([]Entry, 0, len(history))}
 	for i, e := range history {
@@ -52,8 +50,8 @@ func auditEntry(s State, history []Entry, i int) error {
 	return nil
 }
 
-// auditReceipt checks that the receipt of an attempt stands before what it is the
-// receipt of: its commit, or its owner's word that it has no outcome.
+// auditReceipt checks that the receipt of an attempt comes before the entry that ends the attempt: its commit, or its
+// owner's decision that it has no outcome.
 func auditReceipt(history []Entry, i int) error {
 	if i+1 < len(history) {
 		if history[i+1].Commit != nil {
@@ -89,8 +87,8 @@ func auditRegister(s State, r *EffectRegister) error {
 	return nil
 }
 
-// auditCommit checks a commit against its receipt, which stands before it, and
-// the mark that it calls for, which stands after it.
+// auditCommit checks a commit against its receipt, which comes before it, and against the mark that it requires, which
+// comes after it.
 func auditCommit(s State, history []Entry, i int) error {
 	c := history[i].Commit
 	if i == 0 || history[i-1].Receipt == nil {

@@ -13,60 +13,59 @@ type RetryMode uint8
 
 // The modes of a tool's retry policy.
 const (
-	Block RetryMode = iota // an operator settles it
-	Retry                  // it may run again: the tool is safe to repeat
-	Probe                  // a second tool asks the outside system; until then as Block
+	Block RetryMode = iota // an operator decides
+	Retry                  // it may run again: the tool is retry-safe
+	Probe                  // a second tool asks the outside system; until then like Block
 )
 
-// Policy is a tool's policy, as far as the ledger is concerned.
+// Policy is the part of a tool's policy that concerns the ledger.
 type Policy struct {
 	Retry RetryMode
-	Lease time.Duration // how long the owner is believed to be alive without a sign of it; more than 0
+	Lease time.Duration // how long the owner counts as alive without a sign of life; more than 0
 	Again bool          // try a recorded failure again
-	// KeepOut refuses another request under a key without a mark in the history.
+	// KeepOut refuses another request under a key, and leaves no mark in the history.
 	KeepOut bool
 }
 
-// Event is what comes to an effect: exactly one of the fields is set.
+// Event is something that happens to an effect: exactly one of the fields is set.
 type Event struct {
-	Attempt    *Attempt        // somebody wants to run it
+	Attempt    *Attempt        // somebody asks to run it
 	Commit     *EffectCommit   // an attempt ended
 	Mark       *DivergenceMark // a conflict was found elsewhere
 	Resolution *Resolution     // an operator decided
 }
 
-// Attempt is somebody's wish to run an effect.
+// Attempt is a request to run an effect.
 type Attempt struct {
 	Owner       object.AgentID
 	Instance    []byte // of the process; nil: none
 	RequestHash object.Hash
 	Keyless     bool // the effect has no key
-	Again       bool // a recorded failure that is not permanent is tried again
+	Again       bool // try a recorded failure again unless it is permanent
 }
 
-// Action is what a verdict asks for.
+// Action is what a verdict tells the caller to do.
 type Action uint8
 
 // The actions.
 const (
 	Invoke Action = iota + 1 // run the tool
-	Replay                   // it is there already: answer from the commit
-	Record                   // nothing more than to append
+	Replay                   // it is committed: answer from the commit
+	Record                   // only append
 	Refuse                   // fail with the verdict's error
 )
 
-// Verdict is the answer of the state machine.
+// Verdict is the decision of the state machine.
 type Verdict struct {
 	Action   Action
-	Append   bool          // the event's entry is appended to the history
-	Reason   uint8         // not 0: a DivergenceMark with this reason is appended (after it)
-	Evidence []object.Hash // of that mark, ascending
-	Err      error         // what the caller is told
+	Append   bool          // append the event's entry to the history
+	Reason   uint8         // not 0: append a DivergenceMark with this reason (after the entry)
+	Evidence []object.Hash // for that mark, ascending
+	Err      error         // the error for the caller
 }
 
-// Decide is the state machine (spec/ledger.md#states): what becomes of an event,
-// given the history as folded into s, the ledger's clock and the tool's policy. It
-// is pure.
+// Decide is the state machine (spec/ledger.md#states): it decides on an event, given the history as folded into s, the
+// ledger's clock and the tool's policy. It is pure.
 func Decide(s State, ev Event, now object.Time, p Policy) Verdict {
 	switch {
 	case ev.Attempt != nil:
@@ -74,7 +73,7 @@ func Decide(s State, ev Event, now object.Time, p Policy) Verdict {
 	case ev.Commit != nil:
 		return decideCommit(s, *ev.Commit)
 	case ev.Mark != nil:
-		if s.Mark != nil { // divergence is final already
+		if s.Mark != nil { // divergence is final
 			return Verdict{Action: Replay}
 		}
 		return Verdict{Action: Record, Append: true}
@@ -84,8 +83,7 @@ func Decide(s State, ev Event, now object.Time, p Policy) Verdict {
 	return refuse(s, ErrEntry)
 }
 
-// decideAttempt compares the request first: a key that is used with another
-// request is a conflict whatever else holds.
+// decideAttempt compares the request first: another request under the same key is always a conflict.
 func decideAttempt(s State, a Attempt, now object.Time, p Policy) Verdict {
 	if a.Keyless {
 		return Verdict{Action: Invoke}
@@ -109,7 +107,7 @@ func decideAttempt(s State, a Attempt, now object.Time, p Policy) Verdict {
 		if !a.Again || !Retryable(s.Commit.Status) {
 			return Verdict{Action: Replay}
 		}
-	case StatusPending: // our own unfinished attempt may be resumed, if the tool is safe to repeat [led-12] [led-13]
+	case StatusPending: // resume our own unfinished attempt if the tool is retry-safe [led-12] [led-13]
 		if p.Retry != Retry || !s.ownedBy(a) {
 			return Verdict{Action: Refuse, Err: s.busy()}
 		}
@@ -122,8 +120,8 @@ func decideAttempt(s State, a Attempt, now object.Time, p Policy) Verdict {
 	return Verdict{Action: Invoke, Append: true}
 }
 
-// decideCommit records whatever really happened, however late, and then judges
-// it. Only the very commit that is there already is left out.
+// decideCommit records what really happened, however late, and then judges it. It skips only a commit that is already
+// in the history.
 func decideCommit(s State, c EffectCommit) Verdict {
 	switch {
 	case s.Fence == 0:
@@ -146,7 +144,7 @@ func decideCommit(s State, c EffectCommit) Verdict {
 	return v
 }
 
-// standing is what stands against using an outcome of this history.
+// standing returns the reason not to use an outcome of this history; nil: none.
 func (s State) standing() error {
 	var err error
 	switch {
@@ -162,9 +160,9 @@ func (s State) standing() error {
 	return fmt.Errorf("effect %s: %w", s.IdemID.Short(), err)
 }
 
-// decideResolution lets operators decide on what nobody is at: an unknown outcome, a
-// divergence, a recorded failure. The one that made an attempt may say that it ended without
-// an outcome. A decision that names an attempt holds for that one alone.
+// decideResolution lets operators decide on an effect that nobody is running: an unknown outcome, a divergence, a
+// recorded failure. The owner of an attempt may state that it ended without an outcome. A decision that names an
+// attempt applies to that attempt only.
 func decideResolution(s State, r Resolution, now object.Time) Verdict {
 	if r.About != nil && *r.About != s.Fence {
 		return Verdict{Action: Refuse, Err: &AttemptError{s.IdemID, *r.About, s.Fence}}
@@ -206,7 +204,7 @@ func refuse(s State, err error) Verdict {
 	return Verdict{Action: Refuse, Err: fmt.Errorf("effect %s: %w", s.IdemID.Short(), err)}
 }
 
-// conflict marks a history; one that is marked, or abandoned, already only refuses.
+// conflict marks a history. A history that is already marked or abandoned is only refused.
 func conflict(s State, reason uint8, a, b object.Hash) Verdict {
 	evidence := []object.Hash{a, b}
 	slices.SortFunc(evidence, object.Hash.Compare)

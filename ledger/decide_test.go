@@ -14,8 +14,7 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// describe says in a few words what a verdict asks for: "+" appends the event's
-// entry, "!N" a mark with reason N.
+// describe summarizes a verdict: "+" appends the event's entry, "!N" a mark with reason N.
 func describe(v ledger.Verdict) string {
 	words := []string{[...]string{0: "nothing", ledger.Invoke: "invoke", ledger.Replay: "replay", ledger.Record: "record", ledger.Refuse: "refuse"}[v.Action]}
 	if v.Append {
@@ -106,8 +105,8 @@ func history(parts ...any) []ledger.Entry {
 	return list
 }
 
-// row is one state of the machine and what it says to every event. Attempts are by
-// alice (who registered first) and bob, under Block, Retry and Probe.
+// row is one state of the machine and its answer to every event. Attempts are by alice (who registered first) and bob,
+// under Block, Retry and Probe.
 type row struct {
 	name       string
 	history    []ledger.Entry
@@ -226,8 +225,8 @@ func TestEvidenceAscends(t *testing.T) {
 	}
 }
 
-// TestAudit takes every history of the table as legal, and refuses what no
-// executor that follows the rules would have written.
+// TestAudit accepts every history of the table, and refuses histories that no rule-following executor would have
+// written.
 func TestAudit(t *testing.T) {
 	for _, r := range table() {
 		if r.status == ledger.StatusUnverifiable {

@@ -1,18 +1,16 @@
-// Package ledger says what a ledger of effects holds and what follows from it
-// (spec/ledger.md): the entries, the state machine, and evidence for those who have no
-// ledger. It keeps nothing; [github.com/mythos-project/mythos/ledger/kvledger] does.
+// Package ledger defines the content of a ledger of effects and its meaning (spec/ledger.md): the entries, the state
+// machine, and evidence for those who have no ledger. It stores nothing;
+// [github.com/mythos-project/mythos/ledger/kvledger] does.
 //
-// An effect is registered before its tool is invoked, with a lease, and committed
-// with its receipt afterwards. A committed effect is replayed from then on. What
-// conflicts is marked divergent and fails closed. Nothing is ever changed or
-// deleted: the history of each effect only grows, and every entry is also a leaf
-// of one append-only Merkle log (RFC 6962), so that a rewritten history shows. A leaf
-// is an entry: its kind byte and its canonical bytes.
+// An effect is registered before its tool is invoked, with a lease, and committed with its receipt afterwards. From
+// then on the effect is replayed. A conflict marks the effect divergent, and it fails closed. Nothing is ever changed
+// or deleted: the history of each effect only grows, and every entry is also a leaf of one append-only Merkle log (RFC
+// 6962), which reveals a rewritten history. A leaf is an entry: its kind byte and its canonical bytes.
 //
-// The state machine is pure: [Fold] makes a [State] of a history, [Decide] says for an
-// event whether an effect may run, must wait, or is replayed, and [Audit] decides what
-// is recorded again. [VerifyEvidence] does all of that with nothing but a bundle.
+// The state machine is pure: [Fold] makes a [State] from a history, [Decide] says for an event whether an effect may
+// run, must wait, or is replayed, and [Audit] repeats the decisions behind a recorded history. [VerifyEvidence] does
+// all of that from a bundle alone.
 //
-// Ours beside the papers: the register's fence (see [EffectRegister]), the
-// [Resolution], the log with its checkpoints, and the [EvidenceBundle].
+// Additions to the papers: the register's fence (see [EffectRegister]), the [Resolution], the log with its checkpoints,
+// and the [EvidenceBundle].
 package ledger

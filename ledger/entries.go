@@ -9,7 +9,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// DoubtID tells the attempt that a probe is asked about from all others [led-83].
+// DoubtID identifies the attempt that a probe is asked about [led-83].
 func DoubtID(idem object.Hash, fence uint64) object.Hash {
 	return object.Sum(binary.BigEndian.AppendUint64(idem.Sum[:], fence))
 }
@@ -22,15 +22,13 @@ func IdemID(tool object.Hash, key []byte) object.Hash {
 	return object.HashOf([32]byte(h.Sum(nil)))
 }
 
-// EffectRegister says that its owner is about to invoke a tool, and until when
-// nobody else may.
+// EffectRegister says that its owner is about to invoke a tool, and until when nobody else may.
 //
-// Deviation: fields 9 to 11 are ours and optional, and part of the register's id
-// like any field. The fence numbers the registers of one effect from 1 without gaps
-// and reaches the tool, which can thereby tell a late first owner from the one that
-// took over. The instance tells the processes of one owner apart. A register without
-// them (the public vectors) counts like any other; one without an instance belongs to
-// every process of its owner.
+// Deviation: fields 9 to 11 are our own, optional, and part of the register's id like any field. The fence numbers the
+// registers of one effect from 1 without gaps. It reaches the tool, which can thereby distinguish a late first owner
+// from the one that took over. The instance distinguishes the processes of one owner. A register without these fields
+// (as in the public vectors) counts like any other; a register without an instance belongs to every process of its
+// owner.
 type EffectRegister struct {
 	IdemID         object.Hash      `can:"1,idem_id"`
 	ToolID         object.Hash      `can:"2,tool_id"`
@@ -42,7 +40,7 @@ type EffectRegister struct {
 	Signature      object.Signature `can:"8,signature"`
 	Fence          *uint64          `can:"9,fence"`              // rises with each register of the effect, from 1
 	Instance       []byte           `can:"10,instance,optional"` // 16 random bytes of the process that made the attempt
-	Ended          *uint64          `can:"11,ended"`             // the attempt before, whose process had ended though its lease lived
+	Ended          *uint64          `can:"11,ended"`             // the previous attempt, whose process had ended although its lease was still valid
 }
 
 // InstanceSize is the length of a register's instance in bytes.
@@ -60,7 +58,7 @@ func (r EffectRegister) Check() error {
 	return nil
 }
 
-// EffectCommit says how an effect ended, and by which receipt.
+// EffectCommit says how an effect ended, and names the receipt.
 type EffectCommit struct {
 	IdemID       object.Hash      `can:"1,idem_id"`
 	ToolID       object.Hash      `can:"2,tool_id"`
@@ -105,16 +103,15 @@ func (m DivergenceMark) Check() error {
 // Decisions of a Resolution.
 const (
 	ResolveRetry   uint8 = 1 // the effect did not happen: its request may run again
-	ResolveAbandon uint8 = 2 // it shall never run again
+	ResolveAbandon uint8 = 2 // it must never run again
 	ResolveAccept  uint8 = 3 // one recorded commit, whose receipt is in the evidence, is the outcome
 	ResolveRelease uint8 = 4 // by its owner: the attempt did not start, the key is free
 	ResolveStop    uint8 = 5 // by its owner: the attempt was stopped, its outcome is unknown
 )
 
-// Resolution is a signed decision on one attempt (ours): an operator's on an effect
-// with unknown outcome, a recorded failure or a divergent history, or the owner's own
-// word that its attempt ended without an outcome. It is appended like any other entry;
-// what it decides on stays in the history.
+// Resolution is a signed decision on one attempt (our addition). An operator decides on an effect with an unknown
+// outcome, a recorded failure or a divergent history; an owner states that its own attempt ended without an outcome. A
+// resolution is appended like any other entry; the entries that it decides on stay in the history.
 type Resolution struct {
 	IdemID       object.Hash      `can:"1,idem_id"`
 	Decision     uint8            `can:"2,decision"` // 1 retry, 2 abandon, 3 accept, 4 release, 5 stop
@@ -123,7 +120,7 @@ type Resolution struct {
 	Signer       object.AgentID   `can:"5,signer"`
 	TimeObserved object.Time      `can:"6,time_observed"`
 	Signature    object.Signature `can:"7,signature"`
-	About        *uint64          `can:"8,about"` // fence of the latest attempt when it was decided; decisions 4 and 5 need it
+	About        *uint64          `can:"8,about"` // fence of the latest attempt at the time of the decision; decisions 4 and 5 need it
 }
 
 // Check refuses unknown decisions, and an owner's decision that names no attempt [field-16].
@@ -137,11 +134,10 @@ func (r Resolution) Check() error {
 	return nil
 }
 
-// ByOwner reports whether the decision is the attempt's owner's, not an operator's.
+// ByOwner reports whether the attempt's owner made the decision, not an operator.
 func (r Resolution) ByOwner() bool { return r.Decision == ResolveRelease || r.Decision == ResolveStop }
 
-// The rules of the ledger's entries: the id, which is what is signed, leaves out
-// the signature.
+// The rules of the ledger's entries. The signature covers the id, which leaves out the signature.
 var (
 	RegisterRule   = object.Rule{Mask: can.Mask{8: nil}, Signer: 5, Sig: 8}
 	CommitRule     = object.Rule{Mask: can.Mask{8: nil}, Sig: 8}

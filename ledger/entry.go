@@ -28,13 +28,13 @@ type Entry struct {
 	Commit     *EffectCommit
 	Mark       *DivergenceMark
 	Resolution *Resolution
-	Unverified bool // its signer is not known here, or (of a resolution) is no operator
+	Unverified bool // its signer is unknown here, or (of a resolution) is not an operator
 }
 
 // KindName is the word for the entry's kind.
 func (e Entry) KindName() string { return entryNames[e.Kind] }
 
-// Leaf is an entry as it stands in the log.
+// Leaf is an entry as the log stores it.
 func Leaf(kind byte, raw []byte) []byte { return append([]byte{kind}, raw...) }
 
 // ParseEntry decodes the canonical bytes of an entry and checks its fields. It does
@@ -113,15 +113,14 @@ func (e Entry) Time() object.Time {
 	return e.Resolution.TimeObserved
 }
 
-// Verify checks the entry's signature. Commits and marks name no signer: theirs
-// is the one of the known agents whose key id they carry or, without a key id,
-// the first whose key verifies (the register's owner, then the receipt's signer).
-// The error wraps sign.ErrSignature or ErrUnverifiable.
+// Verify checks the entry's signature. Commits and marks name no signer. Their signer is the known agent with the key
+// id that they carry or, without a key id, the first agent whose key verifies (the register's owner, then the receipt's
+// signer). The error wraps sign.ErrSignature or ErrUnverifiable.
 func (e Entry) Verify(known ...object.AgentID) error {
 	return e.VerifyWith(NewKeyring(), known)
 }
 
-// VerifyWith is Verify, and cheaper with a Keyring that has seen the agents before.
+// VerifyWith is Verify. It is cheaper with a Keyring that has seen the agents before.
 func (e Entry) VerifyWith(keys *Keyring, known []object.AgentID) error {
 	rule, sig, signer := e.Signature()
 	id, err := rule.CheckID(e.Raw)
@@ -139,8 +138,7 @@ func (e Entry) VerifyWith(keys *Keyring, known []object.AgentID) error {
 	return nil
 }
 
-// Signature is the entry's signature, the rule that it follows, and its signer, where the
-// entry names one.
+// Signature returns the entry's signature, its rule, and its signer if the entry names one.
 func (e Entry) Signature() (object.Rule, object.Signature, *object.AgentID) {
 	switch {
 	case e.Receipt != nil:
@@ -168,7 +166,7 @@ func verifyUnnamed(keys *Keyring, id object.Hash, sig object.Signature, known []
 	return ErrUnverifiable
 }
 
-// Signers are the agents that an entry names in full.
+// Signers returns the agents that an entry names in full.
 func (e Entry) Signers() []object.AgentID {
 	switch {
 	case e.Register != nil:

@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Why an effect may not run. Callers decide on them with errors.Is.
+// Reasons why an effect may not run. Callers distinguish them with errors.Is.
 var (
 	ErrBusy                = errors.New("lease is held")
 	ErrInside              = errors.New("its own attempt asks for it: waiting for that would never end")
@@ -21,7 +21,7 @@ var (
 	ErrNotRegistered       = errors.New("was not registered")
 )
 
-// What else can be wrong.
+// Other errors.
 var (
 	ErrNotFound      = errors.New("not in the ledger")
 	ErrEntry         = mlog.ErrEntry
@@ -32,12 +32,12 @@ var (
 	ErrTooLarge      = errors.New("receipt is larger than a ledger entry may be")
 )
 
-// BusyError says who is at an effect, and since when.
+// BusyError says who is running an effect, and since when.
 type BusyError struct {
 	IdemID object.Hash
 	Owner  object.AgentID
 	Since  object.Time // of the register; 0: the attempt is not registered yet
-	Until  object.Time // when the lease ends, unless it is renewed
+	Until  object.Time // when the lease ends if nobody renews it
 	Fence  uint64      // of the attempt; 0: it is not registered yet
 }
 
@@ -51,16 +51,15 @@ func (e *BusyError) Error() string {
 // Unwrap gives ErrBusy.
 func (e *BusyError) Unwrap() error { return ErrBusy }
 
-// How an attempt ended of which nobody knows what it did.
+// How an attempt ended whose outcome nobody knows.
 const (
-	LeaseRanOut  = iota // nobody heard of it until its lease ended
-	ProcessEnded        // the process that made it has ended
+	LeaseRanOut  = iota // it gave no sign of life until its lease ended
+	ProcessEnded        // its process has ended
 	WasStopped          // it was stopped before it answered
 )
 
-// UnknownOutcomeError says whose attempt ended without an outcome. With Probe, the
-// tool's policy is to ask the outside system: the caller runs the probe tool, and
-// then either commits the receipt of what it found, or resolves the effect with
+// UnknownOutcomeError says whose attempt ended without an outcome. With Probe, the tool's policy is to ask the outside
+// system: the caller runs the probe tool, and then either commits a receipt of the finding, or resolves the effect with
 // ResolveRetry and the probe's receipt as evidence (spec/ledger.md#register).
 type UnknownOutcomeError struct {
 	IdemID object.Hash
@@ -77,7 +76,7 @@ func (e *UnknownOutcomeError) Error() string {
 	return fmt.Sprintf("effect %s, attempt %d by %s %s: %v", e.IdemID.Short(), e.Fence, e.Owner, how, ErrUnknownOutcome)
 }
 
-// Unwrap gives ErrUnknownOutcome and, for an attempt that was stopped, ErrStopped.
+// Unwrap gives ErrUnknownOutcome and, if the attempt was stopped, ErrStopped.
 func (e *UnknownOutcomeError) Unwrap() []error {
 	if e.How == WasStopped {
 		return []error{ErrUnknownOutcome, ErrStopped}
@@ -85,7 +84,7 @@ func (e *UnknownOutcomeError) Unwrap() []error {
 	return []error{ErrUnknownOutcome}
 }
 
-// ConflictError says which hashes contradict one another.
+// ConflictError names the contradicting hashes.
 type ConflictError struct {
 	IdemID   object.Hash
 	Reason   uint8 // of the DivergenceMark
@@ -107,10 +106,10 @@ func (e *ConflictError) Unwrap() error {
 	return ErrDivergent
 }
 
-// AttemptError is a decision about an attempt that is not the latest one any more.
+// AttemptError refuses a decision about an attempt that is no longer the latest.
 type AttemptError struct {
 	IdemID object.Hash
-	About  uint64 // the attempt that was decided on
+	About  uint64 // the attempt that the decision is about
 	Latest uint64 // 0: there is none
 }
 

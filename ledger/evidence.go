@@ -10,26 +10,25 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// EvidenceBundle is everything needed to check one receipt on a machine that has
-// never seen the repository (spec/evidence.md#evidence-bundles). It is ours. It shows what the log
-// held when its checkpoint was made; that nothing was appended to the effect since,
-// or left out of the entries' tail, only the log itself can show.
+// EvidenceBundle holds everything needed to check one receipt on a machine that has never seen the repository
+// (spec/evidence.md#evidence-bundles). It is our own format. It shows the state of the log at its checkpoint. Only the
+// log itself can show that nothing was appended to the effect later, or that the entries' tail is complete.
 type EvidenceBundle struct {
 	Receipt    []byte           `can:"1,receipt"`    // canonical Receipt
-	Entries    []EvidenceEntry  `can:"2,entries"`    // the effect's history, ascending; of an effect without a key the receipt
+	Entries    []EvidenceEntry  `can:"2,entries"`    // the effect's history, ascending; for an effect without a key, the receipt
 	Caps       [][]byte         `can:"3,caps"`       // the capability chain, leaf first; opaque here
 	Checkpoint string           `can:"4,checkpoint"` // signed note
 	Log        object.AgentID   `can:"5,log"`        // who signed the checkpoint
-	Agents     []object.AgentID `can:"6,agents"`     // the keys of commits, marks and cosignatures whose signers no other entry names
+	Agents     []object.AgentID `can:"6,agents"`     // the keys behind commits, marks and cosignatures whose signers no other entry names
 	Signature  object.Signature `can:"7,signature"`  // by log, over the bundle's id
 
-	// the agents beside log whose resolutions count in this log
+	// the agents besides log whose resolutions count in this log
 	Operators []object.AgentID `can:"8,operators,optional"`
-	// where the capability asks for approval: the canonical ApprovalRequest and Approvals; opaque here
+	// if the capability asks for approval: the canonical ApprovalRequest and Approvals; opaque here
 	Agreed [][]byte `can:"9,agreed,optional"`
 }
 
-// EvidenceRule is how bundles are identified and signed.
+// EvidenceRule says how bundles are identified and signed.
 var EvidenceRule = object.Rule{Mask: can.Mask{7: nil}, Signer: 5, Sig: 7}
 
 // EvidenceEntry is one entry of the log with its inclusion proof.
@@ -40,18 +39,17 @@ type EvidenceEntry struct {
 	Inclusion []object.Hash `can:"4,inclusion"` // RFC 6962 §2.1.1, in the checkpoint's log
 }
 
-// named reports whether an agent is one of a list.
+// named reports whether an agent is in a list.
 func named(agent object.AgentID, list ...object.AgentID) bool {
 	return slices.ContainsFunc(list, agent.Same)
 }
 
-// Evidence is what a bundle with intact bytes shows, and whether those who signed
-// it are trusted: two verdicts apart.
+// Evidence holds two separate verdicts on a bundle: what its intact bytes show, and whether the signers are trusted.
 type Evidence struct {
 	Raw           []byte // the canonical receipt
 	Receipt       *Receipt
 	ReceiptID     object.Hash
-	State         State // of the effect; zero for one without a key
+	State         State // of the effect; zero for an effect without a key
 	Log           mlog.Checkpoint
 	Note          []byte // that checkpoint as signed, with its cosignatures; see [Witnesses]
 	Caps          [][]byte
@@ -64,13 +62,11 @@ type Evidence struct {
 // Trusted is the second verdict: both the receipt's signer and the log are trusted.
 func (e *Evidence) Trusted() bool { return e.SignerTrusted && e.LogTrusted }
 
-// VerifyEvidence checks a bundle without any other source: the receipt, each
-// entry's signature and its place in the signed log, the history by the state
-// machine, and that it has a commit of a receipt with a key. Whatever the bundle
-// holds and nothing in it verifies, is an error. The error is the first verdict: the bytes are not intact. Who is trusted
-// is the second one, in the Evidence; every trusted function given must agree, and
-// a nil one trusts nobody. Without any, the caller judges Receipt.Signer alone, and
-// the log must therefore be signed by that very agent.
+// VerifyEvidence checks a bundle without any other source: the receipt, each entry's signature and place in the signed
+// log, the history by the state machine, and that a receipt with a key has a commit. Anything in the bundle that
+// nothing in it verifies is an error. The error is the first verdict: the bytes are not intact. The second verdict, in
+// Evidence, is whether the signers are trusted; every trusted function given must agree, and a nil function trusts
+// nobody. Without any function the caller judges Receipt.Signer alone, so that agent itself must have signed the log.
 func VerifyEvidence(raw []byte, trusted ...func(object.AgentID) bool) (*Evidence, error) {
 	ev, log, err := ParseEvidence(raw)
 	if err != nil {
@@ -90,7 +86,7 @@ func VerifyEvidence(raw []byte, trusted ...func(object.AgentID) bool) (*Evidence
 	return ev, nil
 }
 
-// ParseEvidence gives the first verdict, and says who signed the log.
+// ParseEvidence returns the first verdict and the signer of the log.
 func ParseEvidence(raw []byte) (*Evidence, object.AgentID, error) {
 	b, bundleID, err := object.Open[EvidenceBundle](raw, EvidenceRule)
 	if err != nil {
@@ -115,7 +111,7 @@ func ParseEvidence(raw []byte) (*Evidence, object.AgentID, error) {
 	return ev, b.Log, ev.history(history)
 }
 
-// entries verifies the bundle's entries, one of which must be its receipt.
+// entries verifies the bundle's entries; one of them must be its receipt.
 func (ev *Evidence) entries(b *EvidenceBundle, known []object.AgentID) ([]Entry, error) {
 	keys := NewKeyring()
 	history := make([]Entry, 0, len(b.Entries))
@@ -132,7 +128,7 @@ func (ev *Evidence) entries(b *EvidenceBundle, known []object.AgentID) ([]Entry,
 		if err := e.VerifyWith(keys, known); err != nil {
 			return nil, err
 		}
-		if e.Resolution != nil && !e.Resolution.ByOwner() { // a stranger's stays in the history and decides nothing
+		if e.Resolution != nil && !e.Resolution.ByOwner() { // a stranger's resolution stays in the history and decides nothing
 			e.Unverified = !named(e.Resolution.Signer, b.Log) && !named(e.Resolution.Signer, b.Operators...)
 		}
 		found = found || (e.Receipt != nil && string(x.Raw) == string(b.Receipt))
@@ -144,9 +140,8 @@ func (ev *Evidence) entries(b *EvidenceBundle, known []object.AgentID) ([]Entry,
 	return history, nil
 }
 
-// history judges the entries: those of a receipt with a key are the history of its
-// effect, with the commit or the owner's withdrawal that names it. A receipt without a key, or of a refused
-// attempt, stands alone.
+// history judges the entries. The entries of a receipt with a key are the history of its effect, with the commit or the
+// owner's withdrawal that names the receipt. A receipt without a key, or of a refused attempt, stands alone.
 func (ev *Evidence) history(entries []Entry) error {
 	ev.Refused = ev.Receipt.Refusal()
 	keyed := len(ev.Receipt.IdempotencyKey) > 0
@@ -161,7 +156,7 @@ func (ev *Evidence) history(entries []Entry) error {
 		return err
 	}
 	ev.State = Fold(idem, entries)
-	withdrawn := ev.Receipt.Status >= 400 && ev.State.Withdrawn(ev.ReceiptID) // what succeeded is not taken back
+	withdrawn := ev.Receipt.Status >= 400 && ev.State.Withdrawn(ev.ReceiptID) // a success cannot be withdrawn
 	if !ev.State.Recorded(ev.ReceiptID) && !withdrawn {
 		return fmt.Errorf("%w: no commit and no withdrawal among the entries names receipt %s, which has a key", ErrEntry, ev.ReceiptID.Short())
 	}

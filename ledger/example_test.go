@@ -9,7 +9,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// The state machine alone, without a store: two want to run one effect.
+// The state machine alone, without a store: two agents ask to run one effect.
 func Example() {
 	tool, request := object.SumText("tool:deploy"), object.SumText("release 7")
 	s := ledger.Fold(ledger.IdemID(tool, []byte("r7")), nil)

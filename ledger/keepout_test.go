@@ -9,8 +9,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// TestKeepOut: another request under a key is refused, and the history stays what it is
-// where the policy says so.
+// TestKeepOut: if the policy says so, another request under a key is refused and the history stays unchanged.
 func TestKeepOut(t *testing.T) {
 	hash := object.SumText("request")
 	s := ledger.State{Request: &hash, Register: &ledger.EffectRegister{LeaseExpiresAt: 100}, Fence: 1}

@@ -6,9 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// KeyText is an idempotency key for people: the text that it is, or "hex:" and its bytes in
-// hex where it is no UTF-8. A key is any bytes; anyone who prints one on a terminal quotes
-// control characters.
+// KeyText is an idempotency key for people: the key itself if it is UTF-8, otherwise "hex:" and its bytes in hex. A key
+// may hold any bytes, so quote control characters before printing one on a terminal.
 func KeyText(key []byte) string {
 	if utf8.Valid(key) {
 		return string(key)
@@ -16,7 +15,7 @@ func KeyText(key []byte) string {
 	return "hex:" + hex.EncodeToString(key)
 }
 
-// KeyHex is the key in hex where KeyText is not the key itself, and else empty.
+// KeyHex is the key in hex if KeyText is not the key itself, and otherwise empty.
 func KeyHex(key []byte) string {
 	if KeyText(key) == string(key) {
 		return ""
@@ -24,7 +23,7 @@ func KeyHex(key []byte) string {
 	return hex.EncodeToString(key)
 }
 
-// ParseKeyHex reads what KeyText writes of a key that is no text.
+// ParseKeyHex reads the "hex:" form of KeyText.
 func ParseKeyHex(text string) ([]byte, bool) {
 	digits, found := strings.CutPrefix(text, "hex:")
 	key, err := hex.DecodeString(digits)

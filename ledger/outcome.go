@@ -7,8 +7,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Outcome is how an effect ended, as somebody who has no history of it can check it: entries
-// as they were appended, and the response.
+// Outcome is how an effect ended, in a form that can be checked without the effect's history: entries as they were
+// appended, and the response.
 type Outcome struct {
 	Register []byte `can:"1,register"` // canonical EffectRegister
 	Receipt  []byte `can:"2,receipt"`  // canonical Receipt
@@ -16,7 +16,7 @@ type Outcome struct {
 	Body     []byte `can:"4,body"`     // the response
 }
 
-// Outcome is how the effect ended with the commit that is replayed; nil: it has not ended.
+// Outcome is how the effect ended, with the commit that is replayed; nil: it has not ended.
 func (s *State) Outcome(body []byte) *Outcome {
 	if s.Commit == nil {
 		return nil
@@ -33,10 +33,9 @@ func (s *State) Outcome(body []byte) *Outcome {
 	return o
 }
 
-// OpenOutcome verifies the canonical bytes of an Outcome: each entry by its signature, by an
-// agent that they name or that is known, and that they are of this effect and request. check
-// verifies a signature, and marks an entry Unverified whose signer nobody knows. That the
-// entries are in a log is not looked at.
+// OpenOutcome verifies the canonical bytes of an Outcome: that each entry is signed by an agent that the entries name
+// or that is known, and that the entries belong to this effect and request. check verifies a signature, and marks an
+// entry Unverified if nobody knows its signer. OpenOutcome does not check that the entries are in a log.
 func OpenOutcome(data []byte, idem, requestHash object.Hash, known []object.AgentID, check func(e *Entry, known []object.AgentID) error) (*Awaited, error) {
 	in, err := object.Decode[Outcome](data)
 	if err != nil {

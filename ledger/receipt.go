@@ -9,14 +9,14 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// Receipt is a signed statement that a tool was asked something and answered
-// something (spec/ledger.md#receipts). The signature signs the 32 bytes of the id.
+// Receipt is a signed statement that a tool got a request and gave an answer (spec/ledger.md#receipts). The signature
+// signs the 32 bytes of the id.
 type Receipt struct {
 	ReceiptID      object.Hash      `can:"1,receipt_id"`
 	ToolID         object.Hash      `can:"2,tool_id"`
 	RequestHash    object.Hash      `can:"3,request_hash"`
 	ResponseHash   object.Hash      `can:"4,response_hash"`
-	IdempotencyKey []byte           `can:"5,idempotency_key"` // empty: the effect had none
+	IdempotencyKey []byte           `can:"5,idempotency_key"` // empty: the effect has none
 	Signer         object.AgentID   `can:"6,signer"`
 	TimeObserved   object.Time      `can:"7,time_observed"`
 	Status         uint16           `can:"8,status"` // HTTP-like; 200 is success
@@ -25,10 +25,10 @@ type Receipt struct {
 	Signature      object.Signature `can:"11,signature"`
 }
 
-// ReceiptRule is how receipts are identified and signed.
+// ReceiptRule says how receipts are identified and signed.
 var ReceiptRule = object.Rule{Mask: can.Mask{1: nil, 11: nil}, IDField: 1, Signer: 6, Sig: 11}
 
-// MaxReceipt is the size in bytes up to which a ledger takes a receipt.
+// MaxReceipt is the largest receipt that a ledger accepts, in bytes.
 const MaxReceipt = 1 << 20
 
 // NewReceipt fills in signer, id and signature and returns the id and the
@@ -54,8 +54,8 @@ func (x Signer) NewReceipt(r Receipt) (object.Hash, []byte, error) {
 	return r.ReceiptID, raw, nil
 }
 
-// OpenReceipt decodes canonical bytes and checks fields, id and signature. Whether
-// the signer is trusted is for the caller to say.
+// OpenReceipt decodes canonical bytes and checks fields, id and signature. The caller decides whether the signer is
+// trusted.
 func OpenReceipt(raw []byte) (*Receipt, object.Hash, error) {
 	r, id, err := object.Open[Receipt](raw, ReceiptRule)
 	if err != nil {
@@ -67,16 +67,15 @@ func OpenReceipt(raw []byte) (*Receipt, object.Hash, error) {
 	return r, id, nil
 }
 
-// RefusedNotes begins the notes of a receipt of an effect that was refused.
+// RefusedNotes is the beginning of the notes in a refused effect's receipt.
 const RefusedNotes = "refused: "
 
-// noResponse is the response hash of an effect that was refused.
+// noResponse is the response hash of a refused effect.
 var noResponse = object.Sum(nil)
 
-// Refusal reports whether a receipt says that its effect was refused before anything
-// was registered (spec/effects.md#receipts): a status from 400 to 499, notes that say
-// so, no response, and no evidence. A receipt of a tool that ran always names the
-// capability that was charged, so that it cannot pass for a refusal.
+// Refusal reports whether a receipt says that its effect was refused before anything was registered
+// (spec/effects.md#receipts): a status from 400 to 499, notes that say so, no response, and no evidence. The receipt of
+// a tool that ran always names the charged capability, so it cannot pass for a refusal.
 func (r *Receipt) Refusal() bool {
 	return r.Status >= 400 && r.Status < 500 && r.Notes != nil && strings.HasPrefix(*r.Notes, RefusedNotes) &&
 		len(r.Evidence) == 0 && r.ResponseHash == noResponse

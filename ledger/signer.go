@@ -9,24 +9,23 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// Signer signs entries as one agent. Its key id is computed once.
+// Signer signs entries as one agent. It computes the key id once.
 type Signer struct {
 	sign.Signer
 	agent object.AgentID
 	keyID object.Hash
 }
 
-// NewSigner signs entries with s.
+// NewSigner returns a Signer that signs with s.
 func NewSigner(s sign.Signer) Signer {
 	agent := s.Agent()
 	return Signer{s, agent, agent.KeyID()}
 }
 
-// Agent is who signs.
+// Agent is the agent that signs.
 func (x Signer) Agent() object.AgentID { return x.agent }
 
-// seal signs id, which is v's, into sig, which points into v, and encodes v. The
-// key id is always written.
+// seal signs id, the id of v, into sig, which points into v, and encodes v. It always writes the key id.
 func (x Signer) seal(id object.Hash, v any, sig *object.Signature) ([]byte, error) {
 	made, err := x.Sign(id.Sum[:])
 	if err != nil {
@@ -37,8 +36,7 @@ func (x Signer) seal(id object.Hash, v any, sig *object.Signature) ([]byte, erro
 	return can.Marshal(v)
 }
 
-// Seal signs v, whose id is not in it, by its rule into sig, which points into v, and
-// encodes it.
+// Seal signs v by its rule into sig, which points into v, and encodes v. The id of v is not part of v.
 func (x Signer) Seal(rule object.Rule, v any, sig *object.Signature) ([]byte, error) {
 	id, err := rule.IDOf(v)
 	if err != nil {
@@ -47,9 +45,8 @@ func (x Signer) Seal(rule object.Rule, v any, sig *object.Signature) ([]byte, er
 	return x.seal(id, v, sig)
 }
 
-// Signed reports whether sig is what this Signer itself makes of id: for an
-// Ed25519 key at hand, which signs deterministically, signing again costs less
-// than half of a verification. False says nothing.
+// Signed reports whether sig is the signature that this Signer itself makes of id. An Ed25519 key signs
+// deterministically, and signing again costs less than half of a verification. False means only that this is not known.
 func (x Signer) Signed(agent object.AgentID, id object.Hash, sig object.Signature) bool {
 	key, local := x.Signer.(*sign.Key)
 	if !local || !agent.Same(x.agent) || sig.Alg != object.Ed25519 || (sig.KeyID != nil && *sig.KeyID != x.keyID) {
@@ -59,9 +56,9 @@ func (x Signer) Signed(agent object.AgentID, id object.Hash, sig object.Signatur
 	return err == nil && again == sig.Sig
 }
 
-const maxKeys = 1 << 12 // key ids and agents kept
+const maxKeys = 1 << 12 // number of key ids and agents kept
 
-// Keyring remembers the key ids and verifiers of agents, and the agents by key id.
+// Keyring remembers the key ids and verifiers of agents, and looks up agents by key id.
 type Keyring struct {
 	mu     sync.RWMutex
 	known  map[object.AgentID]knownKey
@@ -73,7 +70,7 @@ type knownKey struct {
 	*sign.Verifier
 }
 
-// NewKeyring knows some agents from the start.
+// NewKeyring returns a Keyring that knows some agents.
 func NewKeyring(agents ...object.AgentID) *Keyring {
 	k := &Keyring{known: map[object.AgentID]knownKey{}, agents: map[object.Hash]object.AgentID{}}
 	for _, a := range agents {
@@ -102,7 +99,7 @@ func (k *Keyring) key(agent object.AgentID) knownKey {
 	return key
 }
 
-// Agent is the agent of a key id, if it was seen.
+// Agent is the agent with a key id, if the Keyring has seen it.
 func (k *Keyring) Agent(id object.Hash) (object.AgentID, bool) {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
@@ -110,7 +107,7 @@ func (k *Keyring) Agent(id object.Hash) (object.AgentID, bool) {
 	return a, ok
 }
 
-// Verify checks agent's signature over an id; a key id in it must be agent's.
+// Verify checks agent's signature over an id. A key id in the signature must be that of agent.
 func (k *Keyring) Verify(agent object.AgentID, id object.Hash, sig object.Signature) error {
 	if err := sig.Check(); err != nil {
 		return err

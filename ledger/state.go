@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Status is where an effect stands.
+// Status is the state of an effect.
 type Status uint8
 
 // The states of an effect.
@@ -16,11 +16,11 @@ const (
 	StatusNone         Status = iota // never registered
 	StatusPending                    // registered, and the attempt is under way
 	StatusUnknown                    // registered, and the attempt ended without an outcome
-	StatusCommitted                  // it ended; replayed from now on
+	StatusCommitted                  // it ended, and is replayed from now on
 	StatusDivergent                  // its history contradicts itself
-	StatusAbandoned                  // an operator decided that it shall not run again
-	StatusReleased                   // it may run again: an operator said so, or it did not start
-	StatusUnverifiable               // its history has a commit by a key that nobody here knows
+	StatusAbandoned                  // an operator decided that it must not run again
+	StatusReleased                   // it may run again: an operator decided so, or it did not start
+	StatusUnverifiable               // its history has a commit by a key that is unknown here
 )
 
 var statusNames = [...]string{"none", "pending", "unknown", "committed", "divergent", "abandoned", "released", "unverifiable"} // [led-57]
@@ -32,7 +32,7 @@ func (s Status) String() string {
 	return statusNames[s]
 }
 
-// StatusNames lists the words for the states, by their number.
+// StatusNames lists the names of the states, by number.
 func StatusNames() []string { return slices.Clone(statusNames[:]) }
 
 // ParseStatus is the reverse of String.
@@ -43,45 +43,45 @@ func ParseStatus(name string) (Status, error) {
 	return StatusNone, fmt.Errorf("%q is no state of an effect (they are %v)", name, statusNames)
 }
 
-// State is an effect's history and what follows from it.
+// State is an effect's history and its consequences.
 type State struct {
 	IdemID       object.Hash
 	History      []Entry
-	Request      *object.Hash    // the request that the key stands for; nil: never registered
+	Request      *object.Hash    // the request of the key; nil: never registered
 	Register     *EffectRegister // the latest since the last resolution
-	Commit       *EffectCommit   // the one that is replayed
+	Commit       *EffectCommit   // the commit that is replayed
 	Receipt      []byte          // the canonical receipt of that commit
-	Mark         *DivergenceMark // the first that no resolution has settled
+	Mark         *DivergenceMark // the first mark that no resolution has settled
 	Decision     *Resolution     // the latest
 	Fence        uint64          // the number of registers
-	Stopped      *Resolution     // the owner's word that the latest attempt was stopped
-	Unverifiable bool            // a commit's signer is not known here
+	Stopped      *Resolution     // the owner's statement that the latest attempt was stopped
+	Unverifiable bool            // a commit's signer is unknown here
 
-	// Presence and Renewed are no part of the history: what is known of the latest
-	// attempt, while it has no outcome. Who reads the history sets them.
+	// Presence and Renewed are not part of the history. They describe the latest attempt while it has no outcome; the
+	// reader of the history sets them.
 	Presence Presence
-	Renewed  object.Time // until when its lease was renewed; 0: never
+	Renewed  object.Time // when its renewed lease ends; 0: never renewed
 
-	// Index is the history's as it was when it was read; nil: there is none. Appending takes
-	// it for a version: the history must still have it.
+	// Index is the history's index at the time of reading; nil: none. It serves as a version: an append succeeds only
+	// if the index is unchanged.
 	Index []byte
 
-	firm          bool          // the key stands for its request, whatever becomes of the latest attempt
-	failed        *EffectCommit // the failure that the latest attempt was made after
+	firm          bool          // the key keeps its request, whatever happens to the latest attempt
+	failed        *EffectCommit // the failure that the latest attempt retries
 	failedReceipt []byte
 }
 
-// Presence is what is known of the one that made an attempt.
+// Presence is what is known of the process that made an attempt.
 type Presence uint8
 
-// What can be known.
+// Values of a Presence.
 const (
 	Unseen Presence = iota // nobody here can tell: the lease decides
-	Held                   // its process, or what that started, is at it
+	Held                   // its process, or one that it started, is running
 	Gone                   // all of that has ended
 )
 
-// At says where the effect stands at a point in time.
+// At is the state of the effect at a point in time.
 func (s State) At(now object.Time) Status {
 	switch {
 	case s.Unverifiable:
@@ -112,20 +112,19 @@ func (s State) Open() bool {
 	return s.Register != nil && s.Commit == nil && s.Mark == nil && s.Stopped == nil && !s.abandoned() && !s.Unverifiable
 }
 
-// ownedBy reports whether the latest attempt was made by the process that asks now.
+// ownedBy reports whether the process that asks now made the latest attempt.
 func (s State) ownedBy(a Attempt) bool {
 	r := s.Register
 	return r.Owner.Same(a.Owner) && (r.Instance == nil || bytes.Equal(r.Instance, a.Instance))
 }
 
-// Failed reports whether a status is that of a tool that failed.
+// Failed reports whether a status means that the tool failed.
 func Failed(status uint16) bool { return status >= 300 }
 
-// StatusPermanent is the status of a failure that trying again does not mend.
+// StatusPermanent is the status of a failure that another try does not fix.
 const StatusPermanent uint16 = 422
 
-// Retryable reports whether an effect that ended with this status may be tried again
-// under its key.
+// Retryable reports whether an effect with this status may be tried again under its key.
 func Retryable(status uint16) bool { return Failed(status) && status != StatusPermanent }
 
 func (s State) abandoned() bool {
@@ -162,7 +161,7 @@ func (s *State) Add(e Entry) {
 
 func (s *State) register(r *EffectRegister) {
 	s.firm = s.firm || s.Register != nil
-	if s.Commit != nil { // a failure is tried again: it counts until there is another outcome
+	if s.Commit != nil { // retrying a failure: it counts until there is another outcome
 		s.failed, s.failedReceipt = s.Commit, s.Receipt
 		s.Commit, s.Receipt = nil, nil
 	}
@@ -175,7 +174,7 @@ func (s *State) register(r *EffectRegister) {
 
 func (s *State) commit(c *EffectCommit) {
 	s.firm = true
-	if s.Request == nil && s.Fence > 0 { // its attempt was released: it happened after all
+	if s.Request == nil && s.Fence > 0 { // its attempt was released, but it happened after all
 		s.Request = &c.RequestHash
 	}
 	if s.Commit == nil && s.Request != nil && c.RequestHash == *s.Request {
@@ -183,7 +182,7 @@ func (s *State) commit(c *EffectCommit) {
 	}
 }
 
-// release takes back an attempt that did not start: what was before it counts again.
+// release takes back an attempt that did not start: the state before it counts again.
 func (s *State) release() {
 	s.Register = nil
 	if s.failed != nil {
@@ -193,8 +192,7 @@ func (s *State) release() {
 	}
 }
 
-// owns reports whether the signer of r is the owner of the latest attempt, which r is
-// about and which has no outcome.
+// owns reports whether r is about the latest attempt, that attempt has no outcome, and its owner signed r.
 func (s *State) owns(r *Resolution) bool {
 	return s.Open() && r.About != nil && *r.About == s.Fence && s.Register.Owner.Same(r.Signer)
 }
@@ -212,7 +210,7 @@ func (s *State) resolve(r *Resolution) {
 	}
 	s.Decision, s.firm = r, true
 	switch r.Decision {
-	case ResolveRetry: // what was before counts no longer, but the key still stands for its request
+	case ResolveRetry: // earlier entries no longer count, but the key keeps its request
 		s.Register, s.Commit, s.Receipt, s.Mark = nil, nil, nil, nil
 		s.Stopped, s.failed, s.failedReceipt = nil, nil, nil
 	case ResolveAccept:
@@ -222,8 +220,7 @@ func (s *State) resolve(r *Resolution) {
 	}
 }
 
-// accepted is the recorded commit whose receipt the evidence names; nil when
-// there is none, or more than one.
+// accepted is the recorded commit whose receipt the evidence names; nil when there is none or more than one.
 func (s *State) accepted(evidence []object.Hash) *EffectCommit {
 	var found *EffectCommit
 	for i := range s.History {
@@ -239,7 +236,7 @@ func (s *State) accepted(evidence []object.Hash) *EffectCommit {
 	return found
 }
 
-// receiptOf is the canonical receipt of a commit of this history.
+// receiptOf is the canonical receipt of a commit in this history.
 func (s *State) receiptOf(c *EffectCommit) []byte {
 	for i := len(s.History) - 1; i >= 0; i-- {
 		if e := &s.History[i]; e.Receipt != nil && e.Receipt.ReceiptID == c.ReceiptID {
@@ -249,13 +246,12 @@ func (s *State) receiptOf(c *EffectCommit) []byte {
 	return nil
 }
 
-// Recorded reports whether the history has a commit of this very receipt.
+// Recorded reports whether the history has a commit of this receipt.
 func (s *State) Recorded(receipt object.Hash) bool {
 	return slices.ContainsFunc(s.History, func(e Entry) bool { return e.Commit != nil && e.Commit.ReceiptID == receipt })
 }
 
-// Withdrawn reports whether an attempt's owner has said, with this very receipt, that the
-// attempt has no outcome.
+// Withdrawn reports whether an attempt's owner stated, with this receipt, that the attempt has no outcome.
 func (s *State) Withdrawn(receipt object.Hash) bool {
 	return slices.ContainsFunc(s.History, func(e Entry) bool {
 		return e.Resolution != nil && e.Resolution.ByOwner() && slices.Contains(e.Resolution.Evidence, receipt)

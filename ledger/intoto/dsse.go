@@ -9,7 +9,7 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// SealStatement puts an in-toto statement, as JSON, into a DSSE envelope that s signs.
+// SealStatement puts an in-toto statement, as JSON, into a DSSE envelope signed by s.
 func SealStatement(s sign.Signer, statement []byte) ([]byte, error) {
 	sig, err := s.Sign(PAE(PayloadType, statement))
 	if err != nil {
@@ -18,8 +18,8 @@ func SealStatement(s sign.Signer, statement []byte) ([]byte, error) {
 	return json.Marshal(Envelope{PayloadType, statement, []EnvelopeSignature{{s.Agent().KeyID().String(), sig[:]}}})
 }
 
-// OpenStatement verifies an envelope that one of the agents must have signed, and
-// returns the statement, as JSON, and that agent. Errors wrap ErrEnvelope.
+// OpenStatement verifies an envelope, which one of the agents must have signed. It returns the statement, as JSON, and
+// that agent. Errors wrap ErrEnvelope.
 func OpenStatement(data []byte, agents ...object.AgentID) ([]byte, object.AgentID, error) {
 	var e Envelope
 	if err := jsontext.Check(data); err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// A statement that one agent signs and another opens, who knows the first.
+// One agent signs a statement; another, who knows the first, opens it.
 func Example() {
 	alice := sign.FromSeed([32]byte{1}, "alice")
 	envelope, err := intoto.SealStatement(alice, []byte(`{"_type":"https://in-toto.io/Statement/v1"}`))

@@ -1,5 +1,5 @@
-// Package intoto gives evidence the form that supply-chain tools read: in-toto statements in
-// DSSE envelopes (spec/evidence.md#evidence-bundles).
+// Package intoto turns evidence into the form that supply-chain tools read: in-toto statements in DSSE envelopes
+// (spec/evidence.md#evidence-bundles).
 package intoto
 
 import (
@@ -22,10 +22,10 @@ const (
 	ReceiptType   = "https://github.com/mythos-project/mythos/spec/receipt/v0.2"
 )
 
-// ErrEnvelope means that a DSSE envelope is malformed or signed by nobody known.
+// ErrEnvelope means that a DSSE envelope is malformed or that no known agent signed it.
 var ErrEnvelope = errors.New("DSSE envelope does not hold")
 
-// Statement is an in-toto statement (v1) about what an effect answered.
+// Statement is an in-toto statement (v1) about the answer of an effect.
 type Statement struct {
 	Type          string           `json:"_type"`
 	Subject       []Subject        `json:"subject"` // the response
@@ -59,13 +59,12 @@ type EnvelopeSignature struct {
 	Sig   []byte `json:"sig"`
 }
 
-// PAE is DSSE's pre-authentication encoding: what is signed.
+// PAE is DSSE's pre-authentication encoding, which the signature covers.
 func PAE(payloadType string, payload []byte) []byte {
 	return append(fmt.Appendf(nil, "DSSEv1 %d %s %d ", len(payloadType), payloadType, len(payload)), payload...)
 }
 
-// Seal turns a bundle of evidence, which must be intact, into an in-toto
-// statement in a DSSE envelope that s signs.
+// Seal turns a bundle of evidence, which must be intact, into an in-toto statement in a DSSE envelope signed by s.
 func Seal(s sign.Signer, bundle []byte) ([]byte, error) {
 	ev, _, err := ledger.ParseEvidence(bundle)
 	if err != nil {
@@ -78,7 +77,7 @@ func Seal(s sign.Signer, bundle []byte) ([]byte, error) {
 	return SealStatement(s, payload)
 }
 
-// statement is the one statement of a bundle, as JSON.
+// statement returns the only statement that a bundle gives, as JSON.
 func statement(ev *ledger.Evidence, bundle []byte) ([]byte, error) {
 	b, err := object.Decode[ledger.EvidenceBundle](bundle)
 	if err != nil {
@@ -98,10 +97,9 @@ func statement(ev *ledger.Evidence, bundle []byte) ([]byte, error) {
 
 const maxEnvelopeSignatures = 64
 
-// Open verifies an envelope that one of the agents must have signed, and
-// returns its statement and that agent. The evidence inside must be intact, and the
-// statement the one that [Seal] makes of it; whom the evidence shows as signers,
-// and whether they are trusted, is for [VerifyEvidence]. Errors wrap ErrEnvelope.
+// Open verifies an envelope, which one of the agents must have signed, and returns its statement and that agent. The
+// evidence inside must be intact, and the statement must be the one that [Seal] makes from it. Use [VerifyEvidence] for
+// the signers inside the evidence and whether they are trusted. Errors wrap ErrEnvelope.
 func Open(data []byte, agents ...object.AgentID) (*Statement, object.AgentID, error) {
 	payload, signer, err := OpenStatement(data, agents...)
 	if err != nil {
@@ -125,8 +123,8 @@ func Open(data []byte, agents ...object.AgentID) (*Statement, object.AgentID, er
 	return &s, signer, nil
 }
 
-// sameJSON compares two JSON documents member by member. Repeated members are refused,
-// and so is one that only one of the two has: nothing would vouch for it.
+// sameJSON compares two JSON documents member by member. It refuses repeated members, and members that only one of the
+// two has, because nothing would vouch for them.
 func sameJSON(got, want []byte) error {
 	a, err := object.FromJSON(nil, got)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// stuck is a store in which reads of some keys wait until they are let go.
+// stuck is a store in which reads of some keys block until they are released.
 type stuck struct {
 	*memory.DB
 	key     string
@@ -31,8 +31,8 @@ func (s *stuck) Get(ctx context.Context, key string) ([]byte, bool, error) {
 	return s.DB.Get(ctx, key)
 }
 
-// TestAReadThatHangsHoldsUpNobodyElse: neither of an effect's own history, nor of what its
-// riders read.
+// TestAReadThatHangsHoldsUpNobodyElse: a read that hangs, of an effect's own history or of a rider's key, delays nobody
+// else.
 func TestAReadThatHangsHoldsUpNobodyElse(t *testing.T) {
 	slow := ledger.IdemID(tool, []byte("slow"))
 	for name, key := range map[string]string{"a rider's counter": "x/spent", "a history": "l/i/" + slow.String()} {
@@ -46,7 +46,7 @@ func TestAReadThatHangsHoldsUpNobodyElse(t *testing.T) {
 				ended <- err
 			}()
 			<-db.reached
-			for i := range 20 { // all of it ends, though the other one does not
+			for i := range 20 { // all of these end, though the stuck one does not
 				if err := pair(t.Context(), l, fmt.Sprint("quick", i)); err != nil {
 					t.Fatal(err)
 				}
@@ -81,8 +81,8 @@ func (s *losing) Update(ctx context.Context, check, put map[string][]byte) (bool
 	return ok, err
 }
 
-// TestWhatWasReadAheadIsFresh: callers that all read one counter ahead never make an update
-// fail by that, since each batch knows what those before it wrote.
+// TestWhatWasReadAheadIsFresh: callers that all read one counter ahead never make an update fail, because each batch
+// knows what the earlier ones wrote.
 func TestWhatWasReadAheadIsFresh(t *testing.T) {
 	const callers, each = 32, 30
 	db := &losing{DB: memory.New()}

@@ -13,14 +13,14 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// vital is a sign of life of an attempt: while it changes, somebody is at it.
+// vital is a sign of life of an attempt: while it changes, somebody is running the attempt.
 type vital struct {
 	fence   uint64
 	renewed object.Time
 }
 
-// present finds out what is known of the latest attempt, when it has no outcome. It costs
-// a look at a lock, and a read where that does not tell.
+// present finds out what is known of the latest attempt if it has no outcome. It looks at a lock, and costs a read only
+// if the lock does not decide.
 func (l *Ledger) present(ctx context.Context, s *ledger.State) (err error) {
 	if !s.Open() {
 		return nil
@@ -28,7 +28,7 @@ func (l *Ledger) present(ctx context.Context, s *ledger.State) (err error) {
 	if l.Holders != nil {
 		s.Presence, err = l.Holders.Look(s.IdemID)
 		if s.Presence == ledger.Gone && !bytes.HasPrefix(s.Register.Instance, l.Home) {
-			s.Presence = ledger.Unseen // a lock that is free here says nothing of an attempt elsewhere
+			s.Presence = ledger.Unseen // a free lock here says nothing about an attempt elsewhere
 		}
 		if err != nil || s.Presence != ledger.Unseen {
 			return err
@@ -48,11 +48,10 @@ func (l *Ledger) present(ctx context.Context, s *ledger.State) (err error) {
 // watchPause is the longest pause between two looks at an attempt whose lock is not here.
 const watchPause = time.Second
 
-// Await waits until asking for an effect again, with the same request, can give another
-// answer than ErrBusy: until nobody is at it any more. Where the attempt left its outcome,
-// that is returned, verified; nil says nothing: ask again. Where no lock tells, it looks
-// every second, and takes an attempt that gives no sign of life for the length of its
-// lease for one that ended. Errors: ErrInside; ctx's, and those of reading.
+// Await waits until asking for the effect again, with the same request, can give another answer than ErrBusy: until
+// nobody is running it. If the attempt left its outcome, Await verifies and returns it; nil means: ask again. Where no
+// lock can tell, Await polls every second, and considers an attempt over that gives no sign of life for the length of
+// its lease. Errors: ErrInside, those of ctx, and those of reading.
 func (l *Ledger) Await(ctx context.Context, idem, requestHash object.Hash) (*ledger.Awaited, error) {
 	if l.Holders != nil {
 		p, err := l.Holders.Look(idem)
@@ -74,8 +73,8 @@ func (l *Ledger) Await(ctx context.Context, idem, requestHash object.Hash) (*led
 	return nil, l.watch(ctx, idem)
 }
 
-// getReady does what is done once in a process before the wait instead of after it: many
-// may wait, and all wake at once.
+// getReady does the one-time work of a process before the wait instead of after it: many may wait, and all wake at
+// once.
 var getReady = sync.OnceFunc(func() {
 	for _, t := range []reflect.Type{reflect.TypeFor[ledger.Outcome](), reflect.TypeFor[ledger.EffectRegister](), reflect.TypeFor[ledger.Receipt](), reflect.TypeFor[ledger.EffectCommit]()} {
 		can.TypeOf(t)
@@ -85,7 +84,7 @@ var getReady = sync.OnceFunc(func() {
 // watch waits until an attempt has an outcome, or gave no sign of life for a lease.
 func (l *Ledger) watch(ctx context.Context, idem object.Hash) error {
 	var seen vital
-	since := time.Now() // of the process's own clock, which nobody sets
+	since := time.Now() // of the process's own clock, which nobody can set
 	for {
 		s, err := l.Read(ctx, idem)
 		if err != nil || !s.Open() || s.At(l.now()) != ledger.StatusPending || s.Presence == ledger.Held {
@@ -111,8 +110,8 @@ func (l *Ledger) watch(ctx context.Context, idem object.Hash) error {
 	}
 }
 
-// leaveFor leaves the outcome of an attempt for those who wait for it. They find it in
-// the ledger, too, only later.
+// leaveFor hands the outcome of an attempt to those who wait for it. It only saves them time: the ledger will have the
+// outcome, too.
 func (l *Ledger) leaveFor(d ledger.Decision, s ledger.State, entries []ledger.Entry) {
 	hold := l.holdOf(d)
 	if hold == nil || !hold.Awaited() || d.Response == nil || s.Register == nil {
@@ -130,7 +129,7 @@ func (l *Ledger) leaveFor(d ledger.Decision, s ledger.State, entries []ledger.En
 	}
 }
 
-// openLeft verifies what an attempt left; nil: it left nothing that can be believed.
+// openLeft verifies what an attempt left; nil: it left nothing credible.
 func (l *Ledger) openLeft(data []byte, idem, requestHash object.Hash) *ledger.Awaited {
 	if len(data) == 0 {
 		return nil

@@ -13,8 +13,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// treeKV is a small ordered store in memory, a treap, whose updates cost log n at
-// any size: store/memory keeps a sorted slice, which long benchmarks would measure.
+// treeKV is a small ordered store in memory, a treap, whose updates cost log n at any size. store/memory keeps a sorted
+// slice, whose cost would dominate long benchmarks.
 type treeKV struct {
 	mu   sync.RWMutex
 	root *treeNode
@@ -40,7 +40,7 @@ func (k *treeKV) find(key string) *treeNode {
 	return n
 }
 
-// split parts a tree into keys below key and the others.
+// split divides a tree into the keys below key and the others.
 func split(n *treeNode, key string) (below, others *treeNode) {
 	if n == nil {
 		return nil, nil
@@ -134,8 +134,8 @@ func pair(ctx context.Context, l *kvledger.Ledger, key string) error {
 	return l.Commit(ctx, d, raw)
 }
 
-// BenchmarkPairs measures effects: register, receipt, commit. Each makes three
-// signatures; BenchmarkEd25519 is the floor.
+// BenchmarkPairs measures effects: register, receipt, commit. Each makes three signatures; BenchmarkEd25519 is the
+// lower bound.
 func BenchmarkPairs(b *testing.B) {
 	for _, callers := range []int{1, 64} {
 		b.Run(fmt.Sprint(callers, "callers"), func(b *testing.B) {
@@ -186,7 +186,7 @@ func BenchmarkGrowth(b *testing.B) {
 	}
 }
 
-// BenchmarkReplay measures the answer for an effect that is committed.
+// BenchmarkReplay measures the answer for a committed effect.
 func BenchmarkReplay(b *testing.B) {
 	l := kvledger.Open(&treeKV{}, testKey, func() object.Time { return 1 })
 	if err := pair(b.Context(), l, "k"); err != nil {
@@ -217,7 +217,7 @@ func BenchmarkVerify(b *testing.B) {
 	b.ReportMetric(float64(b.N)*3*effects/b.Elapsed().Seconds(), "entries/s")
 }
 
-// BenchmarkEd25519 is the bare cost of signatures, on one and on all processors.
+// BenchmarkEd25519 measures signatures alone, on one and on all processors.
 func BenchmarkEd25519(b *testing.B) {
 	key := ed25519.NewKeyFromSeed(make([]byte, 32))
 	public := key.Public().(ed25519.PublicKey)

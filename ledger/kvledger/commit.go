@@ -11,9 +11,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// NewReceipt is the function NewReceipt with this ledger's signer, and remembers
-// that the signature is good: committing or recording the result does not check it
-// again.
+// NewReceipt is the function NewReceipt with this ledger's signer. The ledger remembers that the signature is valid and
+// does not check it again when the result is committed or recorded.
 func (l *Ledger) NewReceipt(r ledger.Receipt) (object.Hash, []byte, error) {
 	id, raw, err := l.self.NewReceipt(r)
 	if err == nil {
@@ -22,7 +21,7 @@ func (l *Ledger) NewReceipt(r ledger.Receipt) (object.Hash, []byte, error) {
 	return id, raw, err
 }
 
-// openReceipt is OpenReceipt, bounded, and cheaper for receipts of our own.
+// openReceipt is OpenReceipt with a bound on the size; it is cheaper for our own receipts.
 func (l *Ledger) openReceipt(raw []byte) (*ledger.Receipt, error) {
 	if len(raw) > ledger.MaxReceipt {
 		return nil, fmt.Errorf("%w: %d bytes of at most %d", ledger.ErrTooLarge, len(raw), ledger.MaxReceipt)
@@ -43,17 +42,14 @@ func (l *Ledger) openReceipt(raw []byte) (*ledger.Receipt, error) {
 	return r, nil
 }
 
-// Commit ends the effect of d with a receipt: receipt and commit are durable when
-// it returns. Failed calls are committed too, with their status, and replay like
-// any other. A commit that conflicts with an earlier one is recorded and the
-// history marked; the error then wraps ErrNonDeterministic, ErrDivergent or
-// ErrIdempotencyConflict. Committing the same receipt again does nothing. The
-// receipt of an effect without a key is recorded.
+// Commit ends the effect of d with a receipt: receipt and commit are durable when it returns. Failed calls are
+// committed too, with their status, and replay like any other. A commit that conflicts with an earlier one is recorded,
+// and the history is marked; the error then wraps ErrNonDeterministic, ErrDivergent or ErrIdempotencyConflict.
+// Committing the same receipt again does nothing. For an effect without a key, Commit records the receipt.
 //
-// d need not come from this Ledger: Tool and Key suffice, for a late commit. With About,
-// only an attempt that is still the latest, without an outcome and not under way, is
-// ended; otherwise the error wraps ErrAttempt. Response, where it is set, is left for
-// those who wait. Riders share the update of what is appended.
+// d need not come from this Ledger: for a late commit Tool and Key suffice. With About, Commit ends only that attempt,
+// and only if it is the latest, has no outcome and is not under way; otherwise the error wraps ErrAttempt. Response, if
+// set, is left for those who wait. Riders share the update of the entries.
 func (l *Ledger) Commit(ctx context.Context, d ledger.Decision, receiptRaw []byte, riders ...ledger.Rider) error {
 	settled := false
 	defer func() { l.leave(d, settled) }()
@@ -108,8 +104,8 @@ func (l *Ledger) Commit(ctx context.Context, d ledger.Decision, receiptRaw []byt
 	}
 }
 
-// Record keeps the receipt of an effect without a key, or of one that was refused.
-// A receipt that is there already is no error. Riders share the update of a new one.
+// Record stores the receipt of an effect without a key, or of a refused effect. A receipt that is already stored is no
+// error. Riders share the update of a new one.
 func (l *Ledger) Record(ctx context.Context, receiptRaw []byte, riders ...ledger.Rider) error {
 	r, err := l.openReceipt(receiptRaw)
 	if err != nil {

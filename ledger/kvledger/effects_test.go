@@ -14,8 +14,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// TestOwnLeaseAfterARestart: another process of the same agent is another owner, unless it
-// knows that the first one has ended, or the first one did not say which process it was.
+// TestOwnLeaseAfterARestart: another process of the same agent is another owner, unless it knows that the first process
+// has ended, or the first did not say which process it was.
 func TestOwnLeaseAfterARestart(t *testing.T) {
 	ctx := context.Background()
 	for name, c := range map[string]struct {
@@ -52,7 +52,7 @@ func TestOwnLeaseAfterARestart(t *testing.T) {
 	}
 }
 
-// TestProbe follows both ends of an unknown outcome that a probe clears up.
+// TestProbe follows both results of a probe for an unknown outcome.
 func TestProbe(t *testing.T) {
 	ctx := context.Background()
 	probe := ledger.Policy{Lease: time.Minute, Retry: ledger.Probe}
@@ -100,7 +100,7 @@ func TestEffectsWithoutAKey(t *testing.T) {
 			t.Fatalf("%+v %v", d, err)
 		}
 		raw := receipt(t, testKey, "", "q", fmt.Sprint(i), 200)
-		for range 2 { // the second time it is there already
+		for range 2 { // the second time the mark is already there
 			if err := l.Commit(ctx, d, raw); err != nil {
 				t.Fatal(err)
 			}
@@ -161,7 +161,7 @@ func TestResolutions(t *testing.T) {
 	}
 }
 
-// TestOperators lets only operators resolve, and is blind to what others wrote.
+// TestOperators lets only operators resolve, and ignores resolutions by others.
 func TestOperators(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t)
@@ -177,7 +177,7 @@ func TestOperators(t *testing.T) {
 	if err := careful(w.ledger(testKey)).Resolve(ctx, d.IdemID, ledger.ResolveRetry, latest(careful(w.ledger(testKey)), d.IdemID), nil, ""); !errors.Is(err, ledger.ErrNotOperator) {
 		t.Error(err)
 	}
-	if err := w.ledger(testKey).Resolve(ctx, d.IdemID, ledger.ResolveRetry, latest(w.ledger(testKey), d.IdemID), nil, ""); err != nil { // one who does not ask
+	if err := w.ledger(testKey).Resolve(ctx, d.IdemID, ledger.ResolveRetry, latest(w.ledger(testKey), d.IdemID), nil, ""); err != nil { // a caller that does not check
 		t.Fatal(err)
 	}
 	if _, err := careful(w.ledger(otherKey)).Register(ctx, tool, []byte("k"), object.SumText("q"), minute); !errors.Is(err, ledger.ErrUnknownOutcome) {
@@ -298,7 +298,7 @@ func TestSignaturesNameTheirKey(t *testing.T) {
 	}
 }
 
-// TestOwnReceipts commits receipts in each of the ways they can be known to be good.
+// TestOwnReceipts commits receipts in each of the ways in which they are known to be valid.
 func TestOwnReceipts(t *testing.T) {
 	ctx := context.Background()
 	l := newWorld(t).ledger(testKey)

@@ -13,13 +13,13 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Elsewhere appends for agents whose attempts are made on other machines. They sign their
-// entries; what these change is judged by [Decide] over what [Ledger.Read] says.
+// Elsewhere appends for agents whose attempts run on other machines. They sign their entries; [Decide] judges each
+// entry, given the state from [Ledger.Read].
 type Elsewhere struct{ *Ledger }
 
-// Append adds entries to the history that was read as s, and the mark that the verdict
-// calls for, in one update with the riders. False: somebody else appended since s was read.
-// Signatures have been verified. The entries get their places.
+// Append adds entries to the history that was read as s, and the mark that the verdict calls for, in one update with
+// the riders. It returns false if somebody else has appended since s was read. The caller has verified the signatures.
+// Append sets the places of the entries.
 func (l Elsewhere) Append(ctx context.Context, s *ledger.State, v ledger.Verdict, tool object.Hash, riders []ledger.Rider, entries []ledger.Entry) (bool, error) {
 	for i := range entries {
 		if s.Renewed != 0 && entries[i].Register == nil {
@@ -43,7 +43,7 @@ func (l Elsewhere) Append(ctx context.Context, s *ledger.State, v ledger.Verdict
 	return true, err
 }
 
-// Verify checks an entry that its maker signed: the signature must be by agent.
+// Verify checks that agent signed an entry.
 func (l Elsewhere) Verify(e ledger.Entry, agent object.AgentID) error {
 	for _, named := range e.Signers() {
 		if !named.Same(agent) {
@@ -57,7 +57,7 @@ func (l Elsewhere) Verify(e ledger.Entry, agent object.AgentID) error {
 	return nil
 }
 
-// Renew prolongs the lease of an attempt that the caller knows to be the latest; false: it is not.
+// Renew extends the lease of an attempt. It returns false if the attempt is not the latest.
 func (l Elsewhere) Renew(ctx context.Context, idem object.Hash, fence uint64, lease time.Duration) (bool, error) {
 	key := renewalKey(idem)
 	for {

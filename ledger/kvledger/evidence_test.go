@@ -30,8 +30,7 @@ func exported(t *testing.T, exporter sign.Signer) (object.Hash, []byte) {
 	return id, raw
 }
 
-// TestEvidenceTravels checks a bundle that another node than the executor exports,
-// with its two verdicts apart.
+// TestEvidenceTravels checks a bundle that another node than the executor exports, and its two verdicts separately.
 func TestEvidenceTravels(t *testing.T) {
 	id, raw := exported(t, otherKey)
 	trusts := func(list ...object.AgentID) func(object.AgentID) bool {
@@ -77,7 +76,7 @@ func TestEvidenceTravels(t *testing.T) {
 	}
 }
 
-// TestEvidenceOfADivergence keeps conflict and settlement in the bundle.
+// TestEvidenceOfADivergence keeps conflict and resolution in the bundle.
 func TestEvidenceOfADivergence(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t)
@@ -110,8 +109,8 @@ func TestEvidenceOfADivergence(t *testing.T) {
 	}
 }
 
-// TestEvidenceWithoutAKey exports the receipts of an effect without a key and of a
-// refused one, which stands beside the effect's history.
+// TestEvidenceWithoutAKey exports the receipts of an effect without a key and of a refused one, which is not part of
+// the effect's history.
 func TestEvidenceWithoutAKey(t *testing.T) {
 	ctx := context.Background()
 	l := newWorld(t).ledger(testKey)
@@ -214,8 +213,7 @@ func TestInToto(t *testing.T) {
 	}
 }
 
-// TestExportUnderCheckpoint: evidence under a checkpoint that was kept elsewhere
-// holds what that checkpoint covers.
+// TestExportUnderCheckpoint: evidence under a checkpoint that was kept elsewhere has what that checkpoint covers.
 func TestExportUnderCheckpoint(t *testing.T) {
 	ctx := t.Context()
 	w := newWorld(t)

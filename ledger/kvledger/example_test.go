@@ -12,8 +12,8 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// An effect is registered, happens, and is committed with a receipt. The next one with
-// its key gets the receipt, and whoever trusts the signer verifies it anywhere.
+// An effect is registered, happens, and is committed with a receipt. The next caller with its key gets the receipt.
+// Anyone who trusts the signer can verify it anywhere.
 func Example() {
 	ctx := context.Background()
 	key := sign.FromSeed([32]byte{1}, "alice")

@@ -11,18 +11,17 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Authority is what allowed an effect, as its evidence shows it.
+// Authority is what allowed an effect, as its evidence shows.
 type Authority struct {
 	Caps   [][]byte // the canonical capabilities, the leaf first
-	Agreed [][]byte // the canonical request for approval, and the approvals
+	Agreed [][]byte // the canonical request for approval, then the approvals
 }
 
-// ExportEvidence gathers the evidence for a receipt under a checkpoint of this log,
-// or under a fresh one with nil. Witnesses are the agents whose cosignatures the
-// checkpoint may have, besides those that the ledger knows. Entries that the
-// checkpoint does not cover are left out. What the bundle would not show as intact
-// is refused: with ErrCheckpoint a checkpoint that does not cover the receipt or has
-// a signature of somebody unknown, with ErrEntry a receipt without its commit.
+// ExportEvidence gathers the evidence for a receipt under a checkpoint of this log, or under a fresh one with nil.
+// Witnesses are the agents whose cosignatures the checkpoint may have, besides those that the ledger knows. It leaves
+// out entries that the checkpoint does not cover. It refuses to export a bundle that would not verify: with
+// ErrCheckpoint if the checkpoint does not cover the receipt or has a signature of somebody unknown, with ErrEntry if a
+// receipt lacks its commit.
 func (l *Ledger) ExportEvidence(ctx context.Context, id object.Hash, by Authority, checkpoint []byte, witnesses ...object.AgentID) ([]byte, error) {
 	at, err := l.receiptPlace(ctx, id)
 	if err != nil {
@@ -42,7 +41,7 @@ func (l *Ledger) ExportEvidence(ctx context.Context, id object.Hash, by Authorit
 		if err != nil {
 			return nil, err
 		}
-		if s.Recorded(id) || s.Withdrawn(id) { // the receipt of a refused attempt stands beside the history
+		if s.Recorded(id) || s.Withdrawn(id) { // the receipt of a refused attempt is not part of the history
 			history = s.History
 		}
 	}
@@ -75,7 +74,7 @@ func (l *Ledger) ExportEvidence(ctx context.Context, id object.Hash, by Authorit
 	return bundle, nil
 }
 
-// deciders are the operators whose resolutions of a history count, without our own agent.
+// deciders are the operators whose resolutions of a history count, without this ledger's agent.
 func (l *Ledger) deciders(history []ledger.Entry) []object.AgentID {
 	var list []object.AgentID
 	for _, e := range history {
@@ -87,8 +86,8 @@ func (l *Ledger) deciders(history []ledger.Entry) []object.AgentID {
 	return list
 }
 
-// needed are those of the known agents that a history's commits and marks, or the
-// cosignatures of a checkpoint, may be signed by: whose keys a bundle has to name.
+// needed returns the known agents that may have signed a history's commits and marks or the cosignatures of a
+// checkpoint. A bundle has to include their keys.
 func needed(history []ledger.Entry, checkpoint string, known []object.AgentID) []object.AgentID {
 	list := []object.AgentID{}
 	for _, a := range known {
@@ -104,7 +103,7 @@ func needed(history []ledger.Entry, checkpoint string, known []object.AgentID) [
 	return list
 }
 
-// covering opens a checkpoint of this log, or makes one, that must cover an entry.
+// covering opens a checkpoint of this log, or makes one. It must cover the entry seq.
 func (l *Ledger) covering(ctx context.Context, text []byte, seq uint64) (c mlog.Checkpoint, _ []byte, err error) {
 	if text == nil {
 		if text, err = l.Checkpoint(ctx); err != nil {

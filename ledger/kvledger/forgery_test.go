@@ -17,7 +17,7 @@ import (
 )
 
 // liar signs as alice without her key.
-type liar struct{ honest int } // signatures that are good, before the first bad one
+type liar struct{ honest int } // number of valid signatures before the first bad one
 
 func (l *liar) Agent() object.AgentID { return alice }
 func (l *liar) Sign(message []byte) ([64]byte, error) {
@@ -27,8 +27,8 @@ func (l *liar) Sign(message []byte) ([64]byte, error) {
 	return otherKey.Sign(message)
 }
 
-// TestForgedEntries has somebody write to the store, with a log that is sound in
-// itself, in the name of another: each kind of entry is found out.
+// TestForgedEntries: somebody writes to the store in the name of another, with a log that is sound in itself. Verify
+// finds each kind of forged entry.
 func TestForgedEntries(t *testing.T) {
 	ctx := context.Background()
 	for kind, honest := range map[string]int{"register": 0, "commit": 1, "divergence": 1, "resolution": 2} {
@@ -61,7 +61,7 @@ func TestForgedEntries(t *testing.T) {
 	}
 }
 
-// TestForgedEvidence has the log's own signer seal bundles that do not hold.
+// TestForgedEvidence: the log's own signer seals bundles that do not verify.
 func TestForgedEvidence(t *testing.T) {
 	_, raw := exported(t, testKey)
 	stranger := receipt(t, otherKey, "", "q", "r", 200)
@@ -137,7 +137,7 @@ func (g *gatedKV) Update(ctx context.Context, check, put map[string][]byte) (boo
 	return g.DB.Update(ctx, check, put)
 }
 
-// slowKV takes a while for each update, as a disk does.
+// slowKV delays each update, as a disk does.
 type slowKV struct {
 	*memory.DB
 	updates atomic.Int64
@@ -149,8 +149,7 @@ func (s *slowKV) Update(ctx context.Context, check, put map[string][]byte) (bool
 	return s.DB.Update(ctx, check, put)
 }
 
-// TestCallersShareUpdates: many callers share few updates, and those among them
-// who want the same thing get it once.
+// TestCallersShareUpdates: many callers share few updates. An effect that several of them ask for is registered once.
 func TestCallersShareUpdates(t *testing.T) {
 	const callers = 64
 	kv := &gatedKV{DB: memory.New(), gate: make(chan struct{})}
@@ -161,7 +160,7 @@ func TestCallersShareUpdates(t *testing.T) {
 		own[i] = receipt(t, testKey, "", "q", fmt.Sprint(i), 200)
 	}
 	var wg, started sync.WaitGroup
-	wg.Go(func() { // holds the others up, so that they come together
+	wg.Go(func() { // delays the others, so that they come together
 		if err := l.Record(t.Context(), receipt(t, testKey, "", "q", "the first", 200)); err != nil {
 			t.Error(err)
 		}
@@ -187,13 +186,12 @@ func TestCallersShareUpdates(t *testing.T) {
 	if rep, err := l.Verify(t.Context()); err != nil || rep.Entries != callers+2 || rep.Receipts != callers+2 {
 		t.Errorf("%+v %v", rep, err)
 	}
-	if n := kv.updates.Load(); n > callers*3/2 { // one for each receipt would be twice as many as callers
+	if n := kv.updates.Load(); n > callers*3/2 { // one update per receipt would be twice as many as callers
 		t.Errorf("%d callers made %d updates", callers, n)
 	}
 }
 
-// TestLostAcknowledgement: after an update of which nobody knows whether it
-// happened, the same commit goes through, once.
+// TestLostAcknowledgement: after an update with an unknown result, the same commit goes through, once.
 func TestLostAcknowledgement(t *testing.T) {
 	ctx := context.Background()
 	for _, durable := range []bool{true, false} {
@@ -233,8 +231,7 @@ func (f *failingKV) Update(ctx context.Context, check, put map[string][]byte) (b
 	return f.slowKV.Update(ctx, check, put)
 }
 
-// TestFailedUpdate: whoever waits behind an update that failed for what it was to
-// write is not told that it is there.
+// TestFailedUpdate: a caller that waits behind a failed update is not told that its content is stored.
 func TestFailedUpdate(t *testing.T) {
 	for fail := range int64(4) {
 		kv := &failingKV{slowKV: &slowKV{DB: memory.New()}, fail: fail + 1}

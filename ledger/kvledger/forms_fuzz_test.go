@@ -6,7 +6,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// FuzzLeft: what is left for those who wait is answered only when it was signed.
+// FuzzLeft: an outcome left for those who wait is used only if it was signed.
 func FuzzLeft(f *testing.F) {
 	f.Add([]byte{0xa0})
 	l := &Ledger{}

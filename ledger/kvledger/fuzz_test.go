@@ -26,8 +26,7 @@ func FuzzOpenReceipt(f *testing.F) {
 	})
 }
 
-// FuzzEntries reads any bytes as an entry of any kind: what verifies as signed by
-// a key we hold must be something we signed.
+// FuzzEntries reads any bytes as an entry of any kind. If an entry verifies under our key, we signed it.
 func FuzzEntries(f *testing.F) {
 	l := steady(f)
 	fill(f, l, 1)
@@ -99,8 +98,8 @@ func FuzzEvidence(f *testing.F) {
 	})
 }
 
-// steady is a ledger whose entries have the same bytes in every process: a fuzz target
-// runs in several, and they share their seeds.
+// steady is a ledger whose entries have the same bytes in every process: a fuzz target runs in several processes, which
+// share their seeds.
 func steady(t testing.TB) *kvledger.Ledger {
 	l := newWorld(t).ledger(testKey)
 	l.Instance = make([]byte, ledger.InstanceSize)

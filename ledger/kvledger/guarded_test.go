@@ -14,8 +14,8 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// TestTilesAreGuarded changes what is stored of the hashes: Verify finds it, and who
-// appends does not build on a tile that is too short.
+// TestTilesAreGuarded changes the stored hashes. Verify finds it, and an append does not build on a tile that is too
+// short.
 func TestTilesAreGuarded(t *testing.T) {
 	ctx := context.Background()
 	for name, hurt := range map[string]func(tile []byte) []byte{
@@ -51,7 +51,7 @@ func TestTilesAreGuarded(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = l.Verify(ctx)
-		if found := errors.Is(err, ledger.ErrEntry); found == (name == "longer") { // what is behind the end counts for nothing
+		if found := errors.Is(err, ledger.ErrEntry); found == (name == "longer") { // entries behind the end do not count
 			t.Errorf("%s: %v", name, err)
 		}
 		if err := receipts(600, 800); errors.Is(err, ledger.ErrEntry) != (name != "edited") {

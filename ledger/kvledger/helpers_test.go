@@ -50,7 +50,7 @@ func (w *world) ledger(key sign.Signer) *kvledger.Ledger {
 	return kvledger.Open(w.db, key, func() object.Time { return w.now })
 }
 
-// get is the value of a key of the store, which must be there.
+// get is the value of a key of the store. The key must exist.
 func (w *world) get(key string) []byte {
 	w.t.Helper()
 	v, found, err := w.db.Get(context.Background(), key)
@@ -105,8 +105,8 @@ func fill(t testing.TB, l *kvledger.Ledger, n int) {
 	wg.Wait()
 }
 
-// fillInOrder commits n effects one after the other: the same log every time, which
-// fuzzing needs, since each of its workers makes its own.
+// fillInOrder commits n effects one after the other. The log is the same every time, as fuzzing needs, because each of
+// its workers makes its own.
 func fillInOrder(t testing.TB, l *kvledger.Ledger, n int) {
 	t.Helper()
 	for i := range n {
@@ -116,7 +116,7 @@ func fillInOrder(t testing.TB, l *kvledger.Ledger, n int) {
 	}
 }
 
-// latest is the fencing number of an effect's latest attempt, as l reads it.
+// latest is the fence of an effect's latest attempt, as l reads it.
 func latest(l *kvledger.Ledger, idem object.Hash) uint64 {
 	s, err := l.Read(context.Background(), idem)
 	if err != nil {
@@ -125,8 +125,7 @@ func latest(l *kvledger.Ledger, idem object.Hash) uint64 {
 	return s.Fence
 }
 
-// presence are Holders that know the same of every attempt; their locks can be had unless
-// somebody is at it.
+// presence are Holders that report the same of every attempt. Locks are available unless the report is Held.
 type presence ledger.Presence
 
 func (p presence) Look(object.Hash) (ledger.Presence, error)          { return ledger.Presence(p), nil }

@@ -17,8 +17,8 @@ func (free) Hold(object.Hash) (kvledger.Hold, error)            { return nil, ni
 func (free) Look(object.Hash) (ledger.Presence, error)          { return ledger.Gone, nil }
 func (free) Await(context.Context, object.Hash) ([]byte, error) { return nil, nil }
 
-// TestHome: a lock that is free here says that an attempt of this folder has ended, and nothing of one elsewhere, which
-// its lease protects.
+// TestHome: a free lock means that an attempt of this folder has ended. It says nothing about an attempt elsewhere,
+// which its lease protects.
 func TestHome(t *testing.T) {
 	w := newWorld(t)
 	here, there := []byte("folder 1"), []byte("folder 2")

@@ -19,10 +19,9 @@ import (
 // KV is the store of a ledger.
 type KV = kv.KV
 
-// Ledger applies the state machine over a store, signing what it writes as one
-// executor. It is safe for concurrent use, and several processes may have one
-// over the same store. Leases compare against now, which is one source of time
-// for all executors of a ledger.
+// Ledger runs the state machine over a store and signs its entries as one executor. It is safe for concurrent use, and
+// several processes may open one over the same store. Leases are compared with now, which is one source of time for all
+// executors of a ledger.
 type Ledger struct {
 	archive
 	running
@@ -32,25 +31,24 @@ type Ledger struct {
 	keys *ledger.Keyring
 	memo memo
 
-	// Instance tells this process from others of the same agent: InstanceSize random bytes,
-	// or nil, which makes its attempts those of all of them. Home begins the Instance of
-	// those whose attempts Holders can know to be over; empty: it knows all. Set both before
-	// first use.
+	// Instance distinguishes this process from others of the same agent: InstanceSize random bytes, or nil, which makes
+	// its attempts those of all of them. Home is the prefix of Instance shared by all processes whose end Holders can
+	// observe; empty: all processes. Set both before first use.
 	Instance []byte
 	Home     []byte
 
-	// Known are agents whose marks and commits can be verified though no entry
-	// names them. Operator says whose resolutions count, given when and where they were
-	// made; nil: everybody's who can write to the store. Set both before first use.
+	// Known are agents whose marks and commits can be verified although no entry names them. Operator reports whether
+	// an agent's resolutions count, given when and where they were made; nil: those of everybody who can write to the
+	// store. Set both before first use.
 	Known    []object.AgentID
 	Operator func(object.AgentID, ledger.Moment) bool
 
-	renewals sync.Map // effects, by id, whose lease this Ledger renewed
+	renewals sync.Map // effects, by id, whose lease this Ledger has renewed
 
-	noted sync.Map // tools, by id, that the log has registers of
+	noted sync.Map // tools, by id, that have registers in the log
 }
 
-// archive is what a Ledger has written: reading it needs no key.
+// archive is the stored part of a Ledger: reading it needs no key.
 type archive struct {
 	kv  KV
 	log *mlog.Log
@@ -60,20 +58,19 @@ type archive struct {
 type running struct {
 	owner object.AgentID
 
-	// Holders knows which attempts are under way; nil: leases alone tell. Set it before
-	// first use.
+	// Holders knows which attempts are under way; nil: only leases tell. Set it before first use.
 	Holders Holders
 
 	mu     sync.Mutex
 	active map[object.Hash]underway
-	silent map[object.Hash]vital // what was watched for a whole lease without a sign of life
+	silent map[object.Hash]vital // watched for a whole lease without a sign of life
 }
 
 // underway is an effect that this Ledger has registered and not yet committed.
 type underway struct {
 	fence uint64
-	hold  Hold         // nil: there are no Holders
-	state ledger.State // as the register left it; without a history until then
+	hold  Hold         // nil: no Holders
+	state ledger.State // as the register left it; empty until then
 }
 
 // Open returns the ledger in a store.
@@ -85,21 +82,19 @@ func Open(db KV, signer sign.Signer, now func() object.Time) *Ledger {
 		running: running{owner: self.Agent(), active: map[object.Hash]underway{}, silent: map[object.Hash]vital{}}}
 }
 
-// Register asks to run the effect of tool with this key and request. With Invoke,
-// the register is durable and the tool may be invoked, for as long as the lease lives or
-// is renewed; Commit, Withdraw or Release must follow. With Replay, the effect was committed before. An effect
-// without a key is never deduplicated: the answer is Invoke and nothing is
-// written. Errors are those of the state machine: ErrBusy, ErrIdempotencyConflict,
-// ErrDivergent, ErrUnknownOutcome, ErrAbandoned, ErrUnverifiable. After any other
-// error the register may or may not be there.
+// Register asks to run the effect of tool with this key and request. The answer Invoke means that the register is
+// durable and the caller may invoke the tool while the lease is valid or renewed; Commit, Withdraw or Release must
+// follow. The answer Replay means that the effect was committed before. An effect without a key is never deduplicated:
+// the answer is Invoke and nothing is written. The errors are those of the state machine: ErrBusy,
+// ErrIdempotencyConflict, ErrDivergent, ErrUnknownOutcome, ErrAbandoned, ErrUnverifiable. After any other error the
+// register may or may not be there.
 func (l *Ledger) Register(ctx context.Context, tool object.Hash, key []byte, requestHash object.Hash, p ledger.Policy) (ledger.Decision, error) {
 	return l.RegisterWith(ctx, tool, key, requestHash, p, nil)
 }
 
-// RegisterWith is Register with riders: with says, given the state before it, what
-// shares the update of a register; it may be called several times. A rider's error is
-// returned as it is, and nothing was registered then. Where nothing is registered
-// (Replay, an effect without a key, any error) nothing rides.
+// RegisterWith is Register with riders. with returns, for the state before the register, the riders that share its
+// update; it may be called several times. A rider's error is returned unchanged, and then nothing was registered. If
+// nothing is registered (Replay, an effect without a key, any error), no rider writes.
 func (l *Ledger) RegisterWith(ctx context.Context, tool object.Hash, key []byte, requestHash object.Hash, p ledger.Policy, with func(ledger.State) []ledger.Rider) (ledger.Decision, error) {
 	d := ledger.Decision{IdemID: ledger.IdemID(tool, key), Tool: tool, Key: key, RequestHash: requestHash}
 	if p.Lease <= 0 && len(key) > 0 {
@@ -143,15 +138,15 @@ func (l *Ledger) RegisterWith(ctx context.Context, tool object.Hash, key []byte,
 	}
 }
 
-// errTaken means that somebody else has an effect's lock, and no register to show yet.
+// errTaken means that somebody else has an effect's lock but has not registered yet.
 var errTaken = errors.New("the lock of the effect is taken")
 
 const (
-	maxTaken   = 25                   // looks at the history of an effect whose lock is taken
-	takenPause = 2 * time.Millisecond // between two of them
+	maxTaken   = 25                   // how often to read the history of an effect whose lock is taken
+	takenPause = 2 * time.Millisecond // between two reads
 )
 
-// begin registers an attempt; false means that the history has changed.
+// begin registers an attempt. It returns false if the history has changed.
 func (l *Ledger) begin(ctx context.Context, s ledger.State, d *ledger.Decision, p ledger.Policy, now object.Time, with func(ledger.State) []ledger.Rider) (bool, error) {
 	d.Fence = s.Fence + 1
 	r := ledger.EffectRegister{
@@ -180,7 +175,7 @@ func (l *Ledger) begin(ctx context.Context, s ledger.State, d *ledger.Decision, 
 		l.leave(*d, l.idle(ctx, d.IdemID))
 		return false, err
 	}
-	s.Add(e) // s is ours alone: Read made it
+	s.Add(e) // nobody else has s: Read made it
 	s.Presence, s.Renewed = ledger.Unseen, 0
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -190,8 +185,8 @@ func (l *Ledger) begin(ctx context.Context, s ledger.State, d *ledger.Decision, 
 	return true, nil
 }
 
-// activate takes the effect's lock and notes that this process is about to run it. The
-// error wraps ErrBusy and errTaken when somebody is about to run it already.
+// activate takes the effect's lock and records that this process is about to run it. The error wraps ErrBusy and
+// errTaken if somebody else is about to run it.
 func (r *running) activate(d *ledger.Decision) error {
 	r.mu.Lock()
 	if _, running := r.active[d.IdemID]; running {
@@ -218,17 +213,16 @@ func (r *running) activate(d *ledger.Decision) error {
 	return nil
 }
 
-// taken is the error of an attempt that somebody else of this agent makes.
+// taken is the error for an attempt that another process of this agent makes.
 func (r *running) taken(d ledger.Decision) error {
 	return fmt.Errorf("%w: %w", errTaken, &ledger.BusyError{IdemID: d.IdemID, Owner: r.owner})
 }
 
-// Release ends an attempt that will not be committed: nobody knows what it did. The
-// register stays, and its outcome is unknown as soon as all processes of the attempt have
-// ended. Releasing an attempt that is over is harmless.
+// Release ends an attempt that will not be committed: nobody knows what it did. The register stays; the outcome becomes
+// unknown as soon as all processes of the attempt have ended. Releasing an attempt that is over is harmless.
 func (r *running) Release(d ledger.Decision) { r.leave(d, false) }
 
-// leave ends an attempt of this process. Settled: the effect has an outcome.
+// leave ends an attempt of this process. settled means that the effect has an outcome.
 func (r *running) leave(d ledger.Decision, settled bool) {
 	r.mu.Lock()
 	a, ok := r.active[d.IdemID]
@@ -241,14 +235,13 @@ func (r *running) leave(d ledger.Decision, settled bool) {
 	}
 }
 
-// idle reports whether an effect certainly has no attempt without an outcome, so that its
-// lock need not tell of one.
+// idle reports whether an effect certainly has no attempt without an outcome, so that nobody needs its lock.
 func (l *Ledger) idle(ctx context.Context, idem object.Hash) bool {
 	s, err := l.Read(context.WithoutCancel(ctx), idem)
 	return err == nil && !s.Open()
 }
 
-// holdOf is the lock of an attempt of this process; nil: it has none.
+// holdOf is the lock of an attempt of this process; nil: none.
 func (r *running) holdOf(d ledger.Decision) Hold {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -258,7 +251,7 @@ func (r *running) holdOf(d ledger.Decision) Hold {
 	return nil
 }
 
-// started is the state that d's register left behind, if this Ledger made it.
+// started is the state after d's register, if this Ledger made it.
 func (r *running) started(d ledger.Decision) (ledger.State, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -266,17 +259,15 @@ func (r *running) started(d ledger.Decision) (ledger.State, bool) {
 	return a.state, ok && a.fence == d.Fence && len(a.state.History) > 0
 }
 
-// Recorded reports whether the history that an attempt of this Ledger was made after has
-// this receipt already: another attempt's.
+// Recorded reports whether the history before an attempt of this Ledger already has this receipt, from another attempt.
 func (r *running) Recorded(d ledger.Decision, receipt object.Hash) bool {
 	s, ours := r.started(d)
 	return ours && slices.ContainsFunc(s.History, func(e ledger.Entry) bool { return e.Receipt != nil && e.Receipt.ReceiptID == receipt })
 }
 
-// extend appends entries to a history, and the mark that the verdict calls for, if
-// nobody else appended since s was read. With fresh, receipts among them are taken
-// to be new: one that the log has already gives false. Of s, only where the history is
-// stored changes.
+// extend appends entries to a history, and the mark that the verdict calls for, if nobody else has appended since s was
+// read. With fresh, the caller expects its receipts to be new: a receipt that the log already has gives false. Of s,
+// only the stored index changes.
 func (l *Ledger) extend(ctx context.Context, s *ledger.State, v ledger.Verdict, tool object.Hash, now object.Time, fresh bool, riders []ledger.Rider, entries ...ledger.Entry) (bool, error) {
 	if v.Reason != 0 {
 		m := ledger.DivergenceMark{IdemID: s.IdemID, ToolID: tool, Reason: v.Reason, Evidence: v.Evidence, TimeObserved: now}

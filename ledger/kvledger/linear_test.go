@@ -25,7 +25,7 @@ import (
 	"github.com/mythos-project/mythos/store/badger"
 )
 
-// call is one operation of a recorded history, and answer what came of it.
+// call is one operation of a recorded history; answer is its result.
 type call struct {
 	Op       string // register, commit, read
 	Key      string
@@ -42,7 +42,7 @@ type answer struct {
 	Until  int64 // register: when the lease ends
 }
 
-// event is an operation with when it began and ended.
+// event is an operation with its begin and end.
 type event struct {
 	Call       call
 	Answer     answer
@@ -55,11 +55,11 @@ type effectState struct {
 	owner             int
 	fence             uint64
 	until             int64
-	commits           string // the receipts that were recorded, one after the other
+	commits           string // the recorded receipts, concatenated
 	divergent         bool
 }
 
-// step is the reference: what an operation on one key may answer, one at a time.
+// step is the reference: the possible answers of an operation on one key, one at a time.
 func (s effectState) step(c call, a answer) (effectState, string) {
 	switch c.Op {
 	case "register":
@@ -124,8 +124,8 @@ func (s effectState) commit(c call) (effectState, string) {
 	return s, "recorded"
 }
 
-// linearizable checks a history: there must be an order of its operations, each at
-// some moment between its beginning and its end, that the reference answers alike.
+// linearizable checks a history: there must be an order of its operations, each at some moment between its begin and
+// end, in which the reference gives the same answers.
 func linearizable(t *testing.T, events []event) {
 	t.Helper()
 	history := make([]porcupine.Operation, len(events))
@@ -169,9 +169,9 @@ type client struct {
 	id     int
 	l      *kvledger.Ledger
 	rng    *rand.Rand
-	clock  func() int64 // what leases compare with
+	clock  func() int64 // the clock for leases
 	now    func() int64 // when operations begin and end
-	at     int64        // what the clock last said
+	at     int64        // the last reading of clock
 	keys   int
 	lease  time.Duration
 	open   map[string]ledger.Decision
@@ -204,7 +204,7 @@ func (c *client) step(ctx context.Context) error {
 			in.Response = "another"
 		}
 		in.Request = "q"
-	case running || n < 2: // its own attempt under way is not tried a second time
+	case running || n < 2: // it does not try its own running attempt a second time
 		in.Op = "read"
 	default:
 		in.Op, in.Retry = "register", c.rng.IntN(3) > 0
@@ -262,7 +262,7 @@ func (c *client) registered(ctx context.Context, in call, d ledger.Decision, err
 	}
 	if a.Result == "invoke" {
 		a.Fence, c.open[in.Key] = d.Fence, d
-		s, err := c.l.Read(ctx, d.IdemID) // history never shrinks: the register is there
+		s, err := c.l.Read(ctx, d.IdemID) // history never shrinks, so the register is there
 		if err != nil {
 			return a, err
 		}
@@ -293,8 +293,8 @@ func resultOf(err error, ok string) (string, error) {
 	return ok, err
 }
 
-// TestLinearizable: what executors that share a store do to the same keys at once
-// has an order in which a simple register of effects would answer the same.
+// TestLinearizable: executors that share a store use the same keys at once. There is an order in which a simple
+// register of effects gives the same answers.
 func TestLinearizable(t *testing.T) {
 	w := newWorld(t)
 	var clock, ticks atomic.Int64
@@ -325,8 +325,7 @@ func TestLinearizable(t *testing.T) {
 
 const linearChild = "MYTHOS_TEST_LINEAR_CHILD"
 
-// TestLinearizableProcesses is the same of several processes over one database on
-// disk, which they take in turns.
+// TestLinearizableProcesses does the same with several processes over one database on disk, which they use in turns.
 func TestLinearizableProcesses(t *testing.T) {
 	if text := os.Getenv(linearChild); text != "" {
 		child(t, text)

@@ -15,12 +15,12 @@ import (
 type Filter struct {
 	Kind  byte
 	Tool  object.Hash
-	State ledger.Status   // of the entry's effect, now; receipts without a key have none
-	Agent *object.AgentID // who signed, as far as the entry names a signer or its key id
+	State ledger.Status   // present state of the entry's effect; receipts without a key have none
+	Agent *object.AgentID // the signer, if the entry names a signer or its key id
 	Since object.Time
 	Until object.Time // exclusive
 	From  uint64      // first seq
-	To    uint64      // seq that is not looked at any more; 0: there is none
+	To    uint64      // end of the range of seq, exclusive; 0: the whole log
 }
 
 func (l *Ledger) selects(f Filter, e ledger.Entry) bool {
@@ -41,7 +41,7 @@ func (l *Ledger) selects(f Filter, e ledger.Entry) bool {
 	return sig.KeyID != nil && *sig.KeyID == l.keys.ID(*f.Agent)
 }
 
-// selected is selects with the state of the entry's effect.
+// selected is selects, and also checks the state of the entry's effect.
 func (l *Ledger) selected(ctx context.Context, f Filter, e ledger.Entry) (bool, error) {
 	if !l.selects(f, e) || f.State == ledger.StatusNone {
 		return l.selects(f, e), nil
@@ -54,10 +54,9 @@ func (l *Ledger) selected(ctx context.Context, f Filter, e ledger.Entry) (bool, 
 	return err == nil && s.At(l.now()) == f.State, err
 }
 
-// Log calls fn for the selected entries in the order in which they were written;
-// their signatures are not checked. It costs a read of the log from f.From to f.To, and
-// with f.State a read of the effect's history for each entry that is otherwise
-// selected. A resolution, which names no tool, is selected by f.Tool never.
+// Log calls fn for the selected entries in the order of writing. It does not check signatures. It costs a read of the
+// log from f.From to f.To; with f.State also a read of the effect's history for each entry that the other fields
+// select. f.Tool never selects a resolution, which names no tool.
 func (l *Ledger) Log(ctx context.Context, f Filter, fn func(ledger.Entry) error) error {
 	return l.log.Segments(ctx, f.From, f.To, func(s mlog.Segment) error {
 		for i, data := range s.Leaves {
@@ -113,8 +112,7 @@ func (l *Ledger) Effects(ctx context.Context, fn func(ledger.State) error) error
 	})
 }
 
-// effects calls fn with the index of every history, ascending by effect; it is valid
-// until fn returns.
+// effects calls fn with the index of every history, ascending by effect. The index is valid until fn returns.
 func (a *archive) effects(ctx context.Context, fn func(idem object.Hash, index []byte) error) error {
 	return a.kv.Scan(ctx, historyKeys, kv.End(historyKeys), func(key string, value []byte) error {
 		if err := ctx.Err(); err != nil {

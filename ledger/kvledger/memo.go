@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-const memoSize = 1 << 14 // leaves in each of two generations
+const memoSize = 1 << 14 // leaves in each of the two generations
 
-// memo remembers leaves whose signatures were verified, or made, here.
+// memo remembers leaves whose signatures were verified or made here.
 type memo struct {
 	mu         sync.Mutex
 	young, old map[[32]byte]struct{}

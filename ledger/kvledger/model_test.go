@@ -20,8 +20,8 @@ import (
 
 var errCrash = errors.New("the machine went down")
 
-// crashKV is a store that goes down when it is told to: before an update, or after
-// it is durable but before anybody hears of it.
+// crashKV is a store that goes down on command: before an update, or after it is durable but before the caller learns
+// of it.
 type crashKV struct {
 	*memory.DB
 	before, after bool
@@ -38,8 +38,7 @@ func (c *crashKV) Update(ctx context.Context, check, put map[string][]byte) (boo
 	return ok, err
 }
 
-// node is one executor: its ledger, which a crash replaces, and the attempts that
-// it believes to be under way.
+// node is one executor: its ledger, which a crash replaces, and the attempts that it believes are running.
 type node struct {
 	key     *sign.Key
 	kv      *crashKV
@@ -47,8 +46,8 @@ type node struct {
 	running map[object.Hash]ledger.Decision
 }
 
-// machine drives several executors over one store, and keeps a model that is
-// independent of the state machine: what it saw of each effect.
+// machine drives several executors over one store. It keeps a model that is independent of the state machine: what it
+// saw of each effect.
 type machine struct {
 	t     *testing.T
 	db    *memory.DB
@@ -61,8 +60,8 @@ type machine struct {
 type effect struct {
 	key     string
 	history [][]byte
-	owner   object.AgentID // who registered last, also when a crash kept it from hearing so
-	until   object.Time    // how long nobody else may
+	owner   object.AgentID // who registered last, even if a crash hid the result
+	until   object.Time    // for how long nobody else may register
 	fence   uint64
 	done    bool // committed and not reopened
 	marked  bool
@@ -96,7 +95,7 @@ func (m *machine) effect(rt *rapid.T) (object.Hash, *effect) {
 	return id, m.seen[id]
 }
 
-// register asks for an effect and holds the answer against the model.
+// register asks for an effect and compares the answer with the model.
 func (m *machine) register(rt *rapid.T) {
 	n := m.node(rt)
 	id, x := m.effect(rt)
@@ -128,7 +127,7 @@ func (m *machine) register(rt *rapid.T) {
 	n.running[id] = d
 }
 
-// commit ends an attempt, with one of few responses so that conflicts are common.
+// commit ends an attempt. It picks from few responses, so that conflicts are common.
 func (m *machine) commit(rt *rapid.T) {
 	n := m.node(rt)
 	id, x := m.effect(rt)
@@ -151,7 +150,7 @@ func (m *machine) release(rt *rapid.T) {
 	}
 }
 
-// crash takes a node down in the middle of something.
+// crash stops a node in the middle of an operation.
 func (m *machine) crash(rt *rapid.T) {
 	n := m.node(rt)
 	if rapid.Bool().Draw(rt, "durable") {
@@ -190,10 +189,10 @@ func (m *machine) resolve(rt *rapid.T) {
 		return
 	}
 	x.marked, x.done = false, decision == ledger.ResolveAccept
-	x.until = 0 // the operator says that nobody is at it
+	x.until = 0 // the operator states that nobody is running it
 }
 
-// check holds every history against what was seen before.
+// check compares every history with what was seen before.
 func (m *machine) check(rt *rapid.T) {
 	for id, x := range m.seen {
 		s, err := m.nodes[0].ledger.Read(context.Background(), id)
@@ -219,7 +218,7 @@ func (m *machine) check(rt *rapid.T) {
 	}
 }
 
-// observe takes a new entry into the model.
+// observe adds a new entry to the model.
 func (m *machine) observe(rt *rapid.T, x *effect, e ledger.Entry) {
 	switch {
 	case e.Register != nil:
@@ -241,7 +240,7 @@ func (m *machine) observe(rt *rapid.T, x *effect, e ledger.Entry) {
 	}
 }
 
-// audit verifies the whole ledger, and that it still begins as it did.
+// audit verifies the whole ledger, and that its beginning is unchanged.
 func (m *machine) audit(rt *rapid.T) {
 	l := m.nodes[1].ledger
 	if _, err := l.Verify(context.Background()); err != nil {
@@ -280,8 +279,8 @@ func TestModel(t *testing.T) {
 	})
 }
 
-// TestManyAtOnce has several processes, with many callers each, want few effects:
-// each is invoked once, whoever asks, and everybody gets the same answer.
+// TestManyAtOnce: several processes, each with many callers, ask for few effects. Each effect is invoked once, whoever
+// asks, and everybody gets the same answer.
 func TestManyAtOnce(t *testing.T) {
 	const processes, callers, effects = 3, 16, 24
 	ctx := context.Background()

@@ -19,8 +19,8 @@ const (
 func historyKey(idem object.Hash) string { return historyKeys + idem.String() }
 func receiptKey(id object.Hash) string   { return receiptKeys + id.String() }
 
-// Entry returns the entry at seq, decoded; its signature is not checked. It costs a read
-// of the 256 entries that it is among.
+// Entry returns the entry at seq, decoded. It does not check the signature. It costs a read of the 256 entries around
+// it.
 func (a *archive) Entry(ctx context.Context, seq uint64) (ledger.Entry, error) {
 	data, err := a.log.Leaf(ctx, seq)
 	if err != nil {
@@ -41,11 +41,10 @@ func entryAt(ctx context.Context, r *mlog.Reader, p mlog.Place) (ledger.Entry, e
 // Size is the number of entries of the log.
 func (a *archive) Size(ctx context.Context) (uint64, error) { return a.log.Size(ctx) }
 
-// Read returns the state of an effect with its whole history, every signature
-// checked. An effect that was never registered has an empty history. A commit or
-// mark by an agent that is not known here is Unverified: such a mark counts all the
-// same, such a commit makes the state StatusUnverifiable. A resolution by somebody
-// who is no operator is Unverified, too, and counts for nothing.
+// Read returns the state of an effect with its whole history, every signature checked. An effect that was never
+// registered has an empty history. A commit or mark by an unknown agent is Unverified: the mark counts all the same,
+// the commit makes the state StatusUnverifiable. A resolution by somebody who is not an operator is Unverified, too,
+// and has no effect.
 func (l *Ledger) Read(ctx context.Context, idem object.Hash) (ledger.State, error) {
 	index, err := kv.GetOrNil(ctx, l.kv, historyKey(idem))
 	if err != nil || index == nil {
@@ -71,8 +70,7 @@ func (l *Ledger) Read(ctx context.Context, idem object.Hash) (ledger.State, erro
 	return s, l.present(ctx, &s)
 }
 
-// history reads the entries of an effect, those that known does not have; their
-// signatures are not checked.
+// history reads the entries of an effect that known does not have. It does not check their signatures.
 func (l *Ledger) history(ctx context.Context, idem object.Hash, places []mlog.Place, known func(mlog.Place) (ledger.Entry, bool)) ([]ledger.Entry, error) {
 	r := l.log.Reader()
 	history := make([]ledger.Entry, len(places))
@@ -97,14 +95,14 @@ func (l *Ledger) history(ctx context.Context, idem object.Hash, places []mlog.Pl
 	return history, nil
 }
 
-// doubt marks an operator's decision by somebody who is none.
+// doubt marks a resolution by somebody who is not an operator.
 func (l *Ledger) doubt(e *ledger.Entry) {
 	if e.Resolution != nil && !e.Resolution.ByOwner() && l.Operator != nil {
 		e.Unverified = !l.Operator(e.Resolution.Signer, ledger.Moment{Time: e.Resolution.TimeObserved, Seq: e.Seq, Placed: true})
 	}
 }
 
-// check verifies an entry's signature, once for each leaf while it is remembered.
+// check verifies an entry's signature; for a remembered leaf, only once.
 func (l *Ledger) check(e *ledger.Entry, known []object.AgentID) error {
 	digest := leafDigest(e.Kind, e.Raw)
 	if l.memo.has(digest) {
@@ -159,7 +157,7 @@ func (a *archive) receiptAt(ctx context.Context, id object.Hash, p mlog.Place) (
 	return e.Raw, nil
 }
 
-// placeOf is the one place that a receipt has.
+// placeOf decodes the place of a receipt.
 func placeOf(value []byte) (mlog.Place, error) {
 	places, err := mlog.ParsePlaces(value)
 	if err == nil && len(places) != 1 {

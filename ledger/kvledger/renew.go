@@ -9,9 +9,9 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Renewals stand beside the log and are not signed: they are what a lease needs and
-// nobody later asks for (spec/ledger.md#renewals). One record for each effect whose
-// attempt ran for longer than a part of its lease, removed with its outcome.
+// Renewals are stored beside the log and are not signed: a lease needs them, but nobody asks for them later
+// (spec/ledger.md#renewals). There is one record for each effect whose attempt ran longer than a part of its lease. It
+// is removed together with the outcome.
 const renewalKeys = kv.LedgerRenewals
 
 func renewalKey(idem object.Hash) string { return renewalKeys + idem.String() }
@@ -22,8 +22,8 @@ type renewal struct {
 	Until object.Time `can:"2,until"` // when its lease ends
 }
 
-// Renew prolongs the lease of an attempt of this Ledger. It costs one durable update. An
-// attempt that is not the latest any more, or is over, is not renewed: false.
+// Renew extends the lease of an attempt of this Ledger. It costs one durable update. It returns false if the attempt is
+// over or is no longer the latest.
 func (l *Ledger) Renew(ctx context.Context, d ledger.Decision, p ledger.Policy) (bool, error) {
 	if _, ours := l.started(d); !ours {
 		return false, nil
@@ -31,7 +31,7 @@ func (l *Ledger) Renew(ctx context.Context, d ledger.Decision, p ledger.Policy) 
 	return Elsewhere{l}.Renew(ctx, d.IdemID, d.Fence, p.Lease)
 }
 
-// renewedUntil is until when the lease of the latest attempt was renewed; 0: it was not.
+// renewedUntil is the end of the renewed lease of the latest attempt; 0: not renewed.
 func (a *archive) renewedUntil(ctx context.Context, s ledger.State) (object.Time, error) {
 	raw, err := kv.GetOrNil(ctx, a.kv, renewalKey(s.IdemID))
 	if err != nil || raw == nil {
@@ -47,7 +47,7 @@ func (a *archive) renewedUntil(ctx context.Context, s ledger.State) (object.Time
 	return r.Until, nil
 }
 
-// unrenew removes the renewal of an attempt with the entry that ends it.
+// unrenew removes the renewal of an attempt in the update that ends the attempt.
 func (l *Ledger) unrenew(idem object.Hash) []ledger.Rider {
 	if _, renewed := l.renewals.LoadAndDelete(idem); !renewed {
 		return nil
@@ -55,8 +55,7 @@ func (l *Ledger) unrenew(idem object.Hash) []ledger.Rider {
 	return []ledger.Rider{renewalGone(idem)}
 }
 
-// SweepRenewals removes the renewals of attempts that have an outcome: those whose process
-// did not live to remove them.
+// SweepRenewals removes renewals of attempts with an outcome, whose process died before it could remove them.
 func (l *Ledger) SweepRenewals(ctx context.Context) error {
 	var keys []string
 	err := l.kv.Scan(ctx, renewalKeys, kv.End(renewalKeys), func(key string, _ []byte) error {

@@ -10,9 +10,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// MarkDivergent appends a divergence mark for a conflict that was found elsewhere,
-// such as two ledgers that committed different responses. An effect that is marked
-// already stays as it is.
+// MarkDivergent appends a divergence mark for a conflict that was found elsewhere, such as two ledgers that committed
+// different responses. An effect that is already marked stays unchanged.
 func (l *Ledger) MarkDivergent(ctx context.Context, tool, idem object.Hash, reason uint8, evidence []object.Hash) error {
 	evidence = slices.Clone(evidence)
 	slices.SortFunc(evidence, object.Hash.Compare)
@@ -39,17 +38,14 @@ func (l *Ledger) MarkDivergent(ctx context.Context, tool, idem object.Hash, reas
 	}
 }
 
-// maxSkew is how far apart clocks may be: a lease that begins later than that cannot be
-// judged by the clock here.
+// maxSkew is the largest difference of clocks: the local clock cannot judge a lease that begins later than that.
 const maxSkew = 5 * time.Minute
 
-// Resolve appends an operator's signed decision (ResolveRetry, ResolveAbandon or
-// ResolveAccept) on the attempt with the fencing number about: one that ended with an
-// unknown outcome, or failed (ResolveRetry only), or left a divergent history.
-// ResolveAccept names in its evidence the receipt of one recorded commit, which is replayed
-// from then on; it also revives an abandoned effect. The key keeps standing for its first
-// request, or for that of the accepted commit. Errors: ErrNotResolvable, ErrNotOperator, and
-// ErrAttempt when about is not the latest attempt any more.
+// Resolve appends an operator's signed decision (ResolveRetry, ResolveAbandon or ResolveAccept) on the attempt with the
+// fence about: one that ended with an unknown outcome, failed (ResolveRetry only), or left a divergent history. For
+// ResolveAccept the evidence names the receipt of one recorded commit, which is replayed from then on; this also
+// revives an abandoned effect. The key keeps its first request, or takes that of the accepted commit. Errors:
+// ErrNotResolvable, ErrNotOperator, and ErrAttempt when about is no longer the latest attempt.
 func (l *Ledger) Resolve(ctx context.Context, idem object.Hash, decision uint8, about uint64, evidence []object.Hash, notes string) error {
 	if l.Operator != nil && !l.Operator(l.self.Agent(), ledger.Moment{Time: l.now()}) {
 		return fmt.Errorf("%s: %w", l.self.Agent(), ledger.ErrNotOperator)
@@ -71,7 +67,7 @@ func (l *Ledger) Resolve(ctx context.Context, idem object.Hash, decision uint8, 
 		}
 		now := l.now()
 		if s.Open() && s.Presence == ledger.Unseen && s.Register.TimeObserved > now.Add(maxSkew) {
-			s.Presence = ledger.Gone // by a clock that was ahead: its lease says nothing
+			s.Presence = ledger.Gone // registered by a clock that was ahead: its lease says nothing
 		}
 		r.TimeObserved, r.Signature = now, object.Signature{}
 		if v := ledger.Decide(s, ledger.Event{Resolution: &r}, now, ledger.Policy{}); !v.Append {

@@ -31,9 +31,8 @@ func spend(most int) ledger.Rider {
 	}}
 }
 
-// TestRidersShareTheUpdate: many callers of two ledgers, and somebody who changes the
-// counter past them, register with a rider that refuses beyond a limit. Each register
-// is there with its charge, and no charge without its register.
+// TestRidersShareTheUpdate: many callers of two ledgers, and somebody who changes the counter directly, register with a
+// rider that refuses beyond a limit. Each register has its charge, and each charge its register.
 func TestRidersShareTheUpdate(t *testing.T) {
 	const most, callers = 40, 64
 	w := newWorld(t)
@@ -87,8 +86,8 @@ func TestRidersShareTheUpdate(t *testing.T) {
 	}
 }
 
-// TestNothingRidesWithNothing: what is not appended takes no rider along, and who was
-// refused by a rider may register again.
+// TestNothingRidesWithNothing: if nothing is appended, no rider writes. A caller that a rider refused may register
+// again.
 func TestNothingRidesWithNothing(t *testing.T) {
 	ctx := t.Context()
 	w := newWorld(t)
@@ -107,7 +106,7 @@ func TestNothingRidesWithNothing(t *testing.T) {
 		t.Errorf("a replay: %+v, %v", d, err)
 	}
 	raw := receipt(t, testKey, "", "q", "r", 200)
-	for range 2 { // the second time it is there
+	for range 2 { // the second time it is already there
 		if err := l.Record(ctx, raw, spend(1)); err != nil {
 			t.Fatal(err)
 		}
@@ -117,7 +116,7 @@ func TestNothingRidesWithNothing(t *testing.T) {
 	}
 }
 
-// scanned is a store that says how many segments were scanned.
+// scanned is a store that counts scans of segments.
 type scanned struct {
 	*memory.DB
 	segments int

@@ -16,7 +16,7 @@ import (
 	"github.com/mythos-project/mythos/ledger"
 )
 
-// What a ledger stores, as its package comment says; these are written without it.
+// The stored form of a ledger, as its package comment describes it, written here independently.
 
 func segmentKey(first int) string { return fmt.Sprintf("l/e/%016x", first) }
 
@@ -61,7 +61,7 @@ func (w *world) leaves() (list [][]byte) {
 	return list
 }
 
-// edited is the segment with a leaf changed; nil takes it out.
+// edited is the segment with one leaf changed; nil removes the leaf.
 func (w *world) edited(seq int, leaf []byte) (key string, value []byte) {
 	w.t.Helper()
 	for _, s := range w.segments() {
@@ -85,7 +85,7 @@ func (w *world) edited(seq int, leaf []byte) (key string, value []byte) {
 
 func putOf(key string, value []byte) map[string][]byte { return map[string][]byte{key: value} }
 
-// swapped are the segments with two leaves in each other's place.
+// swapped are the segments with two leaves exchanged.
 func (w *world) swapped(a, b int) map[string][]byte {
 	w.t.Helper()
 	leaves := w.leaves()
@@ -106,8 +106,7 @@ func place(seq, at int) []byte {
 // historyKey is the key of an effect's index.
 func historyKey(key string) string { return "l/i/" + ledger.IdemID(tool, []byte(key)).String() }
 
-// endOf is what is stored of the end of a log: its size and the roots of its complete
-// subtrees, the smallest first.
+// endOf is the stored end of a log: its size and the roots of its complete subtrees, the smallest first.
 func endOf(hashes []tlog.Hash, size int) []byte {
 	value := binary.BigEndian.AppendUint64(nil, uint64(size))
 	for height := range bits.Len(uint(size)) {
@@ -139,7 +138,7 @@ func (w *world) hashesOf(leaves [][]byte) (hashes []tlog.Hash) {
 	return hashes
 }
 
-// TestEarlierLayout: a ledger that was laid out otherwise is refused, not misread.
+// TestEarlierLayout: a ledger with another layout is refused, not misread.
 func TestEarlierLayout(t *testing.T) {
 	w := newWorld(t)
 	w.put(map[string][]byte{"l/n": {0, 0, 0, 0, 0, 0, 0, 3}})

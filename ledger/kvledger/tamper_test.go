@@ -14,8 +14,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// TestVerifyFindsTampering changes a stored ledger in one way each. Everything
-// stays decodable: only what Verify recomputes can tell.
+// TestVerifyFindsTampering makes one change to a stored ledger in each case. Everything stays decodable: only
+// recomputing finds the change.
 func TestVerifyFindsTampering(t *testing.T) {
 	flip := func(v []byte, i int) []byte { v[i] ^= 1; return v }
 	// edit changes the last byte of an entry of a kind in the middle of the log.
@@ -123,8 +123,8 @@ func anyReceipt(w *world) string {
 	return receiptID(w.t, receipt(w.t, testKey, "key-3", "q", "r", 200)).String()
 }
 
-// TestRewrittenLogs rebuilds a log that is sound in itself, without one effect:
-// Verify cannot tell, a checkpoint kept elsewhere can.
+// TestRewrittenLogs rebuilds a log that is sound in itself, without one effect. Verify cannot tell; a checkpoint kept
+// elsewhere can.
 func TestRewrittenLogs(t *testing.T) {
 	ctx := context.Background()
 	first, second := newWorld(t), newWorld(t)
@@ -165,7 +165,7 @@ func TestRewrittenLogs(t *testing.T) {
 	}
 }
 
-// TestUnknownSigners: a commit by nobody known stops the effect, a mark counts.
+// TestUnknownSigners: a commit by an unknown agent blocks the effect; a mark counts.
 func TestUnknownSigners(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t)
@@ -205,8 +205,7 @@ func TestUnknownSigners(t *testing.T) {
 	}
 }
 
-// TestVerifyReachesBack has an effect that ends long after it began: further back than
-// Verify holds entries in memory.
+// TestVerifyReachesBack: an effect ends long after it began, further back than the entries that Verify holds in memory.
 func TestVerifyReachesBack(t *testing.T) {
 	ctx := t.Context()
 	w := newWorld(t)

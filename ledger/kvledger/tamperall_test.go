@@ -50,7 +50,7 @@ func smallLog(t *testing.T) (*world, mlog.Checkpoint) {
 	return w, c
 }
 
-// copyOf is the world with some keys changed; nil drops one.
+// copyOf is the world with some keys changed; nil removes a key.
 func (w *world) copyOf(put map[string][]byte) *world {
 	w.t.Helper()
 	c := &world{w.t, memory.New(), w.now}
@@ -74,15 +74,14 @@ func (w *world) copyOf(put map[string][]byte) *world {
 	return c
 }
 
-// found reports whether a changed ledger is told from the one that was kept.
+// found reports whether a changed ledger can be distinguished from the kept one.
 func (w *world) found(kept mlog.Checkpoint) bool {
 	l := w.ledger(testKey)
 	_, err := l.Verify(w.t.Context())
 	return err != nil || l.CheckConsistent(w.t.Context(), kept) != nil
 }
 
-// TestEveryEntryIsGuarded edits, drops, moves and cuts off every single entry of a
-// log in which each kind occurs.
+// TestEveryEntryIsGuarded edits, drops, moves and truncates every single entry of a log with entries of each kind.
 func TestEveryEntryIsGuarded(t *testing.T) {
 	w, kept := smallLog(t)
 	if same := w.copyOf(nil); same.found(kept) {
@@ -112,9 +111,8 @@ func TestEveryEntryIsGuarded(t *testing.T) {
 	}
 }
 
-// TestRebuiltLogs drops or moves each entry in turn and rebuilds everything that
-// follows from it, indexes and hashes, as somebody with the store at hand can; and
-// cuts off each tail. A checkpoint that was kept tells.
+// TestRebuiltLogs drops or moves each entry in turn, and cuts off each tail. It rebuilds all indexes and hashes, as
+// somebody with access to the store can. A checkpoint that was kept reveals it.
 func TestRebuiltLogs(t *testing.T) {
 	w, kept := smallLog(t)
 	n, leaves := int(kept.Size), w.leaves()

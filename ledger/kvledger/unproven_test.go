@@ -20,8 +20,7 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// paper is a log that was never in a store: its entries are written by hand, and its
-// signer vouches for whatever they are.
+// paper is a log that was never in a store: its entries are written by hand, and its signer vouches for all of them.
 type paper struct {
 	t       *testing.T
 	entries []ledger.EvidenceEntry
@@ -63,7 +62,7 @@ func (n noted) KeyHash() uint32 {
 }
 func (n noted) Sign(msg []byte) ([]byte, error) { sig, err := n.Signer.Sign(msg); return sig[:], err }
 
-// bundle is the evidence for a receipt, of all entries, sealed by alice's log.
+// bundle is the evidence for a receipt, with all entries, sealed by alice's log.
 func (p *paper) bundle(raw []byte, change func(*ledger.EvidenceBundle)) []byte {
 	p.t.Helper()
 	size := int64(len(p.entries))
@@ -96,7 +95,7 @@ func (p *paper) bundle(raw []byte, change func(*ledger.EvidenceBundle)) []byte {
 	return mustMarshal(p.t, &b)
 }
 
-// how is how an entry is signed.
+// how says how an entry is signed.
 type how func(t *testing.T, id object.Hash) object.Signature
 
 func by(key sign.Signer) how {
@@ -118,7 +117,7 @@ func keyless(key sign.Signer) how {
 	}
 }
 
-// garbage is no signature at all, in somebody's name or in nobody's.
+// garbage is an invalid signature, in somebody's name or in nobody's.
 func garbage(of *object.Hash) how {
 	return func(*testing.T, object.Hash) object.Signature {
 		return object.Signature{Alg: object.Ed25519, KeyID: of, Sig: [64]byte(bytes.Repeat([]byte{7}, 64))}
@@ -161,8 +160,8 @@ func paperResolution(t *testing.T, signer object.AgentID, h how) []byte {
 	return signedAs(t, ledger.ResolutionRule, &r, &r.Signature, h)
 }
 
-// TestEvidenceNobodySigned: whatever a bundle holds and nothing in it verifies makes it
-// not intact, even when the log's own signer vouches for all of it.
+// TestEvidenceNobodySigned: if a bundle holds anything that nothing in it verifies, it is not intact, even if the log's
+// own signer vouches for all of it.
 func TestEvidenceNobodySigned(t *testing.T) {
 	good := by(testKey)
 	raw := receipt(t, testKey, "k", "q", "r", 200)
@@ -213,8 +212,8 @@ func TestEvidenceNobodySigned(t *testing.T) {
 	}
 }
 
-// TestEvidenceOfAStrangersDecision: a resolution counts in a bundle when its signer is
-// the log's agent or one of the operators that the log names.
+// TestEvidenceOfAStrangersDecision: a resolution in a bundle counts if its signer is the log's agent or one of the
+// operators that the log names.
 func TestEvidenceOfAStrangersDecision(t *testing.T) {
 	raw, third := receipt(t, testKey, "k", "q", "r", 200), thirdKey.Agent()
 	p := &paper{t: t}
@@ -266,8 +265,7 @@ func TestEvidenceWithoutACommit(t *testing.T) {
 	}
 }
 
-// TestEvidenceOfAWithdrawal: the receipt of an attempt that did not start has no commit,
-// but its owner's word.
+// TestEvidenceOfAWithdrawal: the receipt of an attempt that did not start has no commit, but a statement of its owner.
 func TestEvidenceOfAWithdrawal(t *testing.T) {
 	ctx := t.Context()
 	l := newWorld(t).ledger(testKey)
@@ -293,8 +291,8 @@ func TestEvidenceOfAWithdrawal(t *testing.T) {
 	}
 }
 
-// TestEvidenceUnderAnUnknownSignature: what nobody in the bundle can verify on its
-// checkpoint makes it not intact.
+// TestEvidenceUnderAnUnknownSignature: a signature on the checkpoint that nobody in the bundle can verify makes the
+// bundle not intact.
 func TestEvidenceUnderAnUnknownSignature(t *testing.T) {
 	raw := receipt(t, testKey, "", "q", "r", 200)
 	p := &paper{t: t}
@@ -328,7 +326,7 @@ func TestEvidenceUnderAnUnknownSignature(t *testing.T) {
 	}
 }
 
-// refusal is the receipt of an effect that was refused; change makes it another one.
+// refusal is the receipt of a refused effect; change alters it.
 func refusal(t *testing.T, key string, status uint16, change func(*ledger.Receipt)) []byte {
 	t.Helper()
 	notes := ledger.RefusedNotes + "no capability is active"

@@ -9,12 +9,12 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// The tools that effects with keys were registered for: what a key alone may mean.
+// The tools that have registered effects with keys; they are the candidates when only a key is given.
 const toolKeys = kv.LedgerTools
 
 func toolKey(tool object.Hash) string { return toolKeys + tool.String() }
 
-// noteTool rides with the first register of a tool that this Ledger makes.
+// noteTool adds the tool to that list in the update of its first register by this Ledger.
 func (l *Ledger) noteTool(tool object.Hash) []ledger.Rider {
 	if _, noted := l.noted.Load(tool); noted {
 		return nil
@@ -28,9 +28,8 @@ func (l *Ledger) noteTool(tool object.Hash) []ledger.Rider {
 	}}}
 }
 
-// FindKey returns the effects that were registered under an idempotency key, one for
-// each tool that it was used with, ascending by tool. It costs one look for each tool
-// that the log has registers of.
+// FindKey returns the effects that were registered under an idempotency key, one for each tool, ascending by tool. It
+// costs one lookup for each tool that has registers in the log.
 func (a *archive) FindKey(ctx context.Context, key []byte) ([]object.Hash, error) {
 	var found []object.Hash
 	err := a.kv.Scan(ctx, toolKeys, kv.End(toolKeys), func(k string, _ []byte) error {
@@ -48,7 +47,7 @@ func (a *archive) FindKey(ctx context.Context, key []byte) ([]object.Hash, error
 	return found, err
 }
 
-// toolListed checks that a register's tool is in the list, once each.
+// toolListed checks that a register's tool is in the list; it looks up each tool only once.
 func (v *verifier) toolListed(ctx context.Context, e ledger.Entry) error {
 	if e.Register == nil {
 		return nil

@@ -41,8 +41,8 @@ func bare(t *testing.T, rule object.Rule, v any, want string) object.Signature {
 	return object.Signature{Alg: object.Ed25519, Sig: sig}
 }
 
-// same compares a rebuilt object with the digest of the published file, and with
-// the file where the pack is at hand.
+// same compares a rebuilt object with the digest of the published file, and with the file itself where the pack is
+// available.
 func same(t *testing.T, v any, file, digest string) []byte {
 	t.Helper()
 	raw, err := can.Marshal(v)

@@ -15,25 +15,24 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Report is what Verify found; it found everything in order when its error is nil.
+// Report is the result of Verify. If the error is nil, everything is in order.
 type Report struct {
 	Entries      uint64   `json:"entries"`
 	Receipts     uint64   `json:"receipts"`
 	Effects      uint64   `json:"effects"`
 	Divergent    uint64   `json:"divergent"`
 	Pending      uint64   `json:"pending"`
-	Unverifiable uint64   `json:"unverifiable"` // commits and marks by agents that are not known here
+	Unverifiable uint64   `json:"unverifiable"` // commits and marks by agents that are unknown here
 	Root         [32]byte `json:"-"`            // of the log, recomputed from its leaves
 }
 
 // verifyPage is how many entries, or effects, are held in memory at a time.
 const verifyPage = 2048
 
-// Verify reads the whole ledger and recomputes everything: the log's hashes and
-// root from the leaves, each signature once, on all processors, the indexes of
-// receipts and effects, and each effect's history by the state machine ([Audit]). It
-// holds two pages of entries at a time, and stops at the first thing that is wrong, which
-// the error names. What is appended meanwhile is left to the next time.
+// Verify reads the whole ledger and recomputes everything: the log's hashes and root from the leaves, each signature
+// once, on all processors, the indexes of receipts and effects, and each effect's history by the state machine
+// ([Audit]). It holds two pages of entries at a time. It stops at the first fault and names it in the error. It does
+// not check entries that are appended meanwhile.
 func (l *Ledger) Verify(ctx context.Context) (Report, error) {
 	end, stored, err := l.log.EdgeStored(ctx)
 	if err != nil {
@@ -65,10 +64,10 @@ type verifier struct {
 	size   uint64
 	now    object.Time
 	keys   *ledger.Keyring
-	edge   mlog.Frontier    // of what was verified
-	tiles  *mlog.HashReader // what is stored of it
+	edge   mlog.Frontier    // of the verified part
+	tiles  *mlog.HashReader // the stored tiles of that part
 	recent window
-	tools  sync.Map // whose place in the list of tools was looked at, by id
+	tools  sync.Map // ids of tools that were found in the list of tools
 
 	receipts, keyed, held       atomic.Uint64 // distinct receipts; entries that must be, and are, in histories
 	effects, divergent, pending atomic.Uint64
@@ -80,8 +79,8 @@ func (v *verifier) report() Report {
 		Pending: v.pending.Load(), Unverifiable: v.unverifiable.Load(), Root: v.edge.Root()}
 }
 
-// page verifies the next entries: first those that name their signer, then, with
-// all agents of the page known, the commits and marks, and the histories that end here.
+// page verifies the next entries: first those that name their signer; then, with all agents of the page known, the
+// commits and marks, and the histories that end here.
 func (v *verifier) page(ctx context.Context) error {
 	first := v.edge.Size
 	end := min(first+verifyPage, v.size)
@@ -161,11 +160,10 @@ func (v *verifier) unnamed(e ledger.Entry) error {
 			return e.VerifyWith(v.keys, []object.AgentID{agent})
 		}
 	}
-	return nil // its history tells whose it can be
+	return nil // its history shows the possible signers
 }
 
-// grow adds leaves to what was verified, and compares what they complete with the
-// tiles.
+// grow adds leaves to the verified part, and compares the completed subtrees with the tiles.
 func (v *verifier) grow(leaves []tlog.Hash) error {
 	for _, leaf := range leaves {
 		seq := v.edge.Size
@@ -181,7 +179,7 @@ func (v *verifier) grow(leaves []tlog.Hash) error {
 	return nil
 }
 
-// tail checks that nothing stands behind the end of the log.
+// tail checks that nothing is stored behind the end of the log.
 func (v *verifier) tail(ctx context.Context) error {
 	next := v.size
 	err := v.l.log.Segments(ctx, v.size, 0, func(s mlog.Segment) error {

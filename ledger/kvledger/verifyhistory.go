@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// receiptIndex checks that the index holds no receipts but those of the log.
+// receiptIndex checks that the index has no receipts besides those in the log.
 func (v *verifier) receiptIndex(ctx context.Context) error {
 	var indexed uint64
 	err := v.l.kv.Scan(ctx, receiptKeys, kv.End(receiptKeys), func(_ string, value []byte) error {
@@ -29,8 +29,8 @@ func (v *verifier) receiptIndex(ctx context.Context) error {
 	return err
 }
 
-// window holds the entries of the last two pages: most effects end soon after they
-// begin, and are then audited without reading anything again.
+// window holds the entries of the last two pages. Most effects end soon after they begin, so their audit needs no
+// further reads.
 type window struct{ old, young map[uint64]placed }
 
 // placed is an entry and where it is.
@@ -61,7 +61,7 @@ func (v *verifier) histories(ctx context.Context, page []ledger.Entry) error {
 	var effects []object.Hash
 	for _, e := range page {
 		idem, keyed := e.IdemID()
-		if !keyed || e.Receipt != nil { // receipts of refused attempts stand beside the histories
+		if !keyed || e.Receipt != nil { // receipts of refused attempts are not part of the histories
 			continue
 		}
 		if _, seen := last[idem]; !seen {
@@ -91,7 +91,7 @@ func (v *verifier) effect(ctx context.Context, idem object.Hash, seq uint64) err
 		return fmt.Errorf("entry %d: %w: it is not in the history of effect %s", seq, ledger.ErrEntry, idem.Short())
 	}
 	if places[len(places)-1].Seq > seq {
-		return nil // it goes on in another page
+		return nil // it continues in another page
 	}
 	history, err := v.l.history(ctx, idem, places, v.recent.entry)
 	if err != nil {
@@ -119,8 +119,7 @@ func (v *verifier) effect(ctx context.Context, idem object.Hash, seq uint64) err
 	return nil
 }
 
-// historyIndex checks that the histories hold every entry of the log that belongs to an
-// effect, and that there are no others.
+// historyIndex checks that the histories hold every entry of the log that belongs to an effect, and no others.
 func (v *verifier) historyIndex(ctx context.Context) error {
 	if v.held.Load() != v.keyed.Load() {
 		return fmt.Errorf("%w: the log has %d entries of effects with keys, the histories hold %d", ledger.ErrEntry, v.keyed.Load(), v.held.Load())
@@ -142,8 +141,8 @@ func (v *verifier) historyIndex(ctx context.Context) error {
 	return err
 }
 
-// attribute finds the signers of commits and marks among the agents of their
-// effect, and verifies those whose signatures were not verified by key id.
+// attribute finds the signers of commits and marks among the agents of their effect. It verifies the signatures that
+// were not verified by key id.
 func (v *verifier) attribute(history []ledger.Entry) error {
 	known := append([]object.AgentID{v.l.self.Agent()}, v.l.Known...)
 	for i := range history {
@@ -160,7 +159,7 @@ func (v *verifier) attribute(history []ledger.Entry) error {
 			if verified && named {
 				continue
 			}
-			if verified && e.Mark != nil { // anybody may find a conflict
+			if verified && e.Mark != nil { // anybody may report a conflict
 				among = append(slices.Clip(known), agent)
 			}
 		}

@@ -9,11 +9,10 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Withdraw ends an attempt of this Ledger that has no outcome, with the receipt that says
-// why: ResolveRelease when it certainly did nothing, which frees its key; ResolveStop when
-// it was stopped, and may have done anything. Both entries are durable when it returns, and
-// riders share their update. Where somebody else has continued the effect meanwhile, the
-// receipt is kept beside the history and the error wraps ErrAttempt or ErrNotResolvable.
+// Withdraw ends an attempt of this Ledger that has no outcome, with a receipt that says why. ResolveRelease: it
+// certainly did nothing, and its key is free again. ResolveStop: it was stopped, and may have done anything. Both
+// entries are durable when it returns, and riders share their update. If somebody else has continued the effect
+// meanwhile, the receipt is recorded outside the history and the error wraps ErrAttempt or ErrNotResolvable.
 func (l *Ledger) Withdraw(ctx context.Context, d ledger.Decision, decision uint8, receiptRaw []byte, riders ...ledger.Rider) error {
 	settled := false
 	defer func() { l.leave(d, settled) }()

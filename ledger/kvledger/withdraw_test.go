@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// describeHistory is the kinds of a history's entries.
+// describeHistory lists the kinds of a history's entries.
 func describeHistory(s ledger.State) string {
 	var kinds []string
 	for _, e := range s.History {
@@ -22,8 +22,8 @@ func describeHistory(s ledger.State) string {
 	return strings.Join(kinds, " ")
 }
 
-// TestWithdraw: what did not start frees its key, quota and request; what was stopped is
-// unknown, though its lease lives.
+// TestWithdraw: an attempt that did not start frees its key, quota and request; an attempt that was stopped is unknown
+// although its lease is valid.
 func TestWithdraw(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t)
@@ -63,8 +63,8 @@ func TestWithdraw(t *testing.T) {
 	}
 }
 
-// TestWithdrawnSuccess: a success that its owner released, instead of committing it, is no
-// evidence; what did not start is.
+// TestWithdrawnSuccess: a success that its owner released instead of committing is no evidence; an attempt that did not
+// start is.
 func TestWithdrawnSuccess(t *testing.T) {
 	for status, intact := range map[uint16]bool{200: false, 399: false, 503: true} {
 		l := newWorld(t).ledger(testKey)
@@ -80,14 +80,14 @@ func TestWithdrawnSuccess(t *testing.T) {
 		if err := l.Withdraw(t.Context(), d, ledger.ResolveRelease, raw); err != nil {
 			t.Fatal(err)
 		}
-		// What is exported is verified as a stranger verifies it.
+		// Verify the export as a stranger would.
 		if _, err := l.ExportEvidence(t.Context(), r.ReceiptID, kvledger.Authority{}, nil); (err == nil) != intact || (err != nil && !errors.Is(err, ledger.ErrEntry)) {
 			t.Errorf("status %d: %v", status, err)
 		}
 	}
 }
 
-// TestWithdrawLate: who was taken over from frees nothing.
+// TestWithdrawLate: an owner that was taken over frees nothing.
 func TestWithdrawLate(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t)
@@ -116,8 +116,7 @@ func TestWithdrawLate(t *testing.T) {
 	}
 }
 
-// TestProbeOfAnOldAttempt: what a probe found out about one attempt neither commits nor
-// releases a later one.
+// TestProbeOfAnOldAttempt: the result of a probe about one attempt neither commits nor releases a later one.
 func TestProbeOfAnOldAttempt(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t)
@@ -147,8 +146,8 @@ func TestProbeOfAnOldAttempt(t *testing.T) {
 	}
 }
 
-// TestLeaseOfTheFuture: a lease by a clock that was a day ahead keeps nobody from deciding,
-// and who watches it for as long as it is takes its attempt for ended.
+// TestLeaseOfTheFuture: a lease from a clock that was a day ahead prevents nobody from deciding. A watcher that sees no
+// sign of life for the lease's length considers the attempt over.
 func TestLeaseOfTheFuture(t *testing.T) {
 	ctx := context.Background()
 	short := ledger.Policy{Lease: 20 * time.Millisecond, Retry: ledger.Retry}
@@ -181,8 +180,7 @@ func TestLeaseOfTheFuture(t *testing.T) {
 	}
 }
 
-// TestRenew: a lease that is renewed lives on, adds nothing to the history, and its record
-// goes with the outcome.
+// TestRenew: a renewed lease stays valid and adds nothing to the history. Its record is removed with the outcome.
 func TestRenew(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t)
@@ -216,7 +214,7 @@ func TestRenew(t *testing.T) {
 	}
 }
 
-// leaving are Holders of one process in memory, as the lock of a file would be.
+// leaving are Holders of one process in memory, which behave like the lock of a file.
 type leaving struct {
 	presence
 	free    chan struct{}
@@ -242,8 +240,7 @@ func (l *leaving) Is() ledger.Presence {
 	}
 }
 
-// TestAwaitAnswer: who waits is given the outcome as it was signed, and nothing that was
-// changed in any byte.
+// TestAwaitAnswer: a waiter gets the outcome as it was signed, and nothing with a changed byte.
 func TestAwaitAnswer(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t)
@@ -286,7 +283,7 @@ func TestAwaitAnswer(t *testing.T) {
 	}
 }
 
-// heldOnce says that the lock is held when it is looked at.
+// heldOnce reports the lock as held the first time.
 type heldOnce struct{ *leaving }
 
 func (heldOnce) Look(object.Hash) (ledger.Presence, error) { return ledger.Held, nil }

@@ -6,16 +6,15 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// An effect's history is a shard of its own: who works on it reads, decides and signs
-// beside all others, and meets them only at the end of the log. What its riders read is
-// read ahead, too, so that the leader of a batch reads nothing for others, and a read
-// that takes long holds up nobody else.
+// Each effect's history is a shard: callers read, decide and sign concurrently, and meet only at the end of the log.
+// Values for riders are read ahead, too, so that the leader of a batch reads nothing for others, and a slow read delays
+// nobody else.
 //
-// A value that was read ahead may have been written since, by an earlier batch of this
-// log; what riders wrote in the last batches is kept for that. Should somebody else have
-// written it, the update's check fails, and the values are read anew.
+// An earlier batch of this log may have written a value since it was read ahead; the log keeps the riders' writes of
+// the last batches for that case. If another process has written it, the check of the update fails, and the values are
+// read again.
 
-// written is what riders wrote, of what riders read, in one batch.
+// written holds the values that riders wrote in one batch, for keys that riders read.
 type written struct {
 	batch uint64
 	put   map[string][]byte
@@ -23,7 +22,7 @@ type written struct {
 
 const maxWritten = 64 // batches
 
-// readAhead reads what the riders of a say that they will read.
+// readAhead reads the keys that the riders of a declare.
 func (l *Log) readAhead(ctx context.Context, a *Append) error {
 	var keys []string
 	for _, r := range a.Riders {
@@ -41,12 +40,12 @@ func (l *Log) readAhead(ctx context.Context, a *Append) error {
 	}
 	a.known = make(map[string][]byte, len(keys))
 	for _, key := range keys {
-		a.known[key] = values[key] // nil: it is not there
+		a.known[key] = values[key] // nil: absent
 	}
 	return nil
 }
 
-// lookUp is what is known of a key that a read ahead; the leader calls it.
+// lookUp returns a value that was read ahead for a, if it is still valid. Only the leader calls it.
 func (l *Log) lookUp(a *Append, key string) (value []byte, known bool) {
 	if value, known = a.known[key]; !known || a.since < l.floor {
 		return nil, false
@@ -59,7 +58,7 @@ func (l *Log) lookUp(a *Append, key string) (value []byte, known bool) {
 	return value, true
 }
 
-// wrote notes a batch that was applied.
+// wrote records an applied batch.
 func (l *Log) wrote(with *rides) {
 	put := map[string][]byte{}
 	for key := range with.read {
@@ -76,8 +75,8 @@ func (l *Log) wrote(with *rides) {
 	}
 }
 
-// lost notes that a batch was not applied as it was: somebody else writes, or the store
-// failed. Nothing that was read before counts.
+// lost records that a batch was not applied: another process writes, or the store failed. Earlier reads no longer
+// count.
 func (l *Log) lost() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -19,8 +19,7 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// ErrCheckpoint means that a checkpoint is malformed, or that the log is not what
-// it says.
+// ErrCheckpoint means that a checkpoint is malformed, or that it does not match the log.
 var ErrCheckpoint = errors.New("checkpoint does not hold")
 
 // Origin names the log of the ledger that agent signs [led-60].
@@ -33,7 +32,7 @@ func (n noteSigner) Name() string                    { return Origin(n.s.Agent()
 func (n noteSigner) KeyHash() uint32                 { return noteKeyHash(n.s.Agent()) }
 func (n noteSigner) Sign(msg []byte) ([]byte, error) { sig, err := n.s.Sign(msg); return sig[:], err }
 
-// noteVerifier verifies them.
+// noteVerifier verifies notes (sumdb/note) with an agent's key.
 type noteVerifier struct{ agent object.AgentID }
 
 func (n noteVerifier) Name() string    { return Origin(n.agent) }
@@ -50,8 +49,8 @@ func noteKeyHash(agent object.AgentID) uint32 {
 	return binary.BigEndian.Uint32(h.Sum(nil))
 }
 
-// Checkpoint returns a signed statement of the log's size and root in the C2SP
-// checkpoint format. Kept elsewhere, it shows any later rewriting.
+// Checkpoint returns a signed statement of the log's size and root in the C2SP checkpoint format. A copy kept elsewhere
+// reveals any later rewriting.
 func (l *Log) Checkpoint(ctx context.Context, s sign.Signer) ([]byte, error) {
 	edge, _, err := l.EdgeStored(ctx)
 	if err != nil {
@@ -62,7 +61,7 @@ func (l *Log) Checkpoint(ctx context.Context, s sign.Signer) ([]byte, error) {
 	return note.Sign(&note.Note{Text: text}, noteSigner{s})
 }
 
-// Checkpoint is what a checkpoint says.
+// Checkpoint is the content of a checkpoint.
 type Checkpoint struct {
 	Origin string
 	Size   uint64
@@ -70,7 +69,7 @@ type Checkpoint struct {
 	Signer object.AgentID
 }
 
-// OpenCheckpoint parses a checkpoint that one of the agents must have signed.
+// OpenCheckpoint parses a checkpoint, which one of the agents must have signed.
 func OpenCheckpoint(data []byte, agents ...object.AgentID) (Checkpoint, error) {
 	if what := notANote(data); what != "" {
 		return Checkpoint{}, fmt.Errorf("%w: %s", ErrCheckpoint, what)
@@ -81,7 +80,7 @@ func OpenCheckpoint(data []byte, agents ...object.AgentID) (Checkpoint, error) {
 			continue
 		}
 		c, err := parseCheckpoint(n.Text)
-		for _, sig := range n.Sigs { // trailing bits of base64 would be a second spelling
+		for _, sig := range n.Sigs { // trailing bits of base64 would allow a second spelling
 			if _, serr := base64.StdEncoding.Strict().DecodeString(sig.Base64); err == nil && serr != nil {
 				err = fmt.Errorf("%w: %w", ErrCheckpoint, serr)
 			}
@@ -95,8 +94,7 @@ func OpenCheckpoint(data []byte, agents ...object.AgentID) (Checkpoint, error) {
 	return Checkpoint{}, fmt.Errorf("%w: no known agent signed it", ErrCheckpoint)
 }
 
-// notANote says what is wrong with the form of a signed note that was changed on its way;
-// empty: nothing that can be seen.
+// notANote says what is wrong with a signed note that was changed in transit; empty: nothing visible.
 func notANote(data []byte) string {
 	switch {
 	case bytes.Contains(data, []byte("\r\n")):
@@ -111,8 +109,8 @@ func notANote(data []byte) string {
 	return ""
 }
 
-// OpenSealed opens a checkpoint of log that has no other signatures than those of the
-// log and cosignatures of known agents, each of which verifies.
+// OpenSealed opens a checkpoint of log. All its signatures must be those of the log or cosignatures of known agents,
+// and each must verify.
 func OpenSealed(data []byte, log object.AgentID, known []object.AgentID) (Checkpoint, error) {
 	c, err := OpenCheckpoint(data, log)
 	if err != nil {
@@ -131,7 +129,7 @@ func OpenSealed(data []byte, log object.AgentID, known []object.AgentID) (Checkp
 	if len(n.UnverifiedSigs) > 0 {
 		return c, fmt.Errorf("%w: nothing here verifies its signature by %s", ErrCheckpoint, n.UnverifiedSigs[0].Name)
 	}
-	for _, sig := range n.Sigs { // trailing bits of base64 would be a second spelling
+	for _, sig := range n.Sigs { // trailing bits of base64 would allow a second spelling
 		if _, err := base64.StdEncoding.Strict().DecodeString(sig.Base64); err != nil {
 			return c, fmt.Errorf("%w: %w", ErrCheckpoint, err)
 		}

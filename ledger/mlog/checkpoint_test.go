@@ -23,7 +23,7 @@ var (
 	thirdKey = sign.FromSeed([32]byte(bytes.Repeat([]byte{3}, 32)), "third")
 )
 
-// leaf is what the log of these tests has at seq.
+// leaf is the content of the tests' log at seq.
 func leaf(seq uint64) []byte { return fmt.Appendf(nil, "leaf %d", seq) }
 
 // grow appends n leaves.
@@ -93,8 +93,8 @@ func TestCheckpointFormat(t *testing.T) {
 	}
 }
 
-// TestProofs proves every entry in, and every older log consistent with, every log
-// of up to 20 entries, and flips every bit of the proofs of the largest.
+// TestProofs proves, in every log of up to 20 entries, every entry and the consistency with every older log. It flips
+// every bit of the proofs of the largest log.
 func TestProofs(t *testing.T) {
 	const n = 20
 	ctx := context.Background()
@@ -224,7 +224,7 @@ func TestWitnesses(t *testing.T) {
 	}
 }
 
-// FuzzCheckpoint: nobody else signs a checkpoint, or proves a leaf, of this log.
+// FuzzCheckpoint: nobody else can sign a checkpoint of this log or prove a leaf.
 func FuzzCheckpoint(f *testing.F) {
 	log, list, texts := logOf(f, 4)
 	agent := testKey.Agent()

@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// WitnessName is the name that an agent cosigns checkpoints under.
+// WitnessName is the name under which an agent cosigns checkpoints.
 func WitnessName(agent object.AgentID) string {
 	return "mythos.witness/" + agent.KeyID().String()[:16]
 }
@@ -51,10 +51,9 @@ func (v cosignVerifier) Verify(text, sig []byte) bool {
 	return sign.Verify(v.agent, cosigned(binary.BigEndian.Uint64(sig), text), [64]byte(sig[8:])) == nil
 }
 
-// Cosign adds a witness's signature to a checkpoint of log, in the C2SP
-// cosignature/v1 format, after checking that it is consistent with the last
-// checkpoint of that log that the witness has cosigned (nil: none; then proof is
-// empty). The witness keeps the result and refuses anything older from then on.
+// Cosign adds a witness's signature to a checkpoint of log, in the C2SP cosignature/v1 format. It first checks that the
+// checkpoint is consistent with the last one that the witness cosigned for that log (nil: none; then proof is empty).
+// The witness stores the result and refuses anything older from then on.
 func Cosign(witness sign.Signer, log object.AgentID, checkpoint []byte, last *Checkpoint, proof []object.Hash, now object.Time) ([]byte, error) {
 	c, err := OpenCheckpoint(checkpoint, log)
 	if err != nil {
@@ -75,8 +74,8 @@ func Cosign(witness sign.Signer, log object.AgentID, checkpoint []byte, last *Ch
 	return note.Sign(n, cosigner{witness, uint64(now / 1e6)})
 }
 
-// Witnesses returns those of the agents that have cosigned a checkpoint of log. A
-// cosignature in the name of one of them that does not verify is an error.
+// Witnesses returns the agents, of those given, that have cosigned a checkpoint of log. A cosignature in the name of
+// one of them that does not verify is an error.
 func Witnesses(checkpoint []byte, log object.AgentID, agents ...object.AgentID) ([]object.AgentID, error) {
 	list := []note.Verifier{noteVerifier{log}}
 	for _, a := range agents {

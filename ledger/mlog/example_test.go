@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// Two leaves and the index that names their places are one update.
+// Two leaves and the index with their places are one update.
 func Example() {
 	ctx := context.Background()
 	log := mlog.New(memory.New())
@@ -18,7 +18,7 @@ func Example() {
 	}
 	fmt.Println(log.Append(ctx, a))
 	late := &mlog.Append{Leaves: [][]byte{[]byte("third")}, Postings: []mlog.Posting{{Key: "index", To: 1}}}
-	fmt.Println(log.Append(ctx, late)) // it takes the index to be absent
+	fmt.Println(log.Append(ctx, late)) // it expects the index to be absent
 	places, err := mlog.ParsePlaces(a.Postings[0].After)
 	fmt.Println(len(places), err)
 	size, err := log.Size(ctx)

@@ -11,16 +11,15 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Frontier is the right edge of the log's Merkle tree: the roots of the complete
-// subtrees that its leaves fall into, one for each bit set in the size. It is all
-// that appending needs to know, 62 hashes at most, and kept beside the size.
+// Frontier is the right edge of the log's Merkle tree: the roots of the complete subtrees, one for each bit set in the
+// size. Appending needs nothing else. It has 62 hashes at most and is stored with the size.
 type Frontier struct {
 	Size  uint64
 	roots [64]tlog.Hash // roots[i] has 2^i leaves; valid where bit i of size is set
 }
 
-// Add appends a leaf and returns the roots of the subtrees that it completes, from the
-// leaf's own hash up: at most 1 + log₂ size, two on average.
+// Add appends a leaf and returns the roots of the subtrees that it completes, from the leaf's own hash upwards: at most
+// 1 + log₂ size, two on average.
 func (f *Frontier) Add(leafHash tlog.Hash) []tlog.Hash {
 	level := bits.TrailingZeros64(^f.Size)
 	added := make([]tlog.Hash, 1, 1+level)
@@ -37,7 +36,7 @@ func (f *Frontier) Add(leafHash tlog.Hash) []tlog.Hash {
 // Root is the hash of the whole tree (RFC 6962 §2.1).
 func (f *Frontier) Root() tlog.Hash {
 	if f.Size == 0 {
-		empty, _ := tlog.TreeHash(0, nil) // of no leaves: nothing is read
+		empty, _ := tlog.TreeHash(0, nil) // no leaves: nothing is read
 		return empty
 	}
 	low := bits.TrailingZeros64(f.Size)
@@ -61,7 +60,7 @@ func (f *Frontier) Append(value []byte) []byte {
 	return value
 }
 
-// parseFrontier is the reverse.
+// parseFrontier decodes a frontier.
 func parseFrontier(value []byte) (f Frontier, err error) {
 	if len(value) < 8 {
 		return f, fmt.Errorf("%w: %d bytes where the end of the log should be", ErrEntry, len(value))
@@ -81,8 +80,7 @@ func parseFrontier(value []byte) (f Frontier, err error) {
 	return f, nil
 }
 
-// loadFrontier reads the right edge of the stored log, and how it is stored; an empty
-// log's is nil.
+// loadFrontier reads the right edge of the stored log, and its stored bytes; nil for an empty log.
 func loadFrontier(ctx context.Context, db kv.KV) (Frontier, []byte, error) {
 	value, found, err := db.Get(ctx, endKey)
 	if err != nil || !found {
@@ -97,7 +95,7 @@ func logSize(ctx context.Context, db kv.KV) (uint64, error) {
 	return f.Size, err
 }
 
-// EdgeStored is the right edge of the log, and how it is stored; an empty log's is nil.
+// EdgeStored is the right edge of the log, and its stored bytes; nil for an empty log.
 func (l *Log) EdgeStored(ctx context.Context) (Frontier, []byte, error) {
 	return loadFrontier(ctx, l.kv)
 }

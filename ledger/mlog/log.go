@@ -19,29 +19,27 @@ const endKey = kv.LedgerEnd
 // MaxEntries is the number of leaves that a log may have.
 const MaxEntries = 1 << 62
 
-// Append is a wish to append leaves. It is granted when nobody else has added to
-// what it adds to.
+// Append is a request to append leaves. It succeeds if nobody else has changed the same indexes meanwhile.
 type Append struct {
 	Leaves   [][]byte
 	Postings []Posting
 	Riders   []Rider
 
-	known map[string][]byte // what was read ahead for them
-	since uint64            // batches of the log that had ended before that
+	known map[string][]byte // values read ahead for the riders
+	since uint64            // number of batches that had ended before that
 	ctx   context.Context
 
 	ok   bool
 	err  error
-	done chan struct{} // closed when ok and err say what became of it
-	lead chan struct{} // closed when its caller is to lead the next batch
+	done chan struct{} // closed once ok and err are set
+	lead chan struct{} // closed when its caller must lead the next batch
 }
 
-// Posting adds the places of some of the leaves, [From, To) of those that are appended
-// together, to what an index has under a key.
+// Posting adds the places of leaves [From, To) of an Append to the index under a key.
 type Posting struct {
 	Key           string
 	From, To      int
-	Before, After []byte // nil: it is not there; After is set when the leaves are appended
+	Before, After []byte // nil: absent; After is set when the leaves are appended
 }
 
 func (a *Append) finish(ok bool, err error) {
@@ -49,47 +47,46 @@ func (a *Append) finish(ok bool, err error) {
 	close(a.done)
 }
 
-// Log is the append-only Merkle log. Those who append at the same time share one
-// update of the store: the first to come leads, taking along all who wait, and
-// hands over to the next one in line. The size of the log, the one key that all
-// appends contend for, is thereby written once a batch. Other processes are met
-// by compare-and-set on it.
+// Log is the append-only Merkle log. Callers that append at the same time share one update of the store: the first one
+// leads, takes along all who wait, and hands over to the next in line. The size of the log, the one key that all
+// appends contend for, is thereby written once per batch. Compare-and-set on that key resolves races with other
+// processes.
 type Log struct {
 	kv      kv.KV
 	mu      sync.Mutex
 	queue   []*Append
 	leading bool
 
-	// Of the last batch: who was there when it ended, and how long it took. The next
-	// leader waits for as many, for a quarter of that time.
+	// About the last batch: how many callers were there when it ended, and how long it took. The next leader waits for
+	// as many callers, for at most a quarter of that time.
 	present int
 	took    time.Duration
-	full    chan struct{} // closed when present are queued; nil: nobody waits
+	full    chan struct{} // closed when that many are queued; nil: nobody waits
 
-	// The log's end as the leader knows it; every update checks it.
+	// The log's end as the leader knows it. Every update checks it.
 	loaded bool
 	edge   Frontier
 
 	batches uint64    // that ended
-	recent  []written // by riders, in the last of them
-	floor   uint64    // what was read before that many had ended does not count
+	recent  []written // written by riders, in the last batches
+	floor   uint64    // reads from before so many batches had ended do not count
 
-	queuing int // batches that still wait for their turn; only the leader looks
+	queuing int // number of batches that still queue for their turn; only the leader uses it
 }
 
-// New is the log that is kept in a store.
+// New returns the log that is stored in db.
 func New(db kv.KV) *Log { return &Log{kv: db} }
 
 const (
-	maxTogether = 512     // appendings in one update
-	maxBytes    = 3 << 20 // of leaves and riders in one update, unless one alone has more
+	maxTogether = 512     // appends in one update
+	maxBytes    = 3 << 20 // of leaves and riders in one update, unless a single append has more
 	maxRaces    = 1000    // updates lost in a row to other processes
 
-	maxLetGo = 300 * time.Microsecond // between callers who are let go
+	wakePause = 300 * time.Microsecond // pause between wake-ups of callers
 )
 
-// Append returns whether a was granted. Once it is queued, ctx is looked at only
-// until a batch takes it: what is being written is waited for.
+// Append reports whether a was granted. ctx counts only until a batch takes a: a write that has begun is not
+// interrupted.
 func (l *Log) Append(ctx context.Context, a *Append) (bool, error) {
 	if err := l.readAhead(ctx, a); err != nil {
 		return false, err
@@ -126,9 +123,8 @@ func (l *Log) Append(ctx context.Context, a *Append) (bool, error) {
 	return a.ok, a.err
 }
 
-// gather lets those come back who were served a moment ago: otherwise callers fall
-// into two halves, each of which waits while the other is written. A caller that is
-// alone never waits. mu is held, but for the wait.
+// gather waits for callers that the last batch served. Otherwise callers would split into two halves, each waiting
+// while the other is written. A single caller never waits. mu is held except during the wait.
 func (l *Log) gather() {
 	if len(l.queue) >= l.present {
 		return
@@ -146,8 +142,8 @@ func (l *Log) gather() {
 	l.full = nil
 }
 
-// take removes a batch from the queue in which no two appendings want the same
-// key; the first in the queue is always in it. mu is held.
+// take removes a batch from the queue, in which no two appends use the same key. The first append in the queue is
+// always part of it. mu is held.
 func (l *Log) take() []*Append {
 	taken := map[string]bool{}
 	var batch, rest []*Append
@@ -174,8 +170,7 @@ func (l *Log) take() []*Append {
 	return batch
 }
 
-// refuse finishes those in the queue who want a key that the batch was granted;
-// mu is held.
+// refuse finishes queued appends that use a key of the batch. mu is held.
 func (l *Log) refuse(batch []*Append) {
 	granted := map[string]bool{}
 	for _, a := range batch {
@@ -198,14 +193,14 @@ func (l *Log) refuse(batch []*Append) {
 	l.queue = rest
 }
 
-// run applies a batch. When it does not go through as a whole, those who cannot be
-// granted are told so, and the others try again from the log's new end.
+// run applies a batch. If the batch as a whole does not go through, run refuses the appends that cannot be granted and
+// tries again with the others from the log's new end.
 func (l *Log) run(ctx context.Context, batch []*Append) {
 	batch = withdraw(batch)
 	for races := 0; len(batch) > 0; races++ {
 		end := l.turn(ctx)
 		var with *rides
-		if batch, with = l.board(ctx, batch); len(batch) == 0 {
+		if batch, with = l.collectRiders(ctx, batch); len(batch) == 0 {
 			end()
 			return
 		}
@@ -234,10 +229,9 @@ func (l *Log) run(ctx context.Context, batch []*Append) {
 	}
 }
 
-// answer wakes the callers of a batch, as many at a time as can run. If all were made ready at
-// once, the leader of the next batch and its sync would queue behind them, and the processors
-// would be idle later, when all wait for that sync. When the processors are busy with other
-// things, nobody is kept waiting.
+// answer wakes the callers of a batch, as many at a time as can run. If all were woken at once, the leader of the next
+// batch and its sync would queue behind them, and the processors would be idle later, while all wait for that sync. If
+// other work keeps the processors busy, answer delays nobody.
 func answer(batch []*Append) {
 	together := runtime.GOMAXPROCS(0)
 	if len(batch) <= together {
@@ -254,17 +248,17 @@ func answer(batch []*Append) {
 			}
 			batch = batch[n:]
 			begin := time.Now()
-			runtime.Gosched() // behind those that are ready
-			if time.Since(begin) > maxLetGo {
+			runtime.Gosched() // yield to those that are ready
+			if time.Since(begin) > wakePause {
 				together = len(batch)
 			}
 		}
 	}()
 }
 
-// board collects what rides with a batch, and finishes the appendings whose riders
-// refuse; one that could not be granted anyway is told that.
-func (l *Log) board(ctx context.Context, batch []*Append) ([]*Append, *rides) {
+// collectRiders collects the riders' writes of a batch. It finishes appends whose riders refuse; an append that could not be
+// granted anyway gets that answer instead.
+func (l *Log) collectRiders(ctx context.Context, batch []*Append) ([]*Append, *rides) {
 	with := l.newRides()
 	stale := l.refresh(ctx, batch)
 	var rest []*Append
@@ -296,7 +290,7 @@ func withdraw(batch []*Append) []*Append {
 	return rest
 }
 
-// grantable finishes the appendings one of whose keys has another value by now.
+// grantable finishes the appends that have a key with another value by now.
 func (l *Log) grantable(ctx context.Context, batch []*Append) []*Append {
 	var keys []string
 	for _, a := range batch {
@@ -363,8 +357,8 @@ func (l *Log) apply(ctx context.Context, batch []*Append, with *rides) (bool, er
 	return l.loaded, err
 }
 
-// unlessMoved is err, which is why the log's end does not fit what is stored, or nil when
-// another process has moved the end since we knew it.
+// unlessMoved returns err, a mismatch of the log's end and the stored data, or nil if another process has moved the end
+// since it was read.
 func (l *Log) unlessMoved(ctx context.Context, err error) error {
 	l.loaded = false
 	var known []byte

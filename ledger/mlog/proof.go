@@ -12,11 +12,10 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Prover makes proofs about a log, for one goroutine: what it reads for one proof it has for
-// the next.
+// Prover makes proofs about a log, for one goroutine. It caches its reads from one proof to the next.
 type Prover struct{ hashes *HashReader }
 
-// Prover makes proofs about the log as it is now.
+// Prover makes proofs about the log's present state.
 func (l *Log) Prover(ctx context.Context) Prover { return Prover{l.Hashes(ctx)} }
 
 // Inclusion returns the inclusion proof (RFC 6962 §2.1.1) of the entry at seq in the
@@ -89,8 +88,8 @@ func ofHashes(list []object.Hash) tlog.RecordProof {
 
 const proofHeader = "c2sp.org/tlog-proof@v1"
 
-// Text returns the proof that the entry at seq is in the log of a checkpoint that one of the
-// agents signed, in the C2SP tlog-proof format: index, inclusion proof, checkpoint.
+// Text returns the proof that the entry at seq is in the log of a checkpoint, in the C2SP tlog-proof format: index,
+// inclusion proof, checkpoint. One of the agents must have signed the checkpoint.
 func (p Prover) Text(checkpoint []byte, seq uint64, agents ...object.AgentID) ([]byte, error) {
 	c, err := OpenCheckpoint(checkpoint, agents...)
 	if err != nil {
@@ -103,8 +102,7 @@ func (p Prover) Text(checkpoint []byte, seq uint64, agents ...object.AgentID) ([
 	return append(hashLines(fmt.Sprintf("%s\nindex %d", proofHeader, seq), proof), checkpoint...), nil
 }
 
-// CheckProofText verifies a C2SP tlog-proof of a leaf, in a log that one of the agents
-// signs. It needs no store.
+// CheckProofText verifies a C2SP tlog-proof of a leaf, in a log signed by one of the agents. It needs no store.
 func CheckProofText(text, leaf []byte, agents ...object.AgentID) (Checkpoint, error) {
 	head, checkpoint, ok := strings.Cut(string(text), "\n\n")
 	lines := strings.Split(head, "\n")
@@ -132,7 +130,7 @@ func CheckProofText(text, leaf []byte, agents ...object.AgentID) (Checkpoint, er
 
 const maxProof = 64 // hashes
 
-// hashLines is a head, a proof's hashes, a line each, and a blank line.
+// hashLines writes a head, the hashes of a proof, one per line, and a blank line.
 func hashLines(head string, proof []object.Hash) []byte {
 	b := append([]byte(head), '\n')
 	for _, h := range proof {

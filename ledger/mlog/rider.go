@@ -6,24 +6,23 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Rider is what shares an update with entries, over the same store: either all of it
-// happens or nothing (spec/ledger.md#riders). A quota is charged with the register
-// that spends it, a response is kept with the commit that names it.
+// Rider is a change that shares an update of the same store with entries: both are written or neither
+// (spec/ledger.md#riders). For example, a quota is charged with the register that spends it, and a response is stored
+// with the commit that names it.
 type Rider struct {
-	// Ride returns what is to be written besides (a nil value deletes), or an error,
-	// which refuses the entries and is passed on. It reads what its answer depends on
-	// through get (nil: there is no such key), which sees what earlier riders of the
-	// same update write; when something of that has changed before the update is
-	// applied, Ride is called anew. It must not keep what it put before.
+	// Ride returns what else to write (a nil value deletes), or an error, which refuses the entries and is passed on.
+	// It reads through get (nil: no such key), which sees the writes of earlier riders of the same update. If a value
+	// that it read changes before the update is applied, Ride is called again. It must not keep results of an earlier
+	// call.
 	Ride func(get func(key string) ([]byte, error)) (put map[string][]byte, err error)
-	Size int // of what Ride puts, about, in bytes; 64 KiB at most
+	Size int // approximate size of Ride's writes in bytes; 64 KiB at most
 
-	// Reads are keys that Ride will read, as far as they are known: they are read ahead,
-	// beside the reads of other effects. Others are read while those wait.
+	// Reads are the keys that Ride will read, as far as they are known. They are read ahead, concurrently with the
+	// reads of other effects. Any other key is read while the others wait.
 	Reads []string
 }
 
-// rides are the riders' part of one update.
+// rides is the riders' part of one update.
 type rides struct {
 	log        *Log
 	check, put map[string][]byte
@@ -34,7 +33,7 @@ func (l *Log) newRides() *rides {
 	return &rides{log: l, check: map[string][]byte{}, put: map[string][]byte{}, read: map[string]bool{}}
 }
 
-// take lets the riders of one appending write, all of them or none.
+// take collects the writes of an append's riders, all or none.
 func (r *rides) take(ctx context.Context, a *Append) error {
 	mine := map[string][]byte{}
 	get := func(key string) ([]byte, error) {

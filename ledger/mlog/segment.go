@@ -11,18 +11,18 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Entries are stored in segments: consecutive leaves of one update under one key, so
-// that many callers who append together cost few keys. A segment does not reach over a
-// multiple of tileWidth, whereby the segments of any 256 leaves are found by one scan.
+// Entries are stored in segments: consecutive leaves of one update under one key, so that many callers who append
+// together use few keys. A segment does not cross a multiple of tileWidth, so one scan finds the segments of any 256
+// leaves.
 const (
 	segmentKeys  = kv.LedgerSegments
-	segmentBytes = 16 << 10 // of leaves in one segment, unless one alone has more
+	segmentBytes = 16 << 10 // of leaves in one segment, unless a single leaf has more
 	leafHead     = 4        // bytes before each leaf of a segment: its length
 )
 
 func segmentKey(first uint64) string { return segmentKeys + hex16(first) }
 
-// hex16 is n as 16 hex digits, so that keys sort like numbers.
+// hex16 is n as 16 hex digits, so that keys sort by number.
 func hex16(n uint64) string {
 	const digits = "0123456789abcdef"
 	var b [16]byte
@@ -32,19 +32,19 @@ func hex16(n uint64) string {
 	return string(b[:])
 }
 
-// ErrEntry means that what is stored of a log is not what a log stores.
+// ErrEntry means that stored data is not that of a log.
 var ErrEntry = errors.New("invalid ledger entry")
 
-// Segment is some consecutive leaves as they are stored.
+// Segment is a run of consecutive leaves as they are stored.
 type Segment struct {
 	First  uint64
 	Leaves [][]byte
 }
 
-// End is the number behind the last leaf.
+// End is the number after the last leaf.
 func (s Segment) End() uint64 { return s.First + uint64(len(s.Leaves)) }
 
-// parseSegment takes what is stored apart; the leaves point into value.
+// parseSegment splits a stored segment. The leaves point into value.
 func parseSegment(key string, value []byte) (Segment, error) {
 	first, err := strconv.ParseUint(key[len(segmentKeys):], 16, 64)
 	if err != nil || segmentKey(first) != key {
@@ -79,15 +79,15 @@ func cutLeaf(value []byte) (leaf, rest []byte, ok bool) {
 	return value[:n:n], value[n:], true
 }
 
-// segmentWriter puts leaves into segments.
+// segmentWriter writes leaves into segments.
 type segmentWriter struct {
 	put     map[string][]byte
-	first   uint64 // of the segment that is being filled
+	first   uint64 // of the open segment
 	next    uint64 // the number of the next leaf
 	filling []byte
 }
 
-// add appends a leaf and says where it is.
+// add appends a leaf and returns its place.
 func (w *segmentWriter) add(leaf []byte) Place {
 	if len(w.filling) > 0 && (w.next%tileWidth == 0 || len(w.filling)+len(leaf) > segmentBytes) {
 		w.flush()
@@ -100,7 +100,7 @@ func (w *segmentWriter) add(leaf []byte) Place {
 	return Place{Seq: w.next - 1, at: uint8(w.next - 1 - w.first)}
 }
 
-// flush ends the segment that is being filled.
+// flush ends the open segment.
 func (w *segmentWriter) flush() {
 	if len(w.filling) > 0 {
 		w.put[segmentKey(w.first)] = w.filling
@@ -108,8 +108,8 @@ func (w *segmentWriter) flush() {
 	w.filling = nil
 }
 
-// Place says where an entry is: which one of the log, and which one of its segment.
-// Indexes hold places, so that an entry is found by one read.
+// Place locates an entry: its number in the log, and its number in its segment. Indexes hold places, so that one read
+// finds an entry.
 type Place struct {
 	Seq uint64
 	at  uint8
@@ -137,8 +137,8 @@ func ParsePlaces(value []byte) ([]Place, error) {
 	return places, nil
 }
 
-// Reader reads leaves by place, a segment that the next one is in as well only once:
-// a receipt and its commit stand side by side.
+// Reader reads leaves by place. It does not read a segment again if the next place is in the same one: a receipt and
+// its commit are neighbours.
 type Reader struct {
 	kv    kv.KV
 	key   string
@@ -164,9 +164,8 @@ func (r *Reader) Leaf(ctx context.Context, p Place) ([]byte, error) {
 	return leaf, nil
 }
 
-// scanSegments calls fn with the segments from the one that leaf number first is in up
-// to the key to, ascending. Nothing is said about what is missing between them. What fn
-// is given is valid until it returns.
+// scanSegments calls fn with the segments from the one with leaf number first up to the key to, ascending. It does not
+// report gaps. The segment is valid until fn returns.
 func scanSegments(ctx context.Context, db kv.KV, first uint64, to string, fn func(Segment) error) error {
 	return db.Scan(ctx, segmentKey(first-first%tileWidth), to, func(key string, value []byte) error {
 		if err := ctx.Err(); err != nil {
@@ -180,9 +179,9 @@ func scanSegments(ctx context.Context, db kv.KV, first uint64, to string, fn fun
 	})
 }
 
-// readLeaves calls fn with each leaf of [first, end), all of which must be there.
+// readLeaves calls fn with each leaf of [first, end). All of them must be there.
 func readLeaves(ctx context.Context, db kv.KV, first, end uint64, fn func(p Place, leaf []byte) error) error {
-	next, reached := first, uint64(0) // reached: where the last segment ended
+	next, reached := first, uint64(0) // reached is the end of the last segment
 	err := scanSegments(ctx, db, first, segmentKey(end), func(s Segment) error {
 		if s.First > next {
 			return fmt.Errorf("entry %d: %w: missing", next, ErrEntry)
@@ -205,8 +204,7 @@ func readLeaves(ctx context.Context, db kv.KV, first, end uint64, fn func(p Plac
 	return err
 }
 
-// Leaf reads a leaf whose segment is not known: it costs a scan of at most tileWidth of
-// them.
+// Leaf reads a leaf whose segment is unknown. It costs a scan of at most tileWidth segments.
 func (l *Log) Leaf(ctx context.Context, seq uint64) (leaf []byte, err error) {
 	err = readLeaves(ctx, l.kv, seq, seq+1, func(_ Place, data []byte) error {
 		leaf = bytes.Clone(data)
@@ -218,9 +216,8 @@ func (l *Log) Leaf(ctx context.Context, seq uint64) (leaf []byte, err error) {
 // Reader reads leaves by place; it is for one goroutine.
 func (l *Log) Reader() *Reader { return &Reader{kv: l.kv} }
 
-// Segments calls fn with the segments from the one that leaf number first is in up to
-// leaf number end (0: all), ascending. Nothing is said about what is missing between
-// them. What fn is given is valid until it returns.
+// Segments calls fn with the segments from the one with leaf number first up to leaf number end (0: all), ascending. It
+// does not report gaps. The segment is valid until fn returns.
 func (l *Log) Segments(ctx context.Context, first, end uint64, fn func(Segment) error) error {
 	to := kv.End(segmentKeys)
 	if end > 0 {
@@ -229,8 +226,7 @@ func (l *Log) Segments(ctx context.Context, first, end uint64, fn func(Segment) 
 	return scanSegments(ctx, l.kv, first, to, fn)
 }
 
-// AllLeaves calls fn with each leaf of [first, end), all of which must be there. What fn
-// is given is valid until it returns.
+// AllLeaves calls fn with each leaf of [first, end). All of them must be there. The leaf is valid until fn returns.
 func (l *Log) AllLeaves(ctx context.Context, first, end uint64, fn func(p Place, leaf []byte) error) error {
 	return readLeaves(ctx, l.kv, first, end, fn)
 }

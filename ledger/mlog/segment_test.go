@@ -5,8 +5,7 @@ import (
 	"testing"
 )
 
-// FuzzStored reads any bytes as what a ledger stores: what is accepted is what would be
-// written, and nothing else.
+// FuzzStored reads any bytes as stored data of a ledger. Accepted data is exactly what would be written.
 func FuzzStored(f *testing.F) {
 	w := segmentWriter{put: map[string][]byte{}, next: 250}
 	var places []byte
@@ -48,8 +47,7 @@ func FuzzStored(f *testing.F) {
 	})
 }
 
-// FuzzStoredIndexes: what the database holds of the log's edge and of places is written as it
-// was read, or refused.
+// FuzzStoredIndexes: stored edges and places are written as they were read, or refused.
 func FuzzStoredIndexes(f *testing.F) {
 	f.Add((&Frontier{Size: 0}).Append(nil))
 	f.Add(append((&Frontier{Size: 1}).Append(nil), make([]byte, 32)...))

@@ -9,11 +9,10 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// The hashes of the log are stored in tiles of 8 levels, as in C2SP tlog-tiles: tile n
-// of level k has the roots of the complete subtrees of 256^k leaves from number 256·n
-// on, at most 256 of them. Those between the levels follow from these, and those of
-// level 0 from the entries themselves, which is why only the levels above it are
-// stored. One more hash is stored for 256 entries.
+// The hashes of the log are stored in tiles of 8 levels, as in C2SP tlog-tiles: tile n of level k has the roots of the
+// complete subtrees of 256^k leaves from number 256·n on, at most 256 of them. The levels in between can be computed
+// from these, and level 0 from the entries, so only the levels above 0 are stored. This is one more stored hash per 256
+// entries.
 const (
 	tileKeys   = kv.LedgerTiles
 	tileHeight = 8
@@ -24,14 +23,14 @@ func tileKey(level int, n uint64) string {
 	return tileKeys + string(rune('0'+level)) + "/" + hex16(n)
 }
 
-// tileWriter adds to the tiles what appended leaves complete.
+// tileWriter adds completed subtrees to the tiles.
 type tileWriter struct {
 	ctx context.Context
 	kv  kv.KV
 	put map[string][]byte
 }
 
-// add stores the roots that frontier.add gave for the leaf that made the log so large.
+// add stores the roots that Frontier.Add returned for the leaf with which the log reached this size.
 func (w tileWriter) add(size uint64, completed []tlog.Hash) error {
 	for height := tileHeight; height < len(completed); height += tileHeight {
 		n := size>>height - 1
@@ -51,7 +50,7 @@ func (w tileWriter) add(size uint64, completed []tlog.Hash) error {
 	return nil
 }
 
-// HashReader computes hashes of the log from its tiles and entries. Each is read once.
+// HashReader computes hashes of the log from its tiles and entries. It reads each of them once.
 type HashReader struct {
 	ctx   context.Context
 	kv    kv.KV
@@ -63,8 +62,8 @@ func (l *Log) Hashes(ctx context.Context) *HashReader {
 	return &HashReader{ctx, l.kv, map[string][]tlog.Hash{}}
 }
 
-// Has reports whether the tiles have what the leaf completed that made the log so large
-// ([frontier.add] gives that).
+// Has reports whether the tiles have the roots that [Frontier.Add] returned for the leaf with which the log reached
+// this size.
 func (r *HashReader) Has(size uint64, completed []tlog.Hash) (bool, error) {
 	for height := tileHeight; height < len(completed); height += tileHeight {
 		n := size>>height - 1
@@ -79,8 +78,7 @@ func (r *HashReader) Has(size uint64, completed []tlog.Hash) (bool, error) {
 	return true, nil
 }
 
-// ReadHashes implements tlog.HashReader. A hash costs a read of one tile, and below
-// level 8 of 256 entries.
+// ReadHashes implements tlog.HashReader. A hash costs a read of one tile; below level 8, a read of 256 entries.
 func (r *HashReader) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	out := make([]tlog.Hash, len(indexes))
 	for i, index := range indexes {

@@ -50,8 +50,8 @@ func manyLeaves(t *testing.T, db kv.KV, n int) (hashes []tlog.Hash) {
 	return hashes
 }
 
-// TestTilesGiveEveryHash compares what tiles and entries give with all hashes of a log
-// that reaches into the tiles' second level.
+// TestTilesGiveEveryHash compares the hashes from tiles and entries with all hashes of a log that reaches the tiles'
+// second level.
 func TestTilesGiveEveryHash(t *testing.T) {
 	const size = 256*256 + 256*3 + 77
 	db := memory.New()
@@ -92,8 +92,8 @@ func TestTilesGiveEveryHash(t *testing.T) {
 	}
 }
 
-// TestTilesOfTwoWriters has one of several processes fill the page that another one, which has
-// not looked since, is about to fill.
+// TestTilesOfTwoWriters: one of several processes fills the page that another one, which has not looked since, is about
+// to fill.
 func TestTilesOfTwoWriters(t *testing.T) {
 	db := memory.New()
 	first, second := New(db), New(db)

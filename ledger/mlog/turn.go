@@ -8,16 +8,17 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Processes that append to one log find out by compare-and-set which of them was first. When one has lost such a
-// race, it queues before it writes, where the store lets it: otherwise most of what many processes write would be
-// thrown away. The turn only saves work. Who writes without it, or after having lost it, harms nobody.
+// Processes that append to one log learn by compare-and-set which of them was first. A process that has lost such a
+// race queues before it writes, if the store supports that; otherwise most of the work of many writers would be thrown
+// away. The turn only saves work: writing without it, or after losing it, does no harm.
 
 const (
-	queuing = 32               // batches for which a log queues after it has met another process
-	patient = 30 * time.Second // for a turn; its holder may have stopped
+	queuing = 32               // for so many batches a log queues after it has lost to another process
+	patient = 30 * time.Second // longest wait for a turn; its holder may have stopped
 )
 
-// turn waits for this process's turn at the end of the log, if others write to it, and takes note of the end as it then is.
+// turn waits for this process's turn at the end of the log, if other processes write to it, and reads the end as it
+// then is.
 func (l *Log) turn(ctx context.Context) (end func()) {
 	none := func() {}
 	turns, able := l.kv.(kv.Turns)
@@ -28,7 +29,7 @@ func (l *Log) turn(ctx context.Context) (end func()) {
 	defer cancel()
 	value, end, err := turns.Turn(limited, endKey)
 	if err != nil {
-		return none // what follows will say so, if it concerns it
+		return none // the next step reports it, if it matters
 	}
 	var known []byte
 	if l.loaded && l.edge.Size > 0 {
@@ -40,13 +41,13 @@ func (l *Log) turn(ctx context.Context) (end func()) {
 	}
 	if l.edge, l.loaded = (Frontier{}), value == nil; !l.loaded {
 		l.edge, err = parseFrontier(value)
-		l.loaded = err == nil // else appending says what is wrong
+		l.loaded = err == nil // otherwise the append reports the fault
 	}
 	l.lost()
 	return end
 }
 
-// refresh reads what the riders of a batch read, in one go, where what was read ahead does not count any more.
+// refresh reads again, in one go, the values that were read ahead for a batch and no longer count.
 func (l *Log) refresh(ctx context.Context, batch []*Append) error {
 	var stale []*Append
 	var keys []string

@@ -12,9 +12,8 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Witness cosigns the checkpoints of other agents' logs, of each log only what
-// begins with what it has cosigned before. It remembers the last one of each log
-// in its store, under "l/w/" and the log's key id.
+// Witness cosigns the checkpoints of other agents' logs. For each log it cosigns only a checkpoint that extends the
+// last one it cosigned. It stores that one under "l/w/" and the log's key id.
 type Witness struct {
 	kv     kv.KV
 	signer sign.Signer
@@ -23,25 +22,23 @@ type Witness struct {
 
 const witnessed = kv.Witnessed
 
-// NewWitness returns the witness that signs as signer and remembers in kv.
+// NewWitness returns the witness that signs as signer and stores its state in kv.
 func NewWitness(kv kv.KV, signer sign.Signer, now func() object.Time) *Witness {
 	return &Witness{kv, signer, now}
 }
 
-// StaleError means that a request does not start from the checkpoint that the
-// witness has cosigned last.
+// StaleError means that a request does not start from the last checkpoint that the witness cosigned.
 type StaleError struct {
-	Has  uint64 // entries of the last one; 0: none
-	From uint64 // what the request starts from
+	Has  uint64 // size of that checkpoint; 0: none
+	From uint64 // size at which the request starts
 }
 
 func (e *StaleError) Error() string {
 	return fmt.Sprintf("the witness has cosigned %d entries of this log, the request starts from %d", e.Has, e.From)
 }
 
-// WitnessRequest returns what a witness needs that has cosigned the log's first
-// old entries (0: none yet): the body of a C2SP tlog-witness add-checkpoint
-// request, which is old, the consistency proof and a fresh checkpoint by s.
+// WitnessRequest returns the request for a witness that has cosigned the log's first old entries (0: none yet): the
+// body of a C2SP tlog-witness add-checkpoint request, with old, the consistency proof and a fresh checkpoint by s.
 func (l *Log) WitnessRequest(ctx context.Context, s sign.Signer, old uint64) ([]byte, error) {
 	checkpoint, err := l.Checkpoint(ctx, s)
 	if err != nil {
@@ -58,7 +55,7 @@ func (l *Log) WitnessRequest(ctx context.Context, s sign.Signer, old uint64) ([]
 	return append(hashLines(fmt.Sprintf("old %d", old), proof), checkpoint...), nil
 }
 
-// parseWitnessRequest takes a request apart; a bare checkpoint starts from 0.
+// parseWitnessRequest splits a request; a bare checkpoint starts from 0.
 func parseWitnessRequest(text []byte) (old uint64, proof []object.Hash, checkpoint []byte, err error) {
 	digits, ok := strings.CutPrefix(string(text), "old ")
 	if !ok {
@@ -73,7 +70,7 @@ func parseWitnessRequest(text []byte) (old uint64, proof []object.Hash, checkpoi
 	return old, proof, []byte(rest), err
 }
 
-// Last returns the checkpoint of a log that the witness has cosigned last, if any.
+// Last returns the last checkpoint of a log that the witness cosigned, if any.
 func (w *Witness) Last(ctx context.Context, log object.AgentID) (*Checkpoint, error) {
 	_, c, err := w.last(ctx, log)
 	return c, err
@@ -88,10 +85,9 @@ func (w *Witness) last(ctx context.Context, log object.AgentID) ([]byte, *Checkp
 	return text, &c, err
 }
 
-// Cosign checks a request (see [Log.WitnessRequest]; a bare checkpoint will do
-// as the first) of log and returns its checkpoint with the witness's cosignature
-// added, which it has then durably remembered. Errors: ErrCheckpoint when it is not
-// consistent with what was cosigned before, a *StaleError when that cannot be said.
+// Cosign checks a request about log (see [Log.WitnessRequest]; a bare checkpoint suffices for the first) and returns
+// its checkpoint with the witness's cosignature, which it has then durably stored. Errors: ErrCheckpoint if the
+// checkpoint is not consistent with the last one, a *StaleError if that cannot be decided.
 func (w *Witness) Cosign(ctx context.Context, log object.AgentID, request []byte) ([]byte, error) {
 	old, proof, checkpoint, err := parseWitnessRequest(request)
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// FuzzWitnessRequest: a request that is taken apart has bounded parts that are in it.
+// FuzzWitnessRequest: the parts of a parsed request are bounded and come from it.
 func FuzzWitnessRequest(f *testing.F) {
 	f.Add([]byte("old 7\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\norigin\n9\nx\n"))
 	f.Add([]byte("old 0\n\n"))

@@ -10,8 +10,7 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// TestWitnessRemembers: a witness cosigns a log as it grows, and nothing that does
-// not begin with what it cosigned before.
+// TestWitnessRemembers: a witness cosigns a log as it grows, and nothing that does not extend what it cosigned before.
 func TestWitnessRemembers(t *testing.T) {
 	ctx := t.Context()
 	db, log := memory.New(), testKey.Agent()
