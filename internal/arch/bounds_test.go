@@ -27,6 +27,9 @@ var (
 	typeMethods   = bound{"methods", 40, nil}
 )
 
+// usualLines are as many as nine packages in ten keep within.
+const usualLines = 1800
+
 // TestBounds: a package, a file, a function and a type stay as large as a reader can hold.
 func TestBounds(t *testing.T) {
 	packages, files, functions, methods := map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
@@ -68,6 +71,9 @@ func TestBounds(t *testing.T) {
 		t.Fatalf("only %d packages and %d types with methods found", len(packages), len(methods))
 	}
 	packageLines.check(t, packages)
+	if large := larger(packages, usualLines); len(large) > len(packages)/10 {
+		t.Errorf("%d of %d packages have more than %d lines, and one in ten may: part one of %v", len(large), len(packages), usualLines, large)
+	}
 	fileLines.check(t, files)
 	functionLines.check(t, functions)
 	typeMethods.check(t, methods)
@@ -91,6 +97,16 @@ func (b bound) check(t *testing.T, sizes map[string]int) {
 			t.Errorf("%s is gone: take it off the list of exceptions", name)
 		}
 	}
+}
+
+// larger names the things that are larger than most, in order.
+func larger(sizes map[string]int, most int) (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(sizes)) {
+		if sizes[name] > most {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // receiver is the name of a method's type; empty: it is a function.

@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/gatecmd"
 	"github.com/mythos-project/mythos/internal/cli/help"
 	"github.com/mythos-project/mythos/internal/cli/hookcmd"
+	"github.com/mythos-project/mythos/internal/cli/indexcmd"
 	"github.com/mythos-project/mythos/internal/cli/keycmd"
 	"github.com/mythos-project/mythos/internal/cli/ledgercmd"
 	"github.com/mythos-project/mythos/internal/cli/mcpcmd"
@@ -67,7 +68,7 @@ var commands = []struct {
 	{"score", help.Data, datasetcmd.NewScore},
 	{"corpus", help.Data, datasetcmd.NewCorpus},
 	{"dataset", help.Data, datasetcmd.NewDataset},
-	{"index", help.Data, modelcmd.NewIndex},
+	{"index", help.Data, indexcmd.New},
 	{"show", help.Data, objectcmd.NewShow},
 	{"verify", help.Data, objectcmd.NewVerify},
 	{"recipe", help.Models, modelcmd.NewRecipe},

@@ -1,4 +1,5 @@
-package modelcmd
+// Package indexcmd holds the command index: the instant layer of adaptation.
+package indexcmd
 
 import (
 	"context"
@@ -23,10 +24,10 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// NewIndex is `mythos index`.
-func NewIndex(f *cmdutil.Factory) *cobra.Command {
+// New is `mythos index`.
+func New(f *cmdutil.Factory) *cobra.Command {
 	return f.Returns(cmdutil.Noun("index", "Episodes that can be recalled at once: the instant layer of adaptation",
-		newIndexUpdate(f), newIndexSearch(f), newIndexRollback(f), newIndexLs(f), newIndexLog(f), newIndexVerify(f)), indexResults)
+		newUpdate(f), newSearch(f), newRollback(f), newLs(f), newLog(f), newVerify(f)), results)
 }
 
 // listOf is the list that an argument names, or that of all episodes.
@@ -38,7 +39,7 @@ func listOf(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, args []string
 	return ref.CID, err
 }
 
-func emitIndex(f *cmdutil.Factory, s *model.IndexState, called *calls.Called) error {
+func emit(f *cmdutil.Factory, s *model.IndexState, called *calls.Called) error {
 	with := ""
 	if s.Vectors != nil {
 		with = fmt.Sprintf(" with vectors of dimension %d", s.Vectors.Embedder.Dimension)
@@ -47,7 +48,7 @@ func emitIndex(f *cmdutil.Factory, s *model.IndexState, called *calls.Called) er
 	return f.Emit(indexed{s.StateID, s.Name, s.Sequence, s.Manifest, s.Count, called.ReceiptID, vectorsOf(s.Vectors)}, func() { f.IO.Printf("%s\n", s.StateID) })
 }
 
-func newIndexRollback(f *cmdutil.Factory) *cobra.Command {
+func newRollback(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "rollback NAME", Short: "Take an index's newest update back, as an effect; prints its state",
 		Example: "  mythos index rollback memory", Args: cmdutil.Args(1, 1),
@@ -60,7 +61,7 @@ func newIndexRollback(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return emitIndex(f, s, called)
+			return emit(f, s, called)
 		},
 	}
 }
@@ -73,7 +74,7 @@ type searchOptions struct {
 	By         string
 }
 
-func newIndexSearch(f *cmdutil.Factory) *cobra.Command {
+func newSearch(f *cmdutil.Factory) *cobra.Command {
 	o := &searchOptions{}
 	c := &cobra.Command{
 		Use: "search NAME [TEXT] [--batch FILE]", Short: "Find the episodes nearest to a text, the nearest first",
@@ -91,7 +92,7 @@ func newIndexSearch(f *cmdutil.Factory) *cobra.Command {
 			if len(args) == 2 {
 				o.Text = args[1]
 			}
-			return runIndexSearch(c.Context(), f, o)
+			return runSearch(c.Context(), f, o)
 		},
 	}
 	c.Flags().StringVar(&o.Batch, "batch", "", "texts to search for, as JSON lines; - is standard input")
@@ -101,7 +102,7 @@ func newIndexSearch(f *cmdutil.Factory) *cobra.Command {
 	return c
 }
 
-func runIndexSearch(ctx context.Context, f *cmdutil.Factory, o *searchOptions) error {
+func runSearch(ctx context.Context, f *cmdutil.Factory, o *searchOptions) error {
 	if o.Limit < 1 || o.Limit > 100 {
 		return clierr.Usagef("--limit is 1 to 100")
 	}
@@ -205,7 +206,7 @@ func vote(list []indexes.Recalled, label string) (answer string, share int64) {
 	return answer, share
 }
 
-func newIndexLs(f *cmdutil.Factory) *cobra.Command {
+func newLs(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "ls", Short: "List the indexes", Example: "  mythos index ls --json", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -218,7 +219,7 @@ func newIndexLs(f *cmdutil.Factory) *cobra.Command {
 	}
 }
 
-func newIndexLog(f *cmdutil.Factory) *cobra.Command {
+func newLog(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "log NAME", Short: "List the states of an index, newest first", Example: "  mythos index log memory", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -239,7 +240,7 @@ func printStates(f *cmdutil.Factory, each func(func(*model.IndexState) error) er
 			action = "rollback"
 		}
 		if f.JSON {
-			return f.Emit(indexState{s.Name, s.StateID, s.Sequence, action, s.Count, s.Manifest, vectorsOf(s.Vectors)}, nil)
+			return f.Emit(stateLine{s.Name, s.StateID, s.Sequence, action, s.Count, s.Manifest, vectorsOf(s.Vectors)}, nil)
 		}
 		rows = append(rows, []ui.Cell{{Text: s.Name, Meaning: ui.Strong}, {Text: fmt.Sprint(s.Sequence)}, {Text: f.IO.Hash(s.StateID.String()), Meaning: ui.Name}, {Text: action},
 			{Text: fmt.Sprint(s.Count)}, {Text: f.IO.Hash(s.Manifest.String()), Meaning: ui.Dim}})

@@ -1,4 +1,4 @@
-package modelcmd
+package indexcmd
 
 import (
 	"context"
@@ -32,7 +32,7 @@ type updateOptions struct {
 	NoVectors bool
 }
 
-func newIndexUpdate(f *cmdutil.Factory) *cobra.Command {
+func newUpdate(f *cmdutil.Factory) *cobra.Command {
 	o := &updateOptions{MaxText: 8 << 10}
 	c := &cobra.Command{
 		Use: "update NAME [CORPUS|DATASET] [--embed TOOL]", Short: "Add episodes to an index, as an effect; prints its state",
@@ -50,7 +50,7 @@ func newIndexUpdate(f *cmdutil.Factory) *cobra.Command {
 					return clierr.Usagef("--%s says how --embed embeds: name the tool, too", name)
 				}
 			}
-			return runIndexUpdate(c.Context(), f, o, args)
+			return runUpdate(c.Context(), f, o, args)
 		},
 	}
 	c.Flags().BoolVar(&o.Replace, "replace", false, "hold these episodes alone, instead of adding them")
@@ -64,7 +64,7 @@ func newIndexUpdate(f *cmdutil.Factory) *cobra.Command {
 	return c
 }
 
-func runIndexUpdate(ctx context.Context, f *cmdutil.Factory, o *updateOptions, args []string) error {
+func runUpdate(ctx context.Context, f *cmdutil.Factory, o *updateOptions, args []string) error {
 	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
@@ -86,7 +86,7 @@ func runIndexUpdate(ctx context.Context, f *cmdutil.Factory, o *updateOptions, a
 	if err != nil {
 		return embedFailed(err)
 	}
-	return emitIndex(f, s, called)
+	return emit(f, s, called)
 }
 
 // embedder is what the flags say; nil: nothing.
@@ -123,17 +123,17 @@ func embedFailed(err error) error {
 	return err
 }
 
-func newIndexVerify(f *cmdutil.Factory) *cobra.Command {
+func newVerify(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "verify NAME", Short: "Check each vector of an index against the receipt that signs it",
 		Long: "For each episode: a receipt of the embedder's tool, for this request, signs a vector of the right dimension; and the file\n" +
 			"that is searched has what the receipts give. `mythos fsck` checks it as well, for all indexes.",
 		Example: "  mythos index verify memory", Args: cmdutil.Args(1, 1),
-		RunE: func(c *cobra.Command, args []string) error { return runIndexVerify(c.Context(), f, args[0]) },
+		RunE: func(c *cobra.Command, args []string) error { return runVerify(c.Context(), f, args[0]) },
 	}
 }
 
-func runIndexVerify(ctx context.Context, f *cmdutil.Factory, name string) error {
+func runVerify(ctx context.Context, f *cmdutil.Factory, name string) error {
 	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
@@ -155,7 +155,7 @@ func runIndexVerify(ctx context.Context, f *cmdutil.Factory, name string) error 
 		return clierr.New(clierr.Invalid, "index %s: %s wrong: %w", name, units.Count(done.Faults, "vector is", "vectors are"), first).On(name)
 	}
 	s := done.State
-	return f.Emit(indexVerified{name, s.StateID, s.Count, s.Vectors != nil, done.Exact, int64(done.Recall * 1e6)}, func() {
+	return f.Emit(verified{name, s.StateID, s.Count, s.Vectors != nil, done.Exact, int64(done.Recall * 1e6)}, func() {
 		switch {
 		case s.Vectors == nil:
 			f.IO.Printf("ok, and there are no vectors\n")
