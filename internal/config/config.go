@@ -34,6 +34,7 @@ type Config struct {
 	PeerCap   bool    `name:"peer_cap" default:"false" help:"mythos serve demands capabilities of those who are trusted for packets, too"`
 
 	ApprovalExpire time.Duration `name:"approval_expire" default:"15m" rule:"positive" help:"how long a call waits for people to agree to it; after that it has to be asked for anew"`
+	ApprovalWait   time.Duration `name:"approval_wait" default:"45s" rule:"positive" help:"how long a call through MCP waits for people before its client is told so: less than the client waits, which is a minute with most"`
 
 	ApprovalWebhook        string `name:"approval_webhook" default:"" help:"the URL that is told of calls that wait for approval, as Standard Webhooks; https, or http at a loopback address"`
 	ApprovalWebhookRequest bool   `name:"approval_webhook_request" default:"false" help:"tell the request's bytes, too"`

@@ -43,7 +43,7 @@ var refusals = map[string][]string{
 	"Require_Cap: true\n":                  {"line 1", "did you mean require_cap"},
 	"captuer: true\n":                      {"did you mean capture"},
 	"safe_directories: /\n":                {"user's own settings"},
-	"wholly_else: 1\n":                     {"there are approval_expire, approval_webhook, approval_webhook_request, approval_webhook_secret, at, busy, capture"},
+	"wholly_else: 1\n":                     {"there are approval_expire, approval_wait, approval_webhook, approval_webhook_request, approval_webhook_secret, at, busy, capture"},
 	"lease: 60\n":                          {"line 1", "no unit"},
 	"lease: -3s\n":                         {"lease", "no duration"},
 	"lease: 0s\n":                          {"more than 0s"},

@@ -87,7 +87,7 @@ func Run(ctx context.Context, n *repo.Repo, s Spec) (*Ran, error) {
 		return r, err
 	}
 	r.Called, err = n.Caller.Call(ctx, call)
-	if errors.Is(err, caps.ErrQuota) && mayIssue(n) {
+	if usedUp(err) && mayIssue(n) {
 		if err = issue(ctx, n, r.Command.ID); err == nil {
 			r.Called, err = n.Caller.Call(ctx, call)
 		}
@@ -108,6 +108,12 @@ func notNil(b []byte) []byte {
 		return []byte{}
 	}
 	return b
+}
+
+// usedUp reports whether another capability would help: where a call comes too often, somebody wants it later.
+func usedUp(err error) bool {
+	var denied *caps.DeniedError
+	return errors.Is(err, caps.ErrQuota) && !(errors.As(err, &denied) && denied.Check == caps.CheckRate)
 }
 
 // mayIssue reports whether what the identity here issues counts where the effect is judged.

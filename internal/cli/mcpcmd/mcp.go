@@ -33,7 +33,7 @@ func serverNamed(n *repo.Repo, name string) *pin.Server {
 
 // SessionOf lets the calls of an agent through the gate; empty: the owner's.
 func SessionOf(ctx context.Context, n *repo.Repo, agent string) (*session.Session, error) {
-	s := &session.Session{Gate: n.Gate, KV: n.DB, Agent: n.Self().Hint, Alive: n.Tasks.InstanceAlive, Entry: n.Ledger.ReceiptSeq,
+	s := &session.Session{Gate: n.Gate, KV: n.DB, Agent: n.Self().Hint, Alive: n.Tasks.InstanceAlive, Entry: n.Ledger.ReceiptSeq, ApprovalWait: n.Config.ApprovalWait,
 		Held: func(ctx context.Context) ([]caps.Chain, error) { return n.Auth.Held(ctx, scope.KindToolCall) }}
 	if agent == "" {
 		return s, nil
