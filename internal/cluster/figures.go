@@ -39,6 +39,7 @@ func (g *Figures) Routes(d peer.Door) []peer.Route {
 		"mythos_cluster_log_longest_seconds":    func(s *Status) float64 { return s.Log.Longest },
 		"mythos_cluster_database_bytes":         func(s *Status) float64 { return float64(s.Database.Bytes) },
 		"mythos_cluster_standby_lag_seconds":    func(s *Status) float64 { return s.lag() },
+		"mythos_cluster_bucket_reachable":       func(s *Status) float64 { return map[bool]float64{true: 1}[s.Bucket.Reachable] },
 		"mythos_cluster_database_standby_count": func(s *Status) float64 { return float64(len(s.Database.Standbys)) },
 	} {
 		d.Gauge(name, func() float64 {

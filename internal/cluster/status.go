@@ -19,6 +19,7 @@ var ErrOneFolder = errors.New("the repository is in its folder, and not in Postg
 // Status is how the repository is, by the database's clock.
 type Status struct {
 	Database Database  `json:"database"`
+	Bucket   Bucket    `json:"bucket"`
 	Members  []Member  `json:"members"`
 	Workers  int       `json:"workers"` // alive
 	Slots    int       `json:"slots"`   // tasks that the members can run at a time
@@ -39,6 +40,12 @@ type Standby struct {
 	Name string  `json:"name"`
 	Sync string  `json:"sync"` // sync, quorum, potential or async
 	Lag  float64 `json:"lag_seconds"`
+}
+
+// Bucket is the object store behind the repository.
+type Bucket struct {
+	Reachable bool   `json:"reachable"`
+	Why       string `json:"why,omitempty"` // it cannot be used
 }
 
 // Member is a process that works on the repository for others.
@@ -98,6 +105,10 @@ func Of(ctx context.Context, n *repo.Repo) (*Status, error) {
 				s.Workers++
 			}
 		}
+	}
+	why := n.Tasks.Engine.Shared.Bucket(ctx)
+	if s.Bucket.Reachable = why == nil; why != nil {
+		s.Bucket.Why = why.Error()
 	}
 	if s.Log.Entries, err = n.Ledger.Size(ctx); err != nil {
 		return nil, err

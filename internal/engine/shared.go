@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +17,9 @@ import (
 type Shared struct {
 	Home []byte // begins the instance of every process of this folder
 
-	db *postgres.DB
+	db     *postgres.DB
+	bucket *bucket.Bucket
+	id     [16]byte
 }
 
 func openShared(root string, p Places, id [16]byte, o Options) (*Engine, error) {
@@ -28,10 +31,12 @@ func openShared(root string, p Places, id [16]byte, o Options) (*Engine, error) 
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{DB: db, Shared: &Shared{Home: p.home(abs), db: db}, close: []func() error{db.Close}}
-	if e.Chunks, err = bucket.Open(p.Chunks, db.Chunks()); err != nil {
+	e := &Engine{DB: db, close: []func() error{db.Close}}
+	b, err := bucket.Open(p.Chunks, db.Chunks())
+	if err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
+	e.Chunks, e.Shared = b, &Shared{Home: p.home(abs), db: db, bucket: b, id: id}
 	return e, nil
 }
 
@@ -135,3 +140,16 @@ func (s *Shared) Alive(ctx context.Context, id string) (bool, error) { return s.
 
 // Vitals is how the database is, and who works on it.
 func (s *Shared) Vitals(ctx context.Context) (postgres.Vitals, error) { return s.db.Vitals(ctx) }
+
+// answering is how long the bucket may take to say whose it is.
+const answering = 5 * time.Second
+
+// Bucket asks the bucket whose it is: an error says why it cannot be used now.
+func (s *Shared) Bucket(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, answering, fmt.Errorf("it gave no answer within %s", answering))
+	defer cancel()
+	if err := s.bucket.Owned(ctx, s.id); err != nil {
+		return cmp.Or(context.Cause(ctx), err)
+	}
+	return nil
+}

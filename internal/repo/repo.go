@@ -111,6 +111,8 @@ type Options struct {
 	Passphrase keyfile.Passphrase
 	// Waiting is told of attempts that this process waits for; nil: nobody listens.
 	Waiting func(ledger.BusyError)
+	// Away is told of a response that waits for a bucket which cannot be reached; nil: nobody listens.
+	Away func(bytes int, why error)
 }
 
 // Open opens the repository at dir, a .mythos folder.
@@ -151,7 +153,7 @@ func Open(ctx context.Context, dir string, o Options) (*Repo, error) {
 	if err := r.executor(); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	r.Gate.Waiting = o.Waiting
+	r.Gate.Waiting, r.Gate.Responses = o.Waiting, e.Responses(r.Store, o.Away)
 	return r, nil
 }
 
@@ -171,7 +173,7 @@ func (r *Repo) executor() error {
 	r.close = append(r.close, r.mcp.Close)
 	r.Tools = exec.NewTools(r.DB)
 	r.Gate = &exec.Gate{
-		Signer: r.Key, Now: r.Now, Verifier: r.Verifier, Quotas: r.Quotas, Ledger: r.Ledger, Responses: r.Store,
+		Signer: r.Key, Now: r.Now, Verifier: r.Verifier, Quotas: r.Quotas, Ledger: r.Ledger,
 		Tools: r.Tools,
 		Runners: map[uint8]exec.Runner{exec.KindWasm: w, exec.KindProcess: programs, exec.KindHTTP: web,
 			exec.KindMCP: r.mcp},

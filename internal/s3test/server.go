@@ -10,6 +10,7 @@ import (
 	"os"
 	osexec "os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -31,6 +32,7 @@ type Server struct {
 	Dir      string // its buckets are folders in Dir/data
 	Endpoint string
 
+	program string
 	process *testproc.Process
 
 	mu   sync.Mutex
@@ -86,24 +88,26 @@ func Start() (*Server, error) {
 	if err := errors.Join(os.Mkdir(filepath.Join(dir, "data"), 0o700), os.Mkdir(filepath.Join(dir, "sidecar"), 0o700)); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}
-	const tries = 5 // somebody else may take the port that was free
+	s.program = path
 	for range tries {
-		if err = s.start(path); err == nil {
+		l, lerr := net.Listen("tcp", "127.0.0.1:0")
+		if lerr != nil {
+			return nil, errors.Join(lerr, s.Stop())
+		}
+		address := l.Addr().String()
+		l.Close()
+		if err = s.start(address); err == nil {
 			return s, nil
 		}
 	}
 	return nil, errors.Join(err, s.Stop())
 }
 
-func (s *Server) start(path string) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	address := l.Addr().String()
-	l.Close()
+const tries = 5 // somebody else may take the port that was free
+
+func (s *Server) start(address string) (err error) {
 	s.Endpoint = "http://" + address
-	cmd := osexec.Command(path, "--access", AccessKey, "--secret", SecretKey, "--port", address, "--quiet", "posix", "--sidecar", filepath.Join(s.Dir, "sidecar"), filepath.Join(s.Dir, "data"))
+	cmd := osexec.Command(s.program, "--access", AccessKey, "--secret", SecretKey, "--port", address, "--quiet", "posix", "--sidecar", filepath.Join(s.Dir, "sidecar"), filepath.Join(s.Dir, "data"))
 	cmd.Dir, cmd.Env = s.Dir, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.Dir}
 	s.process, err = testproc.Start(cmd, syscall.SIGKILL, func() error {
 		r, err := http.Get(s.Endpoint)
@@ -113,6 +117,21 @@ func (s *Server) start(path string) error {
 		return r.Body.Close()
 	})
 	return err
+}
+
+// Crash ends the server. What it has stays.
+func (s *Server) Crash() { s.process.Stop() }
+
+// Restart starts a server that has crashed, at the same address.
+func (s *Server) Restart(t testing.TB) {
+	t.Helper()
+	var err error
+	for range tries {
+		if err = s.start(strings.TrimPrefix(s.Endpoint, "http://")); err == nil {
+			return
+		}
+	}
+	t.Fatal(err)
 }
 
 // Stop ends the server and removes its folder.

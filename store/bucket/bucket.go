@@ -135,7 +135,7 @@ func (b *Bucket) remove(ctx context.Context, name string) error {
 	return b.explain(ctx, "remove from", err)
 }
 
-// explain says what failed. An answer of the server is told apart from none.
+// explain says what failed. An answer of the server is told apart from none, and from one that it cannot serve now.
 func (b *Bucket) explain(ctx context.Context, what string, err error) error {
 	if err == nil {
 		return nil
@@ -144,7 +144,10 @@ func (b *Bucket) explain(ctx context.Context, what string, err error) error {
 		return ctx.Err()
 	}
 	if r := minio.ToErrorResponse(err); r.StatusCode != 0 {
-		return fmt.Errorf("%s bucket %s: %s (HTTP %d): %s", what, b.bucket, r.Code, r.StatusCode, r.Message)
+		err = fmt.Errorf("%s (HTTP %d): %s", r.Code, r.StatusCode, r.Message)
+		if r.StatusCode < http.StatusInternalServerError && r.StatusCode != http.StatusTooManyRequests {
+			return fmt.Errorf("%s bucket %s: %w", what, b.bucket, err)
+		}
 	}
 	return fmt.Errorf("%s bucket %s: %w: %w", what, b.bucket, ErrUnreachable, err)
 }

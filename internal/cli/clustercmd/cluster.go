@@ -29,7 +29,7 @@ func newStatus(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "status", Short: "Show servers and workers, the tasks that wait, and what is stuck",
 		Long: "Everything is by the database's clock. A member that gave no sign of life for 20 seconds is gone: what waited there is taken over, and\n" +
-			"what ran is run again where each of its effects has a key. Exits 1 where something is stuck.",
+			"what ran is run again where each of its effects has a key. Exits 1 where something is stuck, or the bucket cannot be used.",
 		Example: "  mythos cluster status", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			n, err := f.Repo(c.Context())
@@ -40,8 +40,14 @@ func newStatus(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return oneFolder(err)
 			}
-			if err := f.Emit(s, func() { show(f, s) }); err != nil || len(s.Stuck) == 0 {
+			if err := f.Emit(s, func() { show(f, s) }); err != nil {
 				return err
+			}
+			if !s.Bucket.Reachable {
+				return clierr.New(clierr.Failed, "the bucket cannot be used: %s", s.Bucket.Why)
+			}
+			if len(s.Stuck) == 0 {
+				return nil
 			}
 			return clierr.New(clierr.Failed, "%s", units.Count(len(s.Stuck), "task")+" stuck: "+s.Stuck[0].Why)
 		},
@@ -60,6 +66,11 @@ func show(f *cmdutil.Factory, s *cluster.Status) {
 	f.IO.Printf("database    PostgreSQL %s, %s, %s\n", ui.CleanLines(s.Database.Version), units.FormatSize(uint64(max(s.Database.Bytes, 0))), units.Count(len(s.Database.Standbys), "standby server"))
 	for _, b := range s.Database.Standbys {
 		f.IO.Printf("            %s: %s, %s behind\n", ui.CleanLines(b.Name), ui.CleanLines(b.Sync), span(b.Lag))
+	}
+	if s.Bucket.Reachable {
+		f.IO.Printf("bucket      reachable\n")
+	} else {
+		f.IO.Printf("bucket      away: large chunks can be neither written nor read\n")
 	}
 	f.IO.Printf("tasks       %d waiting, %d running, %s alive, %s\n", s.Tasks.Waiting, s.Tasks.Running, units.Count(s.Workers, "worker"), units.Count(s.Slots, "slot"))
 	if s.Tasks.Waiting > 0 {

@@ -24,6 +24,7 @@ import (
 	"github.com/mythos-project/mythos/internal/config"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
@@ -105,7 +106,7 @@ func (f *Factory) Repo(ctx context.Context) (*repo.Repo, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := repo.Open(ctx, dir, repo.Options{Config: cfg, Now: f.Now, Debugf: f.IO.Debugf, Passphrase: f.Passphrase(), Waiting: f.waiting})
+	n, err := repo.Open(ctx, dir, repo.Options{Config: cfg, Now: f.Now, Debugf: f.IO.Debugf, Passphrase: f.Passphrase(), Waiting: f.waiting, Away: f.away})
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +121,11 @@ func (f *Factory) waiting(busy ledger.BusyError) {
 		return
 	}
 	f.IO.Notef("waiting for attempt %d by %s, running since %s", busy.Fence, busy.Owner.Hint, busy.Since)
+}
+
+// away says what becomes of a response that cannot be kept yet.
+func (f *Factory) away(bytes int, why error) {
+	f.IO.Notef("the tool has answered, and its answer of %s waits for the bucket: %v; it is lost if this process is ended", units.FormatSize(uint64(bytes)), why)
 }
 
 // Opened is the repository if Repo opened it already, else nil.
