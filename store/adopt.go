@@ -10,8 +10,8 @@ import (
 	"github.com/mythos-project/mythos/store/codec"
 )
 
-// Adopt makes blobs visible whose parts came one by one (Intake), once all parts of all
-// of them are here and durable. The error wraps ErrNotFound when one is not.
+// Adopt makes blobs visible whose parts arrived one by one (Intake), once all parts of all of them are here and
+// durable. The error wraps ErrNotFound if a part is missing.
 func (s *Store) Adopt(ctx context.Context, refs ...object.BlobRef) (err error) {
 	a := &adoption{s: s}
 	defer func() {

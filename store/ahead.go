@@ -7,23 +7,23 @@ import (
 	"github.com/mythos-project/mythos/object/merkle"
 )
 
-// fetched is a chunk that is read and verified ahead of its turn.
+// fetched is a chunk that was read and verified ahead of its turn.
 type fetched struct {
 	index uint64
 	chunk merkle.Chunk
 	data  []byte
 }
 
-// readAhead calls fn with the verified chunks [from, to) in order, while workers
-// read and hash the next ones. data is valid during fn only. It holds ahead() chunks.
+// readAhead calls fn with the verified chunks [from, to) in order, while workers read and hash later chunks. data is
+// valid during fn only. It holds ahead() chunks.
 func (s *Store) readAhead(ctx context.Context, tree *merkle.Tree, from, to uint64, fn func(index uint64, data []byte) error) error {
 	n := min(uint64(ahead()), to-from)
 	free := make(chan []byte, n)
 	for range n {
-		free <- nil // made when it is needed
+		free <- nil // allocated on demand
 	}
 	defer s.releaseAll(free)
-	// The buffers are given out in order, so that the next chunk always has one.
+	// Buffers are handed out in order, so that the next chunk always has one.
 	walk := func(ctx context.Context, emit func(fetched) error) error {
 		return tree.Walk(from, to, func(index uint64, c merkle.Chunk) error {
 			select {

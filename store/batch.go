@@ -14,34 +14,33 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Batch puts many blobs that become durable together: with one sync where they
-// are small, and with the syncs of all large chunks side by side. Its methods may
-// be called concurrently, Close excepted.
+// Batch puts many blobs that become durable together: small blobs with one sync, large chunks with concurrent syncs.
+// Its methods except Close may be called concurrently.
 type Batch struct {
 	s       *Store
 	durable bool
-	turns   chan struct{} // one for each turn that waits or is under way
+	turns   chan struct{} // one slot for each waiting or running turn
 
 	mu     sync.Mutex
 	chunks ChunkPut // nil until there is a large chunk
 	items  []*staged
-	slab   *slab         // their small byte strings
-	size   int           // of their keys, in bytes
+	slab   *slab         // the blobs' small byte strings
+	size   int           // of the blobs' keys, in bytes
 	nodes  int           // of their nodes
-	ready  []*staged     // packed, to be committed; belongs to the turn that is under way
+	ready  []*staged     // packed, not yet committed; belongs to the running turn
 	keys   int           // bytes of their keys and values
-	err    error         // the first failure; the batch is over then
-	under  chan struct{} // closed when the write that is under way has ended; nil: none was
+	err    error         // the first failure; it ends the batch
+	under  chan struct{} // closed when the running write has ended; nil: none
 }
 
 const (
-	maxStaged = 4 << 20 // bytes of small blobs that a batch gathers before it packs them
-	maxTurns  = 2       // such packs that wait for the disk
+	maxStaged = 4 << 20 // bytes of small blobs that a batch collects before it packs them
+	maxTurns  = 2       // such packs that may wait for the disk
 	maxUpdate = 4 << 20 // bytes of keys and values in one update
-	perKey    = 160     // bytes that a key costs besides its value, roughly
+	perKey    = 160     // approximate cost in bytes of a key besides its value
 )
 
-// staged is a blob whose chunk files are written, but not its keys.
+// staged is a blob whose chunk files are written but whose keys are not.
 type staged struct {
 	ref object.BlobRef
 	put map[string][]byte // its small chunks and its nodes
@@ -49,20 +48,19 @@ type staged struct {
 	part bool // it gets no reference
 }
 
-// NewBatch starts a batch. With noSync, Commit does not wait for large chunks.
+// NewBatch starts a batch. With noSync, Commit does not wait until large chunks are durable.
 func (s *Store) NewBatch(noSync bool) *Batch {
 	return &Batch{s: s, durable: !noSync, turns: make(chan struct{}, maxTurns)}
 }
 
-// PutBlob is Store.PutBlob, but the blob is durable and certain to be visible
-// only after Commit.
+// PutBlob is Store.PutBlob, but only Commit guarantees that the blob is durable and visible.
 func (b *Batch) PutBlob(ctx context.Context, r io.Reader, o PutOptions) (object.BlobRef, error) {
 	return b.put(ctx, r, o, false)
 }
 
-// PutPart is PutBlob for a part of something larger, such as a file of a tree: the blob has
-// its cid, and no reference of its own. A garbage collection lets it be while the batch
-// is open, and for gc.Options.Grace from Commit, until something refers to it.
+// PutPart is PutBlob for a part of something larger, such as a file of a tree: the blob has its cid, but no reference
+// of its own. Garbage collection spares it while the batch is open, and for gc.Options.Grace after Commit; within that
+// time something must refer to it.
 func (b *Batch) PutPart(ctx context.Context, r io.Reader) (object.BlobRef, error) {
 	return b.put(ctx, r, PutOptions{}, true)
 }
@@ -81,7 +79,7 @@ func (b *Batch) put(ctx context.Context, r io.Reader, o PutOptions, part bool) (
 	}
 	defer enc.Close()
 	head := b.s.buffer(SmallChunk + 1)
-	defer b.s.release(head) // what is staged was copied
+	defer b.s.release(head) // stage has copied it
 	it, err := b.write(ctx, enc, head, o)
 	if err != nil {
 		return object.BlobRef{}, err
@@ -98,7 +96,7 @@ func (b *Batch) put(ctx context.Context, r io.Reader, o PutOptions, part bool) (
 	return it.ref, b.stage(ctx, it)
 }
 
-// begun returns the put of the chunk backend, which it begins at the first call.
+// begun returns the chunk backend's put, which the first call begins.
 func (b *Batch) begun(ctx context.Context) (ChunkPut, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -110,7 +108,7 @@ func (b *Batch) begun(ctx context.Context) (ChunkPut, error) {
 	return b.chunks, err
 }
 
-// write stores the chunks of one blob. A small blob's bytes stay in head.
+// write stores the chunks of one blob. The bytes of a small blob stay in head.
 func (b *Batch) write(ctx context.Context, r io.Reader, head []byte, o PutOptions) (*staged, error) {
 	n, err := io.ReadFull(r, head)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -159,8 +157,8 @@ func (m nodeMap) PutNode(cid object.Hash, data []byte) error {
 	return nil
 }
 
-// Commit makes all blobs so far durable and visible. After an error, any of them
-// may be or not be; none is half there.
+// Commit makes all blobs put so far durable and visible. After an error any of them may or may not be visible, but none
+// is incomplete.
 func (b *Batch) Commit(ctx context.Context) error {
 	b.mu.Lock()
 	t := b.begin()
@@ -171,7 +169,7 @@ func (b *Batch) Commit(ctx context.Context) error {
 	return b.err
 }
 
-// Close forgets what was not committed.
+// Close discards uncommitted blobs.
 func (b *Batch) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

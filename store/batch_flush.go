@@ -6,8 +6,7 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// stage takes a blob, and packs the blobs so far when they have become many, in
-// the background.
+// stage adds a blob. When many blobs have collected, it packs them in the background.
 func (b *Batch) stage(ctx context.Context, it *staged) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -28,7 +27,7 @@ func (b *Batch) stage(ctx context.Context, it *staged) error {
 	if len(b.slab.data)+b.size+b.nodes < maxStaged && b.nodes < maxPending {
 		return b.err
 	}
-	// Wait first and begin then: a turn that has begun must not wait for later ones.
+	// Wait before beginning: a turn that has begun must not wait for later ones.
 	b.mu.Unlock()
 	b.turns <- struct{}{}
 	b.mu.Lock()
@@ -40,7 +39,7 @@ func (b *Batch) stage(ctx context.Context, it *staged) error {
 	return b.err
 }
 
-// turn is one step of writing staged blobs, after an earlier one.
+// turn is one step of writing staged blobs; it follows an earlier one.
 type turn struct {
 	items []*staged
 	slab  *slab
@@ -48,15 +47,14 @@ type turn struct {
 	done  chan struct{}
 }
 
-// begin takes what is staged; mu is held.
+// begin takes the staged blobs. mu is held.
 func (b *Batch) begin() turn {
 	t := turn{b.items, b.slab, b.under, make(chan struct{})}
 	b.items, b.slab, b.size, b.nodes, b.under = nil, nil, 0, 0, t.done
 	return t
 }
 
-// flush packs the blobs of a turn, and commits when that was asked for or enough
-// has gathered.
+// flush packs the blobs of a turn. It commits if asked to, or if enough has collected.
 func (b *Batch) flush(ctx context.Context, t turn, commit bool) {
 	defer close(t.done)
 	if t.after != nil {
@@ -86,7 +84,7 @@ func (b *Batch) flush(ctx context.Context, t turn, commit bool) {
 	}
 }
 
-// size is about what the keys of a blob cost in an update.
+// size is the approximate size of a blob's keys in an update.
 func (it *staged) size() int {
 	n := 3 * perKey
 	for _, v := range it.put {
@@ -95,8 +93,7 @@ func (it *staged) size() int {
 	return n
 }
 
-// commitReady makes the large chunks durable and then writes the keys: a reference
-// is what makes a blob visible.
+// commitReady makes the large chunks durable and then writes the keys. The reference among them makes a blob visible.
 func (b *Batch) commitReady(ctx context.Context) error {
 	b.mu.Lock()
 	chunks := b.chunks

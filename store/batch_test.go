@@ -131,7 +131,7 @@ func TestSameBytesAgain(t *testing.T) {
 	if err != nil || kept.Media != "text/plain" || kept.Provenance == nil {
 		t.Errorf("%+v %v", kept, err)
 	}
-	// A put heals what was lost.
+	// A put repairs lost data.
 	lost := object.Sum(want[minChunk : 2*minChunk])
 	if err := os.Remove(d.chunkFile(lost)); err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 	"github.com/mythos-project/mythos/store/codec"
 )
 
-// renew changes every chunk of b, so that nothing of it is here already.
+// renew changes every chunk of b, so that none is already here.
 func renew(b []byte, i int) {
 	for off := 0; off < len(b); off += merkle.DefaultChunkSize {
 		binary.BigEndian.PutUint64(b[off:], uint64(i)<<32|uint64(off))
@@ -67,7 +67,7 @@ func BenchmarkCopy(b *testing.B) {
 	}
 }
 
-// BenchmarkBatch is 1,000 blobs of 10 KiB with one commit.
+// BenchmarkBatch puts 1,000 blobs of 10 KiB with one commit.
 func BenchmarkBatch(b *testing.B) {
 	s, _ := open(b)
 	want := data(10 << 10)
@@ -91,8 +91,7 @@ func BenchmarkBatch(b *testing.B) {
 	}
 }
 
-// BenchmarkPutBytes is small byte strings from 64 callers, each durable when its
-// caller goes on.
+// BenchmarkPutBytes puts small byte strings from 64 callers; each is durable when its call returns.
 func BenchmarkPutBytes(b *testing.B) {
 	s, _ := open(b)
 	var next atomic.Uint64

@@ -13,8 +13,7 @@ import (
 	"github.com/mythos-project/mythos/store/layout"
 )
 
-// byteStore is the part of a Store that reads byte strings, wherever they lie: in the KV,
-// in a pack, or as a chunk.
+// byteStore is the part of a Store that reads byte strings, wherever they are: in the KV, in a pack, or as a chunk.
 type byteStore struct {
 	kv      KV
 	chunks  Chunks
@@ -22,9 +21,8 @@ type byteStore struct {
 	slabs   sync.Pool // *slab, empty
 }
 
-// PutBytes keeps data of at most MaxBytes under its hash, durably. Nothing refers
-// to it yet: a garbage collection lets it be for gc.Options.Grace. Damaged bytes of
-// that hash are replaced.
+// PutBytes stores data of at most MaxBytes under its hash, durably. Nothing refers to it yet: garbage collection spares
+// it for gc.Options.Grace. It replaces damaged bytes with that hash.
 func (s *Store) PutBytes(ctx context.Context, data []byte) (object.Hash, error) {
 	h, put, err := s.BytesUpdate(ctx, data)
 	if err == nil && put != nil {
@@ -33,9 +31,9 @@ func (s *Store) PutBytes(ctx context.Context, data []byte) (object.Hash, error) 
 	return h, err
 }
 
-// BytesUpdate is PutBytes for data that is kept in one update of the KV together with
-// something else, such as what refers to it: it returns what that update must put.
-// Nil: data is kept already, or is larger than SmallChunk and was put just now.
+// BytesUpdate is PutBytes for data that is stored in one update of the KV together with something else, such as its
+// referrer. It returns what that update must put. Nil: data is already stored, or is larger than SmallChunk and was put
+// just now.
 func (s *Store) BytesUpdate(ctx context.Context, data []byte) (h object.Hash, put map[string][]byte, err error) {
 	h = object.Sum(data)
 	if len(data) > MaxBytes {
@@ -53,7 +51,7 @@ func (s *Store) BytesUpdate(ctx context.Context, data []byte) (h object.Hash, pu
 	return h, nil, in.Sync(ctx)
 }
 
-// smallUpdate is what an update must put to keep a small byte string; nil: nothing.
+// smallUpdate returns what an update must put to store a small byte string; nil: nothing.
 func (s *byteStore) smallUpdate(ctx context.Context, h object.Hash, data []byte) (map[string][]byte, error) {
 	fresh, err := s.isLoose(ctx, h)
 	if err != nil {
@@ -66,7 +64,7 @@ func (s *byteStore) smallUpdate(ctx context.Context, h object.Hash, data []byte)
 	}
 	put := map[string][]byte{kv.Bytes + h.String(): notNil(data), layout.MarkKey(h): {}}
 	if _, packed, err := s.findPacked(ctx, h); err != nil || packed {
-		put[kv.Packed+h.String()] = nil // its pack may be damaged, and it need not be there twice
+		put[kv.Packed+h.String()] = nil // its pack may be damaged, and one copy is enough
 	}
 	return put, nil
 }
@@ -77,7 +75,7 @@ func (s *byteStore) isLoose(ctx context.Context, h object.Hash) (bool, error) {
 	return found && len(mark) == 0, err
 }
 
-// notNil keeps the empty byte string apart from a deletion.
+// notNil distinguishes the empty byte string from a deletion.
 func notNil(b []byte) []byte {
 	if b == nil {
 		return []byte{}
@@ -85,7 +83,7 @@ func notNil(b []byte) []byte {
 	return b
 }
 
-// ReadBytes is Bytes for data of a known size, into buf where it fits.
+// ReadBytes is Bytes for data of a known size. It reads into buf if the data fits.
 func (s *byteStore) ReadBytes(ctx context.Context, h object.Hash, size uint32, buf []byte) ([]byte, error) {
 	data, err := s.sized(ctx, merkle.Chunk{Hash: h, Len: size}, buf)
 	if err == nil && len(data) != int(size) {
@@ -115,7 +113,7 @@ func (s *byteStore) Bytes(ctx context.Context, h object.Hash) ([]byte, error) {
 	return data, nil
 }
 
-// outside reads a byte string that is not in the KV: from a pack or a chunk.
+// outside reads a byte string that is not in the KV, from a pack or a chunk.
 func (s *byteStore) outside(ctx context.Context, h object.Hash) ([]byte, error) {
 	p, found, err := s.findPacked(ctx, h)
 	for found && err == nil {
@@ -123,7 +121,7 @@ func (s *byteStore) outside(ctx context.Context, h object.Hash) ([]byte, error) 
 		if !errors.Is(perr, ErrNotFound) {
 			return data, perr
 		}
-		was := p // a collection may have moved it to another pack
+		was := p // a collection may have moved the bytes to another pack
 		if p, found, err = s.findPacked(ctx, h); err == nil && found && p == was {
 			return nil, perr
 		}

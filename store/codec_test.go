@@ -24,7 +24,7 @@ import (
 
 var gcmKey = bytes.Repeat([]byte{7}, 32)
 
-// sealing are all ways to store a blob, with what opens it.
+// sealing lists all ways to store a blob, with the keys to open it.
 func sealing(t testing.TB) map[string]struct {
 	put  store.PutOptions
 	open codec.Keys
@@ -71,7 +71,7 @@ func sealing(t testing.TB) map[string]struct {
 	}
 }
 
-// text compresses; random bytes in it make many frames and chunks of it.
+// text returns compressible bytes; random bytes in them make many frames and chunks.
 func text(n int) []byte {
 	b := append(data(n/2), bytes.Repeat([]byte("all work and no play makes a dull blob\n"), n/78+1)...)
 	return b[:n]
@@ -198,8 +198,7 @@ func TestRangeReadsTouchFewChunks(t *testing.T) {
 			if err != nil || !bytes.Equal(got, want[20*minChunk:20*minChunk+1000]) {
 				t.Fatal(err)
 			}
-			// A frame of 1 MiB may begin in one chunk and end in the fifth next; age
-			// needs its header and its end, zstd its table.
+			// A frame of 1 MiB may span five chunks; age needs its header and its end, zstd its table.
 			if counted.reads > 10 {
 				t.Errorf("%d chunks of %d were read", counted.reads, ref.Chunks)
 			}
@@ -207,7 +206,7 @@ func TestRangeReadsTouchFewChunks(t *testing.T) {
 	}
 }
 
-// A zstd stream that is not ours has no seek table.
+// A zstd stream of other origin has no seek table.
 func TestForeignZstd(t *testing.T) {
 	d := openAt(t, t.TempDir())
 	enc, err := zstd.NewWriter(nil)
@@ -281,8 +280,8 @@ func TestWrongKeys(t *testing.T) {
 	}
 }
 
-// The same key, nonce and bytes give the same blob; its segments cannot be cut
-// off, exchanged or changed even by somebody who makes a new tree over them.
+// The same key, nonce and bytes give the same blob. Its segments cannot be cut off, swapped or changed, even by
+// somebody who builds a new tree over them.
 func TestGCMSegments(t *testing.T) {
 	d := openAt(t, t.TempDir())
 	e := &codec.Encryption{Key: gcmKey, KeyHandle: "k", Nonce: []byte("twelve bytes")}

@@ -14,8 +14,8 @@ import (
 	"github.com/mythos-project/mythos/store/layout"
 )
 
-// commit writes the keys of blobs whose large chunks are durable: small chunks,
-// nodes and references, in one durable update.
+// commit writes the keys of blobs in one durable update: small chunks, nodes and references. Their large chunks are
+// durable already.
 func (s *Store) commit(ctx context.Context, items []*staged) error {
 	ok, err := s.commitNew(ctx, items)
 	if err != nil || ok {
@@ -25,7 +25,7 @@ func (s *Store) commit(ctx context.Context, items []*staged) error {
 	return s.commitChecked(ctx, items)
 }
 
-// commitNew writes blobs none of which is here yet, while no collection runs.
+// commitNew writes blobs if none of them is here yet and no collection runs.
 func (s *Store) commitNew(ctx context.Context, items []*staged) (bool, error) {
 	check, put := map[string][]byte{layout.Collecting: nil}, map[string][]byte{}
 	for _, it := range items {
@@ -44,8 +44,8 @@ func (s *Store) commitNew(ctx context.Context, items []*staged) (bool, error) {
 	return s.kv.Update(ctx, check, put)
 }
 
-// commitChecked looks at what is here first. When others change that meanwhile
-// it looks again, and in the end blob by blob.
+// commitChecked first checks what is here. If others change that meanwhile, it checks again, and finally goes blob by
+// blob.
 func (s *Store) commitChecked(ctx context.Context, items []*staged) error {
 	const tries = 3
 	for try := 0; ; try++ {
@@ -77,7 +77,7 @@ func (s *Store) commitChecked(ctx context.Context, items []*staged) error {
 	return nil
 }
 
-// missing adds to an update what of a blob is not here, or not as it shall be.
+// missing adds to an update those parts of a blob that are not here or not as they must be.
 func (s *Store) missing(ctx context.Context, it *staged, check, put map[string][]byte) error {
 	if it.part {
 		it.addPart(put)
@@ -90,7 +90,7 @@ func (s *Store) missing(ctx context.Context, it *staged, check, put map[string][
 	}
 	if !found {
 		old = nil
-	} else if ref, err := object.Decode[object.BlobRef](old); err == nil { // a damaged one is replaced
+	} else if ref, err := object.Decode[object.BlobRef](old); err == nil { // replace a damaged reference
 		if it.ref, err = mergeRefs(*ref, it.ref); err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func (s *Store) missing(ctx context.Context, it *staged, check, put map[string][
 		put[key] = raw
 	}
 	for part, data := range it.put {
-		// Without a reference, a part that is here may be about to be collected.
+		// Without a reference, a part may be about to be collected.
 		have := false
 		if found {
 			if have, err = s.hasPart(ctx, part, data); err != nil {
@@ -121,7 +121,7 @@ func (s *Store) missing(ctx context.Context, it *staged, check, put map[string][
 	return nil
 }
 
-// otherSpace is the other key under which a small byte string can be.
+// otherSpace is the other possible key of a small byte string.
 func otherSpace(key string) string {
 	switch key[:2] {
 	case kv.Packed:
@@ -132,8 +132,7 @@ func otherSpace(key string) string {
 	return ""
 }
 
-// hasPart reports whether a part of a blob is here and whole: under its key, or,
-// of a small byte string, anywhere.
+// hasPart reports whether a part of a blob is here and undamaged: under its key or, for a small byte string, anywhere.
 func (s *Store) hasPart(ctx context.Context, key string, data []byte) (bool, error) {
 	have, found, err := s.kv.Get(ctx, key)
 	if err != nil || key[:2] == kv.Nodes || (key[:2] == kv.Bytes && found) {
@@ -143,7 +142,7 @@ func (s *Store) hasPart(ctx context.Context, key string, data []byte) (bool, err
 	if err != nil {
 		return false, err
 	}
-	if key[:2] == kv.Packed { // data says where it shall be
+	if key[:2] == kv.Packed { // data is the required place
 		_, err = s.Bytes(ctx, h)
 	} else if have, err = s.outside(ctx, h); err == nil && !bytes.Equal(have, data) {
 		err = ErrCorrupt
@@ -154,8 +153,7 @@ func (s *Store) hasPart(ctx context.Context, key string, data []byte) (bool, err
 	return err == nil, err
 }
 
-// lookUp fills the reference of a blob from the one that is here, and reports
-// whether nothing is left to do.
+// lookUp fills in the reference of a blob from the stored one, and reports whether nothing is left to do.
 func (s *Store) lookUp(ctx context.Context, it *staged) (bool, error) {
 	if it.part {
 		return keepPart(ctx, s, it)
@@ -167,8 +165,8 @@ func (s *Store) lookUp(ctx context.Context, it *staged) (bool, error) {
 	return len(put) == 0, nil
 }
 
-// mergeRefs is the reference to keep of two for the same stored bytes: the old
-// one, with the media type and the provenance of the new one where it has them.
+// mergeRefs merges two references to the same stored bytes: the old one, with the media type and the provenance of the
+// new one if it has them.
 func mergeRefs(old, given object.BlobRef) (object.BlobRef, error) {
 	if old.Codec != given.Codec || !reflect.DeepEqual(old.Encryption, given.Encryption) {
 		return given, fmt.Errorf("blob %s is here as codec %d, not as codec %d, or with another encryption: %w; remove it first",

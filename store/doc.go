@@ -1,28 +1,25 @@
-// Package store keeps what MYTHOS names by hash: byte strings, Merkle nodes,
-// canonical objects and blobs, with refs and pins beside them (spec/merkle.md).
+// Package store stores the things that MYTHOS names by hash: byte strings, Merkle nodes, canonical objects and blobs.
+// It also stores refs and pins (spec/merkle.md).
 //
-// A [Store] stands on two small backends: a [KV] with atomic, durable
-// compare-and-set updates, and [Chunks]. Hashes are checked here, once, on every
-// read; a backend may be anything. Keys of the KV:
+// A [Store] uses two small backends: a [KV] with atomic, durable compare-and-set updates, and [Chunks]. The store
+// checks every hash once on every read, so a backend need not be trusted. Keys of the KV:
 //
 //	b/<cid>          the BlobRef of a blob
 //	n/<cid>          a Merkle node, or one of a tree of files
 //	o/<id>           an object: kind, zero byte, canonical bytes
 //	k/<kind>/<id>    index of objects by kind, with a copy of those of at most 1 KiB
-//	r/<name>         a ref: the 32 digest bytes of what it names
+//	r/<name>     a ref: the 32 digest bytes of its target
 //	p/<cid>          a pin: the canonical Pin
 //	c/<hash>         a byte string of at most SmallChunk bytes
-//	i/<hash>         where a small byte string lies in a pack (package layout)
-//	y/<key>          what a collection took away, for a while (package gc)
+//	i/<hash>     place of a small byte string in a pack (package layout)
+//	y/<key>     trash: what a collection deleted recently (package gc)
 //	g/...            marks of garbage collections (package layout)
 //
-// A blob is visible when its reference is. The reference is written, in one
-// durable update with the blob's nodes and its small chunks, after its large
-// chunks are durable; so a cid that a put has returned stands for bytes that a
-// crash cannot take away, and a reader never meets half a blob.
+// A blob is visible when its reference is. After the large chunks are durable, one durable update writes the reference
+// together with the blob's nodes and small chunks. So the bytes behind a returned cid survive a crash, and a reader
+// never sees half a blob.
 //
-// Blobs may be compressed and encrypted (package codec): hashes, chunks and cid are of the
-// bytes that are stored.
+// Blobs may be compressed and encrypted (package codec): hashes, chunks and cid are those of the stored bytes.
 package store
 
 import (
@@ -35,7 +32,7 @@ import (
 	"github.com/mythos-project/mythos/store/seekable"
 )
 
-// What callers decide on.
+// Errors that callers distinguish.
 var (
 	ErrNotFound   = errors.New("not found")
 	ErrCorrupt    = kv.ErrCorrupt
@@ -50,8 +47,8 @@ var (
 	ErrCollecting = errors.New("another garbage collection is running")
 )
 
-// ErrDamaged means that a backend has lost or damaged something of its own: the files of
-// a database, not a byte string that can be put again. It wraps ErrCorrupt.
+// ErrDamaged means that a backend has lost or damaged data of its own, such as the files of a database. Putting a byte
+// string again does not repair that. It wraps ErrCorrupt.
 var ErrDamaged error = damaged{}
 
 type damaged struct{}
@@ -61,13 +58,13 @@ func (damaged) Error() string { return "the database is damaged" }
 // Unwrap gives ErrCorrupt.
 func (damaged) Unwrap() error { return ErrCorrupt }
 
-// AmbiguousError lists what an abbreviated hash could mean. It wraps ErrAmbiguous.
+// AmbiguousError lists the possible meanings of an abbreviated hash. It wraps ErrAmbiguous.
 type AmbiguousError struct {
 	Prefix     string
 	Candidates []object.Hash // ascending, at most MaxCandidates
 }
 
-// MaxCandidates is how many candidates an AmbiguousError lists.
+// MaxCandidates is the largest number of candidates in an AmbiguousError.
 const MaxCandidates = 8
 
 func (e *AmbiguousError) Error() string {

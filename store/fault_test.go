@@ -66,7 +66,7 @@ func TestDamagedKeysAreFound(t *testing.T) {
 	}
 }
 
-// GC must not free what lies below a node that it cannot read.
+// GC must not free anything below a node that it cannot read.
 func TestGCStopsAtDamage(t *testing.T) {
 	d := openAt(t, t.TempDir())
 	want := data(3 * minChunk)
@@ -187,8 +187,7 @@ func TestAmbiguousPrefix(t *testing.T) {
 	}
 }
 
-// The public vector has chunks of 4096 bytes: such a blob is not written, but
-// taken from elsewhere, read and proved.
+// The public vector has chunks of 4096 bytes. The store does not write such a blob, but accepts, reads and proves it.
 func TestPublicBlobVector(t *testing.T) {
 	const dir = "../../shared/ctvp/vectors/blob/chunkedblob_001_"
 	payload, err := os.ReadFile(dir + "payload.bin")

@@ -16,8 +16,7 @@ import (
 	"github.com/mythos-project/mythos/store/gc"
 )
 
-// A collection that begins and ends while a put is running takes nothing that
-// the put has written or found.
+// A collection that begins and ends while a put is running takes nothing that the put has written or found.
 func TestGCDuringAPut(t *testing.T) {
 	ctx := context.Background()
 	d := openAt(t, t.TempDir())
@@ -54,8 +53,7 @@ func TestGCDuringAPut(t *testing.T) {
 	d.expect(t, ref.CID, want)
 }
 
-// Many puts, removals and collections at once: what was put and not removed is
-// there in the end.
+// Many puts, removals and collections at once: in the end every blob that was put and not removed is there.
 func TestGCRacesWithPuts(t *testing.T) {
 	ctx := context.Background()
 	dir := t.TempDir()
@@ -80,7 +78,7 @@ func TestGCRacesWithPuts(t *testing.T) {
 		putting.Go(func() {
 			rnd := rand.New(rand.NewPCG(uint64(w), 1))
 			for range 40 {
-				// Few different blobs, so that they are often there, and often being removed.
+				// Few different blobs, so that they are often present or just being removed.
 				from, n := rnd.IntN(3)*minChunk, 1+rnd.IntN(2)*minChunk+rnd.IntN(2)*9000
 				want := pieces[from : from+n]
 				ref, err := a.PutBlob(ctx, bytes.NewReader(want), store.PutOptions{ChunkSize: minChunk})
@@ -144,7 +142,7 @@ func TestLooseThingsHaveAGrace(t *testing.T) {
 	if _, err := d.Bytes(ctx, reached); err != nil {
 		t.Error(err)
 	}
-	// Putting it again starts the grace again.
+	// Putting it again restarts the grace period.
 	d.gc(t, gc.Options{Now: 100 * hour})
 	if _, err := d.PutBytes(ctx, []byte("a response that a receipt names")); err != nil {
 		t.Fatal(err)
@@ -178,7 +176,7 @@ func TestGCKeepsPinsRefsAndLists(t *testing.T) {
 	}
 	keys := map[string][]byte{}
 	for _, cid := range []object.Hash{p.CID, n.CID, list.CID} {
-		keys["b/"+cid.String()] = nil // RemoveBlob would take the pins too
+		keys["b/"+cid.String()] = nil // RemoveBlob would remove the pins, too
 	}
 	if _, err := d.KV().Update(ctx, nil, keys); err != nil {
 		t.Fatal(err)
@@ -220,7 +218,7 @@ func TestRepackingRacesWithReaders(t *testing.T) {
 	}
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
-	wg.Go(func() { // readers of what is never removed
+	wg.Go(func() { // readers of blobs that are never removed
 		for {
 			for i := 0; i < count; i += 5 {
 				d.expect(t, refs[i], data(9000+i))

@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/store/gc"
 )
 
-// Bytes that come from elsewhere replace damaged ones, wherever those lie.
+// Bytes from elsewhere replace damaged ones, wherever those are.
 func TestPutBytesHeals(t *testing.T) {
 	for name, size := range map[string]int{"in the KV": 3000, "in a pack": 30_000, "in a file": 300_000} {
 		t.Run(name, func(t *testing.T) {
@@ -41,7 +41,7 @@ func TestPutBytesHeals(t *testing.T) {
 					}
 				}
 			}
-			d.gc(t, gc.Options{}) // a pack that nothing lies in any more
+			d.gc(t, gc.Options{}) // a pack without live data
 			if found := d.fsck(t); len(found) > 0 {
 				t.Errorf("%+v", found)
 			}
@@ -82,7 +82,7 @@ func damageAll(t *testing.T, d *disk) {
 		if err := os.WriteFile(name, raw, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Chmod(name, st.Mode()); err != nil { // still said to be safe
+		if err := os.Chmod(name, st.Mode()); err != nil { // the permissions still say that it is safe
 			t.Fatal(err)
 		}
 	}

@@ -13,10 +13,9 @@ import (
 	"github.com/mythos-project/mythos/store/layout"
 )
 
-// Intake takes byte strings and Merkle nodes that come one by one from elsewhere, and
-// makes them durable together. Nothing refers to them yet: a garbage collection lets
-// them be while the Intake is open, and for gc.Options.Grace from Sync. Its methods may
-// be called concurrently, Close excepted.
+// Intake takes byte strings and Merkle nodes that arrive one by one from elsewhere, and makes them durable together.
+// Nothing refers to them yet: garbage collection spares them while the Intake is open, and for gc.Options.Grace after
+// Sync. Its methods except Close may be called concurrently.
 type Intake struct {
 	s    *Store
 	cold bool
@@ -24,17 +23,17 @@ type Intake struct {
 	mu     sync.Mutex
 	chunks ChunkPut          // nil until there is a large byte string
 	put    map[string][]byte // what the next Sync writes
-	size   int               // of put, about, in bytes
+	size   int               // approximate size of put, in bytes
 }
 
-// NewIntake starts an Intake. A cold one takes what is not read again soon, such as a
-// transfer: it does not push what is in use out of the system's memory.
+// NewIntake starts an Intake. A cold one is for data that is not read again soon, such as a transfer: it does not push
+// data in use out of the page cache.
 func (s *Store) NewIntake(cold bool) *Intake {
 	return &Intake{s: s, cold: cold, put: map[string][]byte{}}
 }
 
-// PutBytes takes data of at most MaxBytes, which the caller may change afterwards. The
-// error wraps ErrCorrupt when its hash is not h. Damaged bytes of that hash are replaced.
+// PutBytes stores data of at most MaxBytes, which the caller may change afterwards. The error wraps ErrCorrupt if its
+// hash is not h. It replaces damaged bytes with that hash.
 func (in *Intake) PutBytes(ctx context.Context, h object.Hash, data []byte) error {
 	if len(data) > MaxBytes {
 		return fmt.Errorf("%d bytes: %w, at most %d", len(data), ErrTooLarge, MaxBytes)
@@ -53,8 +52,8 @@ func (in *Intake) PutBytes(ctx context.Context, h object.Hash, data []byte) erro
 	return in.add(ctx, put, len(data))
 }
 
-// PutNode takes a Merkle node, which the caller may change afterwards. The error wraps
-// ErrCorrupt when its bytes are not those of the cid.
+// PutNode stores a Merkle node, which the caller may change afterwards. The error wraps ErrCorrupt if its bytes do not
+// match the cid.
 func (in *Intake) PutNode(ctx context.Context, cid object.Hash, raw []byte) error {
 	if err := verify("node", raw, cid); err != nil {
 		return err
@@ -62,7 +61,7 @@ func (in *Intake) PutNode(ctx context.Context, cid object.Hash, raw []byte) erro
 	return in.add(ctx, map[string][]byte{kv.Nodes + cid.String(): bytes.Clone(raw), layout.MarkKey(cid): {}}, len(raw))
 }
 
-// large takes a byte string that goes to the chunk backend; h is its hash.
+// large puts a byte string with hash h into the chunk backend.
 func (in *Intake) large(ctx context.Context, h object.Hash, data []byte) error {
 	chunks, err := in.begun(ctx)
 	if err != nil {
@@ -77,7 +76,7 @@ func (in *Intake) large(ctx context.Context, h object.Hash, data []byte) error {
 	return in.add(ctx, map[string][]byte{layout.MarkKey(h): {}}, 0)
 }
 
-// begun returns the put of the chunk backend, which it begins at the first call.
+// begun returns the chunk backend's put, which the first call begins.
 func (in *Intake) begun(ctx context.Context) (ChunkPut, error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -95,7 +94,7 @@ func (in *Intake) begun(ctx context.Context) (ChunkPut, error) {
 	return chunks, nil
 }
 
-// add notes keys, and writes what has gathered when it has become much.
+// add collects keys, and writes them when there are many.
 func (in *Intake) add(ctx context.Context, put map[string][]byte, n int) error {
 	in.mu.Lock()
 	maps.Copy(in.put, put)
@@ -108,8 +107,7 @@ func (in *Intake) add(ctx context.Context, put map[string][]byte, n int) error {
 	return nil
 }
 
-// Sync makes everything taken before it was called durable. After an error nothing of
-// that is to be relied on.
+// Sync makes everything durable that was put before the call. After an error, rely on none of it.
 func (in *Intake) Sync(ctx context.Context) error {
 	in.mu.Lock()
 	put, chunks := in.put, in.chunks
@@ -127,8 +125,7 @@ func (in *Intake) Sync(ctx context.Context) error {
 	return err
 }
 
-// Close forgets what was not synced. Large byte strings may stay, so that a transfer
-// that was cut off goes on where it ended.
+// Close discards unsynced keys. Large byte strings may stay, so that an interrupted transfer can continue.
 func (in *Intake) Close() error {
 	if in.chunks == nil {
 		return nil
@@ -138,7 +135,7 @@ func (in *Intake) Close() error {
 	return err
 }
 
-// doubtUnless compares a chunk that may be here with what it should be.
+// doubtUnless compares a stored chunk, if any, with the expected bytes.
 func (s *Store) doubtUnless(ctx context.Context, h object.Hash, data []byte) error {
 	have, err := s.chunks.Chunk(ctx, h)
 	if errors.Is(err, ErrNotFound) || (err == nil && bytes.Equal(have, data)) {

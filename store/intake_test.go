@@ -14,7 +14,7 @@ import (
 	"github.com/mythos-project/mythos/store/gc"
 )
 
-// parts are those of a blob of n chunks, and what refers to it.
+// parts returns the parts of a blob of n chunks, and its reference.
 func parts(t *testing.T, n int) (ref object.BlobRef, chunks, nodes map[object.Hash][]byte, whole []byte) {
 	t.Helper()
 	chunks, nodes = map[object.Hash][]byte{}, map[object.Hash][]byte{}
@@ -45,7 +45,7 @@ func (k keptNodes) PutNode(cid object.Hash, data []byte) error {
 	return nil
 }
 
-// TestIntake: what comes one by one becomes a blob, once all of it is here.
+// TestIntake: parts that arrive one by one become a blob once all of them are here.
 func TestIntake(t *testing.T) {
 	for _, cold := range []bool{false, true} {
 		d := openAt(t, t.TempDir())
@@ -90,8 +90,8 @@ func TestIntake(t *testing.T) {
 	}
 }
 
-// TestAdoptMakesDurable: chunks of a transfer that was killed have their names, but a crash
-// may take those away; whoever adopts a blob of them makes them last.
+// TestAdoptMakesDurable: chunks of a killed transfer have their names, but may not survive a crash. Adopting a blob of
+// them makes them durable.
 func TestAdoptMakesDurable(t *testing.T) {
 	d := openAt(t, t.TempDir())
 	ref, chunks, nodes, whole := parts(t, 3)
@@ -133,7 +133,8 @@ func TestAdoptMakesDurable(t *testing.T) {
 	d.expect(t, ref.CID, whole)
 }
 
-// TestIntakeIsNotCollected: neither while it is open nor for the grace after its sync.
+// TestIntakeIsNotCollected: an intake's parts are not collected while it is open, nor within the grace period after its
+// sync.
 func TestIntakeIsNotCollected(t *testing.T) {
 	d := openAt(t, t.TempDir())
 	ref, chunks, nodes, whole := parts(t, 3)

@@ -31,8 +31,8 @@ func (r nodeReader) Node(cid object.Hash) ([]byte, error) {
 	return raw, nil
 }
 
-// NodeWriter gathers the nodes of a tree; Flush makes them durable. Nothing
-// refers to them yet: a garbage collection lets them be for gc.Options.Grace.
+// NodeWriter collects the nodes of a tree; Flush makes them durable. Nothing refers to them yet: garbage collection
+// spares them for gc.Options.Grace.
 type NodeWriter struct {
 	ctx     context.Context
 	s       *Store
@@ -47,8 +47,7 @@ func (s *Store) NodeWriter(ctx context.Context) *NodeWriter {
 
 const maxPending = 2 << 20 // bytes held before they are written
 
-// PutNode implements merkle.NodeWriter. A node is useless without its root, so
-// that writing nodes early hurts nobody.
+// PutNode implements merkle.NodeWriter. A node is useless without its root, so writing nodes early does no harm.
 func (w *NodeWriter) PutNode(cid object.Hash, data []byte) error {
 	w.pending[kv.Nodes+cid.String()] = bytes.Clone(data)
 	if w.size += len(data) + 2*perKey; w.size < maxPending {
@@ -57,7 +56,7 @@ func (w *NodeWriter) PutNode(cid object.Hash, data []byte) error {
 	return w.Flush()
 }
 
-// Flush writes what is pending.
+// Flush writes the pending nodes.
 func (w *NodeWriter) Flush() error {
 	if len(w.pending) == 0 {
 		return nil

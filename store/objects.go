@@ -10,15 +10,15 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Object is a canonical object under its id. The one who puts it has verified it.
+// Object is a canonical object with its id. The caller has verified it.
 type Object struct {
 	ID   object.Hash
 	Kind string // the struct's name in the protocol, "Receipt"
 	Raw  []byte
 }
 
-// PutObjects keeps objects in one durable update; more than 2 MiB or 4096 objects
-// take several, in order. An object that is there already stays as it is.
+// PutObjects stores objects in one durable update; more than 2 MiB or 4096 objects take several, in order. An object
+// that is already here stays unchanged.
 func (r *records) PutObjects(ctx context.Context, objs ...Object) error {
 	const most = 4096
 	put, size := map[string][]byte{}, 0
@@ -43,8 +43,8 @@ func (r *records) PutObjects(ctx context.Context, objs ...Object) error {
 	return nil
 }
 
-// ObjectUpdate is PutObjects for one that is kept in an update of the KV together with
-// something else, such as its receipt: what that update must put; nil: it is there already.
+// ObjectUpdate is PutObjects for an object that is stored in one update of the KV together with something else, such as
+// its receipt. It returns what that update must put; nil: the object is already here.
 func (r *records) ObjectUpdate(ctx context.Context, o Object) (put map[string][]byte, err error) {
 	id := o.ID.String()
 	if _, found, err := r.kv.Get(ctx, kv.Objects+id); err != nil || found {
@@ -69,8 +69,8 @@ func (r *records) Object(ctx context.Context, id object.Hash) (Object, error) {
 	return Object{id, string(kind), raw}, nil
 }
 
-// maxIndexed is the largest object, in bytes, of which the index of its kind has a copy,
-// so that a scan over many of a kind need not look each up.
+// maxIndexed is the largest object, in bytes, that the index of its kind copies. A scan over many such objects needs no
+// further lookups.
 const maxIndexed = 1 << 10
 
 func indexed(raw []byte) []byte {

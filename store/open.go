@@ -40,8 +40,8 @@ func (s *Store) Blobs(ctx context.Context, fn func(object.BlobRef) error) error 
 	})
 }
 
-// RemoveBlob forgets a blob and its pin. Its chunks and nodes stay until GC finds
-// that nothing else uses them. The error wraps ErrNotFound.
+// RemoveBlob removes a blob and its pin. Its chunks and nodes stay until GC finds that nothing else uses them. The
+// error wraps ErrNotFound.
 func (s *Store) RemoveBlob(ctx context.Context, cid object.Hash) error {
 	_, found, err := s.kv.Get(ctx, kv.Blobs+cid.String())
 	if err != nil {
@@ -54,8 +54,7 @@ func (s *Store) RemoveBlob(ctx context.Context, cid object.Hash) error {
 	return err
 }
 
-// Blob reads a stored blob. Every chunk is checked against its hash before its
-// first byte is handed out.
+// Blob reads a stored blob. It checks every chunk against its hash before it hands out the chunk's first byte.
 type Blob struct {
 	s    *Store
 	ref  object.BlobRef
@@ -79,8 +78,7 @@ func (s *Store) OpenBlob(ctx context.Context, cid object.Hash, o codec.Keys) (*B
 	return b, nil
 }
 
-// lost names what is not there of a blob whose reference is here: it was there when the
-// reference was written.
+// lost names a missing part of a blob whose reference is here: the part was here when the reference was written.
 func lost(err error) error {
 	if errors.Is(err, ErrNotFound) && !errors.Is(err, ErrCorrupt) {
 		return fmt.Errorf("%w: a part of it is lost: %w", ErrCorrupt, err)
@@ -88,7 +86,7 @@ func lost(err error) error {
 	return err
 }
 
-// missing is lost for a blob whose reference is here.
+// missing is lost if the blob's reference is here.
 func (b *Blob) missing(err error) error {
 	if b.kept {
 		return lost(err)
@@ -96,7 +94,7 @@ func (b *Blob) missing(err error) error {
 	return err
 }
 
-// OpenRef opens the blob that a reference describes; the reference need not be here.
+// OpenRef opens the blob that a reference describes. The reference itself need not be here.
 func (s *Store) OpenRef(ctx context.Context, ref object.BlobRef, o codec.Keys) (*Blob, error) {
 	b := &Blob{s: s, ref: ref, open: o}
 	if ref.Chunks == 0 {
@@ -144,7 +142,7 @@ func (b *Blob) Chunk(ctx context.Context, index uint64) ([]byte, error) {
 	return data, b.missing(err)
 }
 
-// chunkInto reads and verifies a chunk, into buf where it fits.
+// chunkInto reads and verifies a chunk. It reads into buf if the chunk fits.
 func (s *byteStore) chunkInto(ctx context.Context, index uint64, c merkle.Chunk, buf []byte) ([]byte, error) {
 	data, err := s.sized(ctx, c, buf)
 	if err != nil {
@@ -156,7 +154,7 @@ func (s *byteStore) chunkInto(ctx context.Context, index uint64, c merkle.Chunk,
 	return data, nil
 }
 
-// sized is Bytes for a known length: large chunks need no look at the KV.
+// sized is Bytes for a known length: a large chunk needs no lookup in the KV.
 func (s *byteStore) sized(ctx context.Context, c merkle.Chunk, buf []byte) (data []byte, err error) {
 	if c.Len <= SmallChunk {
 		return s.Bytes(ctx, c.Hash)
@@ -164,7 +162,7 @@ func (s *byteStore) sized(ctx context.Context, c merkle.Chunk, buf []byte) (data
 	return ReadChunk(ctx, s.chunks, c.Hash, buf)
 }
 
-// ReadChunk reads a chunk, verified, into buf where it fits and the backend is a ChunkReader.
+// ReadChunk reads and verifies a chunk. It reads into buf if the chunk fits and the backend is a ChunkReader.
 func ReadChunk(ctx context.Context, chunks Chunks, h object.Hash, buf []byte) (data []byte, err error) {
 	r, ok := chunks.(ChunkReader)
 	if !ok {
@@ -180,7 +178,7 @@ func ReadChunk(ctx context.Context, chunks Chunks, h object.Hash, buf []byte) (d
 	return data, verifySum("chunk", object.HashOf([32]byte(sum.Sum(nil))), h)
 }
 
-// coded is the blob for whoever decrypts and decompresses it.
+// coded is the blob as package codec needs it to decrypt and decompress.
 func (b *Blob) coded() *codec.Blob {
 	c := &codec.Blob{Ref: b.ref, Keys: b.open,
 		At:   func(ctx context.Context) io.ReaderAt { return &storedAt{ctx: ctx, b: b} },
@@ -192,8 +190,8 @@ func (b *Blob) coded() *codec.Blob {
 	return c
 }
 
-// Size is the number of plain bytes. For an encrypted blob it needs the key, for a
-// compressed one it reads the seek table, and without one, everything.
+// Size is the number of plain bytes. For an encrypted blob it needs the key. For a compressed blob it reads the seek
+// table; without a table it reads everything.
 func (b *Blob) Size(ctx context.Context) (int64, error) {
 	if codec.Plain(b.ref) {
 		return int64(b.ref.Size), nil
@@ -213,9 +211,8 @@ func (b *Blob) Copy(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// ReadRange writes n bytes from off on, decrypted and decoded, to w. It reads the
-// chunks that the range touches and, where the blob is compressed, the frames.
-// A range beyond the end is an error that wraps ErrRange.
+// ReadRange writes n bytes from off on, decrypted and decoded, to w. It reads the chunks of the range and, if the blob
+// is compressed, whole frames. A range beyond the end is an error that wraps ErrRange.
 func (b *Blob) ReadRange(ctx context.Context, off, n int64, w io.Writer) error {
 	if off < 0 || n < 0 {
 		return fmt.Errorf("%w: %d bytes from %d", ErrRange, n, off)
@@ -229,7 +226,7 @@ func (b *Blob) ReadRange(ctx context.Context, off, n int64, w io.Writer) error {
 	return b.copyStored(ctx, off, n, w)
 }
 
-// copyStored writes a part of the stored bytes, verifying ahead in parallel.
+// copyStored writes a range of the stored bytes. It verifies ahead in parallel.
 func (b *Blob) copyStored(ctx context.Context, off, n int64, w io.Writer) error {
 	if n == 0 {
 		return nil
@@ -258,7 +255,7 @@ func (b *Blob) copyStored(ctx context.Context, off, n int64, w io.Writer) error 
 // Close releases what the blob holds.
 func (b *Blob) Close() error { return nil }
 
-// storedAt reads verified stored bytes anywhere. It keeps the chunk that it read last.
+// storedAt reads verified stored bytes at any offset. It caches the last chunk.
 type storedAt struct {
 	ctx   context.Context
 	b     *Blob

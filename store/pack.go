@@ -10,9 +10,9 @@ import (
 	"github.com/mythos-project/mythos/store/layout"
 )
 
-const minPack = 128 << 10 // bytes of small byte strings; fewer go to the KV
+const minPack = 128 << 10 // bytes of small byte strings; a smaller amount goes to the KV
 
-// findPacked returns where a byte string lies.
+// findPacked returns the place of a byte string in a pack.
 func (s *byteStore) findPacked(ctx context.Context, h object.Hash) (layout.Spot, bool, error) {
 	raw, found, err := s.kv.Get(ctx, kv.Packed+h.String())
 	if err != nil || !found {
@@ -22,17 +22,16 @@ func (s *byteStore) findPacked(ctx context.Context, h object.Hash) (layout.Spot,
 	return p, err == nil, err
 }
 
-// slab holds the small byte strings of staged blobs, one after the other: a pack in
-// the making.
+// slab holds the small byte strings of staged blobs, concatenated: a future pack.
 type slab struct {
 	data  []byte
 	spots map[string]layout.Spot // by key, without the pack's hash
 }
 
-// slabStart is the room of a slab that was not used before. Many hold one small blob.
+// slabStart is the capacity of a new slab. Many slabs hold one small blob.
 const slabStart = 16 << 10
 
-// newSlab returns an empty one.
+// newSlab returns an empty slab.
 func (s *byteStore) newSlab() *slab {
 	if p, ok := s.slabs.Get().(*slab); ok {
 		return p
@@ -40,13 +39,13 @@ func (s *byteStore) newSlab() *slab {
 	return &slab{make([]byte, 0, slabStart), map[string]layout.Spot{}}
 }
 
-// add takes a byte string, once, and returns it where it lies now.
+// add appends a byte string unless it is there already, and returns it at its new place.
 func (p *slab) add(key string, data []byte) []byte {
 	at, twice := p.spots[key]
 	if !twice {
 		at = layout.Spot{Off: uint32(len(p.data)), N: uint32(len(data))}
 		p.spots[key] = at
-		if len(p.data)+len(data) > cap(p.data) { // once: there is room for the last byte string, too
+		if len(p.data)+len(data) > cap(p.data) { // grow at once to the size that the last byte string needs
 			p.data = append(make([]byte, 0, max(maxStaged+2*SmallChunk, len(p.data)+len(data))), p.data...)
 		}
 		p.data = append(p.data, data...)
@@ -54,7 +53,7 @@ func (p *slab) add(key string, data []byte) []byte {
 	return p.data[at.Off : at.Off+at.N : at.Off+at.N]
 }
 
-// pack makes a pack of the small byte strings of a turn, when there are enough of them.
+// pack makes a pack from the small byte strings of a turn, if there are enough.
 func (b *Batch) pack(ctx context.Context, t turn) error {
 	if t.slab == nil || len(t.slab.data) < minPack {
 		return nil
@@ -76,7 +75,7 @@ func (b *Batch) pack(ctx context.Context, t turn) error {
 	return nil
 }
 
-// repoint replaces byte strings by their places.
+// repoint replaces byte strings by their places in the pack.
 func (it *staged) repoint(pack object.Hash, spots map[string]layout.Spot) {
 	for _, key := range slices.Collect(maps.Keys(it.put)) {
 		if p, ok := spots[key]; ok {

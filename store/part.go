@@ -9,7 +9,7 @@ import (
 	"github.com/mythos-project/mythos/store/layout"
 )
 
-// Parts of something larger are loose until it refers to them (package layout).
+// A part of something larger is loose until the larger thing refers to it (package layout).
 
 // addPart adds to an update the keys of a part and their marks.
 func (it *staged) addPart(put map[string][]byte) {
@@ -19,9 +19,8 @@ func (it *staged) addPart(put map[string][]byte) {
 	}
 }
 
-// keepPart reports whether a part that is here already can stay as it is: every piece of it
-// is whole and loose, so that a collection which has not seen it yet lets it be. One that
-// is not loose is made so, unless a collection is under way, which may be about to take it.
+// keepPart reports whether a part that is already here can stay: every piece of it must be undamaged and loose, so that
+// a new collection spares it. It makes other pieces loose, unless a running collection may be about to delete them.
 func keepPart(ctx context.Context, s *Store, it *staged) (bool, error) {
 	check, put := map[string][]byte{layout.Collecting: nil}, map[string][]byte{}
 	for key, data := range it.put {
@@ -47,10 +46,9 @@ func keepPart(ctx context.Context, s *Store, it *staged) (bool, error) {
 	return s.kv.Update(ctx, check, put)
 }
 
-// PutTree makes a tree visible whose nodes went to w: what of them is still held becomes
-// durable together with the reference. Its files are durable. With while, parts of it were taken
-// from the tree with that cid, unseen: if that one is gone, the error wraps ErrChanged and
-// nothing is visible.
+// PutTree makes a tree visible whose nodes went to w: the nodes still pending become durable together with the
+// reference. The files of the tree are durable already. With while, parts were taken unread from the tree with that
+// cid: if that tree is gone, the error wraps ErrChanged and nothing is visible.
 func PutTree(ctx context.Context, s *Store, ref object.BlobRef, w *NodeWriter, while *object.Hash) error {
 	it := &staged{ref: ref, put: w.pending}
 	if while == nil {

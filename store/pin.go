@@ -9,7 +9,7 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Pin keeps a blob, an object or a Merkle tree from garbage collection.
+// Pin protects a blob, an object or a Merkle tree from garbage collection.
 type Pin struct {
 	CID    object.Hash `can:"1,cid"`
 	Until  object.Time `can:"2,until"` // 0: for ever
@@ -19,7 +19,7 @@ type Pin struct {
 // Structs describes the structs of this package.
 var Structs = []object.Struct{object.Define[Pin]("Pin", object.Rule{})}
 
-// Pin keeps cid until a point in time; 0 is for ever. A pin replaces an earlier one.
+// Pin protects cid until a point in time; 0 means forever. It replaces an earlier pin.
 func (p *pins) Pin(ctx context.Context, cid object.Hash, until object.Time, reason string) error {
 	raw, err := can.Marshal(&Pin{cid, until, reason})
 	if err != nil {
@@ -29,8 +29,7 @@ func (p *pins) Pin(ctx context.Context, cid object.Hash, until object.Time, reas
 	return err
 }
 
-// ExtendPin keeps cid until a point in time (0 is for ever), unless it is pinned for
-// longer already: it never shortens a pin.
+// ExtendPin protects cid until a point in time (0 means forever). It never shortens an existing pin.
 func (p *pins) ExtendPin(ctx context.Context, cid object.Hash, until object.Time, reason string) error {
 	raw, err := can.Marshal(&Pin{cid, until, reason})
 	if err != nil {
@@ -60,7 +59,7 @@ func (p *pins) ExtendPin(ctx context.Context, cid object.Hash, until object.Time
 	}
 }
 
-// Unpin takes the pin away. The error wraps ErrNotFound.
+// Unpin removes the pin. The error wraps ErrNotFound.
 func (p *pins) Unpin(ctx context.Context, cid object.Hash) error {
 	key := kv.Pins + cid.String()
 	if _, found, err := p.kv.Get(ctx, key); err != nil {
@@ -72,7 +71,7 @@ func (p *pins) Unpin(ctx context.Context, cid object.Hash) error {
 	return err
 }
 
-// Pins calls fn for every pin, ascending by cid, those that ran out included.
+// Pins calls fn for every pin, ascending by cid, expired ones included.
 func (p *pins) Pins(ctx context.Context, fn func(Pin) error) error {
 	return p.kv.Scan(ctx, kv.Pins, kv.End(kv.Pins), func(key string, raw []byte) error {
 		p, err := object.Decode[Pin](raw)

@@ -12,8 +12,8 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// pipeline cuts one blob into chunks: a reader fills buffers, workers hash and
-// write them, and the tree is built in order. It holds ahead() buffers.
+// pipeline splits one blob into chunks: a reader fills buffers, workers hash and write them, and the tree is built in
+// order. It holds ahead() buffers.
 type pipeline struct {
 	b         *Batch
 	chunkSize uint32
@@ -26,15 +26,14 @@ type hashed struct {
 	hash object.Hash
 }
 
-// ahead is how many chunk buffers are in use: one a worker, one being read, one
-// being collected.
+// ahead is the number of chunk buffers in use: one per worker, one being read, one being collected.
 func ahead() int { return par.Limit(0) + 2 }
 
-// run stores head and what r gives after it.
+// run stores head and then the content of r.
 func (p *pipeline) run(ctx context.Context, head []byte, r io.Reader) (merkle.Root, error) {
 	free := make(chan []byte, ahead())
 	for range cap(free) {
-		free <- nil // made when it is needed
+		free <- nil // allocated on demand
 	}
 	defer p.b.s.releaseAll(free)
 	r = io.MultiReader(bytes.NewReader(head), r)
@@ -50,7 +49,7 @@ func (p *pipeline) run(ctx context.Context, head []byte, r io.Reader) (merkle.Ro
 	return dag.Finish()
 }
 
-// read fills chunks from r until its end.
+// read fills chunks until the end of r.
 func (p *pipeline) read(ctx context.Context, r io.Reader, free <-chan []byte, emit func([]byte) error) error {
 	for {
 		var buf []byte
@@ -97,8 +96,7 @@ func (p *pipeline) put(ctx context.Context, c hashed) error {
 	return chunks.PutChunk(ctx, c.hash, c.data)
 }
 
-// collect takes the next chunk in order; a small one, which can only be the last,
-// goes to the KV with the nodes.
+// collect takes the next chunk in order. Only the last chunk can be small; a small one goes to the KV with the nodes.
 func (p *pipeline) collect(dag *merkle.ChunkBuilder, c hashed) error {
 	if len(c.data) <= SmallChunk {
 		p.nodes.pending[kv.Bytes+c.hash.String()] = bytes.Clone(c.data)

@@ -21,7 +21,7 @@ import (
 
 const childDir = "MYTHOS_STORE_TEST_DIR"
 
-// acknowledged is what a child says about each blob that is durable.
+// acknowledged is a child's report about a durable blob.
 type acknowledged struct {
 	CID  string
 	Seed uint64
@@ -35,8 +35,8 @@ func blobOf(a acknowledged) []byte {
 	return b
 }
 
-// TestMain is also the program of the child processes, which put blobs of all
-// sizes until they are killed, or as many as the second word says.
+// TestMain also runs the child processes. They put blobs of all sizes until they are killed, or as many as the second
+// argument says.
 func TestMain(m *testing.M) {
 	dir, seed, _ := strings.Cut(os.Getenv(childDir), ":")
 	if dir == "" {
@@ -103,7 +103,7 @@ func startChild(t *testing.T, dir string, seed, count int) (*exec.Cmd, *bytes.Bu
 	return cmd, out
 }
 
-// lines reads what a child has acknowledged; a last line that is cut off is not.
+// lines reads the reports of a child; an incomplete last line does not count.
 func lines(t *testing.T, out []byte) (list []acknowledged) {
 	t.Helper()
 	for line := range bytes.Lines(out) {
@@ -157,8 +157,7 @@ func TestManyProcesses(t *testing.T) {
 	d.expect(t, mine.CID, data(9000))
 }
 
-// Whatever was acknowledged is whole after processes were killed at any point,
-// and what they leave can be collected.
+// Acknowledged blobs are complete after processes were killed at any point, and their remains can be collected.
 func TestKilledPuts(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "repo")
 	var list []acknowledged

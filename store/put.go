@@ -16,26 +16,22 @@ type PutOptions struct {
 	ChunkSize  uint32 // bytes, merkle.MinChunkSize to MaxChunkSize; 0: merkle.DefaultChunkSize
 	Media      string // media type; empty: application/octet-stream
 	Codec      uint8  // object.CodecRaw or object.CodecZstd
-	Auto       bool   // take zstd where the first 256 KiB gain by it and raw otherwise; Codec is not used
+	Auto       bool   // use zstd if the first 256 KiB shrink with it, otherwise raw; Codec is ignored
 	Encrypt    *codec.Encryption
 	Provenance *object.ProvenanceRef
-	NoSync     bool        // return before the chunks are durable; a batch decides for all its blobs
-	Progress   func(int64) // called with the number of plain bytes taken, from one goroutine a blob
+	NoSync     bool        // return before the chunks are durable; a batch decides this for all its blobs
+	Progress   func(int64) // called with the number of plain bytes taken, from one goroutine per blob
 }
 
 const defaultMedia = "application/octet-stream"
 
-// PutBlob stores what r gives and returns its reference. It holds a few chunks,
-// whatever the size. When it returns, every byte, every node and the reference
-// are durable (with NoSync: the nodes and the reference); before, no reader can
-// see the blob. On an error nothing is visible; chunks that were written serve
-// the next try.
+// PutBlob stores the content of r and returns its reference. It holds a few chunks, whatever the size. When it returns,
+// every byte, every node and the reference are durable (with NoSync: the nodes and the reference); until then no reader
+// can see the blob. On an error nothing is visible, but the next try uses the chunks that were written.
 //
-// A blob that is here already keeps its reference, except that a media type or a
-// provenance given now replaces the earlier one; what is returned is what is kept.
-// The same stored bytes under another codec or encryption are refused with an
-// error that wraps ErrConflict. Other errors wrap ErrChunkSize, ErrTooLarge, those
-// of r and those of the disk.
+// A blob that is already here keeps its reference, except that a new media type or provenance replaces the earlier one.
+// PutBlob returns the stored reference. It refuses the same stored bytes under another codec or encryption; the error
+// wraps ErrConflict. Other errors wrap ErrChunkSize, ErrTooLarge, those of r and those of the disk.
 func (s *Store) PutBlob(ctx context.Context, r io.Reader, o PutOptions) (object.BlobRef, error) {
 	b := s.NewBatch(o.NoSync)
 	ref, err := b.PutBlob(ctx, r, o)
@@ -58,9 +54,9 @@ func (o PutOptions) filled() (PutOptions, error) {
 	return o, nil
 }
 
-// PutList makes a MerkleList visible as a blob: its nodes become durable together
-// with a reference whose cid is the root, whose size is that of the root node, and
-// which has no chunks (spec/datasets.md#manifest). It returns the number of values too.
+// PutList makes a MerkleList visible as a blob: its nodes become durable together with a reference. The reference has
+// the root as cid, the size of the root node, and no chunks (spec/datasets.md#manifest). PutList also returns the
+// number of values.
 func (s *Store) PutList(ctx context.Context, media string, build func(*merkle.ListBuilder) error) (object.BlobRef, uint64, error) {
 	nodes := s.NodeWriter(ctx)
 	l := merkle.NewListBuilder(nodes)

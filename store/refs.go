@@ -13,9 +13,8 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// SetRef points the ref name to h. With old it does so only if the ref points
-// there now (the zero hash: only if there is no such ref); else the error wraps
-// ErrChanged. A name that cannot be gives ErrRefName.
+// SetRef points the ref name to h. With old it does so only if the ref points to old now (the zero hash: only if there
+// is no such ref); otherwise the error wraps ErrChanged. The error for an invalid name wraps ErrRefName.
 func (r *refs) SetRef(ctx context.Context, name string, h object.Hash, old *object.Hash) error {
 	if err := CheckRefName(name); err != nil {
 		return err
@@ -42,8 +41,7 @@ func (r *refs) SetRef(ctx context.Context, name string, h object.Hash, old *obje
 // ErrRefName means that a text cannot name a ref.
 var ErrRefName = errors.New("not a name for a ref")
 
-// CheckRefName takes 1 to 255 bytes of UTF-8 without spaces and control characters. Other
-// errors wrap ErrRefName.
+// CheckRefName accepts 1 to 255 bytes of UTF-8 without spaces and control characters. The error wraps ErrRefName.
 func CheckRefName(name string) error {
 	odd := func(r rune) bool { return !unicode.IsPrint(r) || unicode.IsSpace(r) }
 	if name == "" || len(name) > 255 || !utf8.ValidString(name) || strings.ContainsFunc(name, odd) {
@@ -52,7 +50,7 @@ func CheckRefName(name string) error {
 	return nil
 }
 
-// Ref returns what a ref points to. The error wraps ErrNotFound.
+// Ref returns the target of a ref. The error wraps ErrNotFound.
 func (r *refs) Ref(ctx context.Context, name string) (object.Hash, error) {
 	value, found, err := r.kv.Get(ctx, kv.Refs+name)
 	if err != nil {
@@ -75,8 +73,8 @@ func (r *refs) Refs(ctx context.Context, fn func(name string, h object.Hash) err
 	})
 }
 
-// RemoveRef removes a ref. With old it does so only if the ref points there now; else the
-// error wraps ErrChanged. The error wraps ErrNotFound when there is none.
+// RemoveRef removes a ref. With old it does so only if the ref points to old now; otherwise the error wraps ErrChanged.
+// If there is no such ref, the error wraps ErrNotFound.
 func (r *refs) RemoveRef(ctx context.Context, name string, old *object.Hash) error {
 	key := kv.Refs + name
 	for {

@@ -40,10 +40,10 @@ func (r *records) Resolve(ctx context.Context, prefix string) (object.Hash, erro
 	return object.Hash{}, &AmbiguousError{prefix, matches[:min(len(matches), MaxCandidates)]}
 }
 
-// errPage ends a scan when enough was found.
+// errPage ends a scan that has found enough.
 var errPage = errors.New("page is full")
 
-// withPrefix returns the first few hashes of a space of keys.
+// withPrefix returns the first few hashes in a key space.
 func (r *records) withPrefix(ctx context.Context, space, prefix string) (found []object.Hash, err error) {
 	err = r.kv.Scan(ctx, space+prefix, kv.End(space+prefix), func(key string, _ []byte) error {
 		h, err := parseKeyHash(key, space)

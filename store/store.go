@@ -13,18 +13,17 @@ import (
 // KV is an ordered key-value store shared by all rooms.
 type KV = kv.KV
 
-// Chunks keeps the large byte strings by hash. It need not check hashes.
+// Chunks stores the large byte strings by hash. It need not check hashes.
 type Chunks interface {
-	// Begin starts a put; nothing that it puts or finds is collected before it is
-	// closed. A durable put relies on nothing that a crash could take away.
+	// Begin starts a put. Nothing that it puts or finds is collected before it is closed. A durable put relies only on
+	// data that survives a crash.
 	Begin(ctx context.Context, durable bool) (ChunkPut, error)
-	// Sweep starts a garbage collection. It must come before the collector looks
-	// for what is reachable.
+	// Sweep starts a garbage collection. Call it before determining what is reachable.
 	Sweep(ctx context.Context) (ChunkSweep, error)
 	Chunk(ctx context.Context, h object.Hash) ([]byte, error) // error wraps ErrNotFound
 	HasChunk(ctx context.Context, h object.Hash) (bool, error)
-	// Doubt takes note that a chunk is damaged: the next put writes it anew. Until
-	// then it stays as it is. A chunk that is not here is no error.
+	// Doubt records that a chunk is damaged: the next put writes it again. Until then it stays unchanged. A chunk that
+	// is not here is no error.
 	Doubt(ctx context.Context, h object.Hash) error
 	// ScanChunks calls fn for all chunks, ascending.
 	ScanChunks(ctx context.Context, fn func(h object.Hash, size int64) error) error
@@ -32,37 +31,36 @@ type Chunks interface {
 
 // ChunkPut is a running put.
 type ChunkPut interface {
-	// PutChunk keeps data, which the caller may change afterwards. A chunk that is
-	// not whole is never visible.
+	// PutChunk stores data, which the caller may change afterwards. An incomplete chunk is never visible.
 	PutChunk(ctx context.Context, h object.Hash, data []byte) error
-	// FindChunk reports whether a chunk of size bytes is here that PutChunk would leave as it
-	// is; then it counts as put.
+	// FindChunk reports whether a chunk of size bytes is here that PutChunk would leave unchanged. If so, it counts as
+	// put.
 	FindChunk(ctx context.Context, h object.Hash, size int64) (bool, error)
-	// Sync makes everything put or found so far durable, where the put is durable.
+	// Sync makes everything put or found so far durable, if the put is durable.
 	Sync(ctx context.Context) error
 	Close() error
 }
 
-// ColdPut is what a ChunkPut may offer besides: Cold says that what is put is not read
-// again soon, so that the memory that its pages take can serve the next ones.
+// ColdPut is an optional ability of a ChunkPut. Cold announces that the data is not read again soon, so that its pages
+// can be reused.
 type ColdPut interface{ Cold() }
 
 // ChunkSweep is a running garbage collection.
 type ChunkSweep interface {
-	// Wanted reports whether a put that may not have ended wants the chunk.
+	// Wanted reports whether a put that may still be running wants the chunk.
 	Wanted(ctx context.Context, h object.Hash) (bool, error)
-	// Delete removes a chunk unless it is wanted, and reports whether it did.
+	// Delete removes a chunk unless it is wanted, and reports whether it removed it.
 	Delete(ctx context.Context, h object.Hash) (bool, error)
 	Close() error
 }
 
-// TrashSweep is what a ChunkSweep may offer besides: Discard is Delete, and the chunk can
-// be brought back. Without it a chunk is deleted at once.
+// TrashSweep is an optional ability of a ChunkSweep. Discard is Delete for a chunk that may be restored later. Without
+// it a chunk is deleted at once.
 type TrashSweep interface {
 	Discard(ctx context.Context, h object.Hash, now object.Time) (bool, error)
 }
 
-// ChunkTrash is what a Chunks may offer besides: the trash of its TrashSweep.
+// ChunkTrash is an optional ability of Chunks: the trash of its TrashSweep.
 type ChunkTrash interface {
 	ScanTrash(ctx context.Context, fn func(h object.Hash, size int64, since object.Time) error) error
 	RestoreTrash(ctx context.Context) error
@@ -70,34 +68,31 @@ type ChunkTrash interface {
 	EmptyTrash(ctx context.Context, before object.Time) error
 }
 
-// ChunkReader is what a Chunks may offer besides: reading into a caller's buffer,
-// which is replaced when it is too small. It calls seen with each piece that it has
-// read, in order, so that anyone who hashes them finds them in the processor's cache.
-// Without it every read makes a buffer of its own.
+// ChunkReader is an optional ability of Chunks: reading into the caller's buffer, which is replaced if it is too small.
+// It calls seen with each piece after reading it, in order, so that a caller who hashes the pieces finds them in the
+// processor's cache. Without it every read allocates a buffer.
 type ChunkReader interface {
 	ReadChunk(ctx context.Context, h object.Hash, buf []byte, seen func(piece []byte)) ([]byte, error)
 }
 
-// Reclaimer is what a KV may offer besides: giving the space of deleted keys back
-// to the disk. Without it the space is used again.
+// Reclaimer is an optional ability of a KV: returning the space of deleted keys to the disk. Without it the KV only
+// reuses the space.
 type Reclaimer interface {
 	Reclaim(ctx context.Context) error
 }
 
-// Verifier is what a KV may offer besides: reading everything that it keeps, whether or
-// not anybody asks for it, and checking it. The error wraps ErrCorrupt.
+// Verifier is an optional ability of a KV: reading and checking all its data. The error wraps ErrCorrupt.
 type Verifier interface {
 	Verify(ctx context.Context) error
 }
 
-// Reserver is what a KV may offer besides: making sure, before something is begun, that
-// updates of so many bytes will find room when it ends. free gives back what is not needed
-// any more. The error wraps syscall.ENOSPC.
+// Reserver is an optional ability of a KV: guaranteeing, before a task begins, room for updates of so many bytes at its
+// end. free returns the unused room. The error wraps syscall.ENOSPC.
 type Reserver interface {
 	Reserve(ctx context.Context, bytes int64) (free func(), err error)
 }
 
-// Reserve is the Reserver's, where the KV is one.
+// Reserve calls the KV's Reserver, if it is one.
 func (s *Store) Reserve(ctx context.Context, bytes int64) (free func(), err error) {
 	if r, ok := s.kv.(Reserver); ok {
 		return r.Reserve(ctx, bytes)
@@ -105,7 +100,7 @@ func (s *Store) Reserve(ctx context.Context, bytes int64) (free func(), err erro
 	return func() {}, nil
 }
 
-// Progress is told what there is to do, as that becomes known, and what was done.
+// Progress receives the amount of work, as it becomes known, and the work done.
 type Progress interface {
 	Total(more int64)
 	Add(done int64)
@@ -113,11 +108,11 @@ type Progress interface {
 
 type roomKey struct{}
 
-// MakingRoom marks updates that free more than they take: a KV lets them use what it
-// keeps in reserve, so that something can be removed from a full disk.
+// MakingRoom marks updates that free more than they take. A KV lets them use its reserve, so that something can be
+// removed from a full disk.
 func MakingRoom(ctx context.Context) context.Context { return context.WithValue(ctx, roomKey{}, true) }
 
-// MakesRoom reports whether ctx is one of MakingRoom.
+// MakesRoom reports whether ctx comes from MakingRoom.
 func MakesRoom(ctx context.Context) bool { return ctx.Value(roomKey{}) != nil }
 
 // SmallChunk is the largest chunk, in bytes, that goes into the KV instead of
@@ -127,8 +122,8 @@ const SmallChunk = layout.MaxSmall
 // MaxBytes is the largest byte string that PutBytes takes.
 const MaxBytes = 64 << 20
 
-// Store is a content-addressed store. It is safe for concurrent use, and by any
-// number of processes as far as its backends are.
+// Store is a content-addressed store. It is safe for concurrent use, and for use by several processes if its backends
+// are.
 type Store struct {
 	kv KV
 	byteStore
@@ -137,23 +132,23 @@ type Store struct {
 	pins
 }
 
-// The parts of a Store that need the KV alone.
-type records struct{ kv KV } // objects, and what an abbreviated hash means
+// The parts of a Store that need only the KV.
+type records struct{ kv KV } // objects, and the meaning of an abbreviated hash
 type refs struct{ kv KV }
 type pins struct{ kv KV }
 
-// New returns the store over two backends.
+// New returns a store over two backends.
 func New(kv KV, chunks Chunks) *Store {
 	return &Store{kv: kv, byteStore: byteStore{kv: kv, chunks: chunks}, records: records{kv}, refs: refs{kv}, pins: pins{kv}}
 }
 
-// KV is the key-value store below.
+// KV is the store's key-value backend.
 func (s *Store) KV() KV { return s.kv }
 
-// Chunks is the chunk backend below.
+// Chunks is the store's chunk backend.
 func (s *Store) Chunks() Chunks { return s.chunks }
 
-// buffer returns n bytes of unknown content; release gives them back.
+// buffer returns n bytes of arbitrary content; release takes them back.
 func (s *byteStore) buffer(n int) []byte {
 	if b, ok := s.buffers.Get().(*[]byte); ok && cap(*b) >= n {
 		return (*b)[:n]
@@ -163,7 +158,7 @@ func (s *byteStore) buffer(n int) []byte {
 
 func (s *byteStore) release(b []byte) { s.buffers.Put(&b) }
 
-// releaseAll gives back the buffers that lie in a channel.
+// releaseAll takes back the buffers in a channel.
 func (s *byteStore) releaseAll(free <-chan []byte) {
 	for len(free) > 0 {
 		if buf := <-free; buf != nil {

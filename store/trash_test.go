@@ -12,8 +12,8 @@ import (
 	"github.com/mythos-project/mythos/store/gc"
 )
 
-// TestTrash: what a collection took away can be brought back, wholly, until its time is
-// over; bringing it back does not keep it.
+// TestTrash: collected data can be restored completely until its time is over. Restoring does not protect it from the
+// next collection.
 func TestTrash(t *testing.T) {
 	d := openAt(t, t.TempDir())
 	ref := d.mustPut(t, data(3*minChunk+10), store.PutOptions{ChunkSize: minChunk})

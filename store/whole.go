@@ -41,8 +41,7 @@ func (s *Store) unchunked(ctx context.Context, ref object.BlobRef) error {
 	return list.Nodes(func(object.Hash, []byte) error { return ctx.Err() })
 }
 
-// WholeTree checks that every node and every file of a tree is here. What stands in seen is
-// taken to be.
+// WholeTree checks that every node and every file of a tree is here. It does not check hashes in seen.
 func WholeTree(ctx context.Context, s *Store, id object.Hash, seen map[object.Hash]bool) error {
 	enter := func(id object.Hash) bool {
 		was := seen[id]

@@ -1,32 +1,29 @@
-// Package badger keeps a store's keys in Badger v4. It is the only importer of it.
+// Package badger keeps a store's keys in Badger v4. No other package imports Badger.
 //
-// Badger takes one process at a time, and shells run many. A [DB] therefore opens
-// the database at the first operation and gives it up when it has been idle for a
-// moment, or as soon as another process waits and it has been held for a while:
-// no command holds the database while a tool runs or a stream is read. An
-// operation that finds the database given up opens it again; none is lost. It is
-// opened for reading, which is much faster, until somebody writes.
+// Badger allows one process at a time, and shells run many. A [DB] therefore opens the database at the first operation.
+// It closes the database when it has been idle for a moment, or when another process waits and the DB has held the
+// database for a while: no command holds the database while a tool runs or a stream is read. The next operation opens
+// it again; none is lost. Until somebody writes, the database is open for reading only, which is much faster.
 //
 // Processes take turns by two advisory locks (flock) beside Badger's own files:
 //
 //	holder.lock    held exclusively by the process that has the database open; its text is
 //	               the holder's process id
-//	waiters.lock   held shared by everybody who waits: a holder that cannot get it
-//	               exclusively knows that somebody waits
-//	compact        a mark that the next one to open should tidy up when it closes
-//	seal           what else the folder must hold (internal/seal)
+//	waiters.lock  held shared by every waiting process: a holder that cannot get it
+//	               exclusively knows that a process waits
+//	compact    a mark: the next process to open should merge tables when it closes
+//	seal      the required content of the folder (internal/seal)
 //
 // The kernel drops both locks when a process dies, however it dies.
 //
-// Updates are durable when they return. One at a time gathers those that have arrived
-// together, evaluates their conditions in order, and writes them as one record, with
-// one sync, to a journal: a file of its own, which was written once with zeros, so that
-// a sync is nothing but a write of data. What a journal holds lies over Badger, in
-// memory, until it is moved there in the background. A short session leaves it to the
-// next one, which reads it; so that a command which writes little never opens Badger for
-// writing, and the database that it leaves behind is as quick to open as before.
+// Updates are durable when they return. One caller at a time collects the updates that have arrived together, evaluates
+// their conditions in order, and writes them as one record, with one sync, to a journal. A journal is a separate file
+// that was filled with zeros once, so that a sync writes only data. The content of a journal is a layer in memory over
+// Badger until it is moved to Badger in the background. A short session leaves the journal to the next session, which
+// reads it. So a command that writes little never opens Badger for writing, and the database stays as quick to open as
+// before.
 //
-//	journal.0, journal.1   by turns; records of a generation, replayed in its order
+//	journal.0, journal.1  used alternately; records of a generation, replayed in order
 package badger
 
 import (
@@ -48,21 +45,20 @@ var (
 	_ kv.Cutter      = (*DB)(nil)
 )
 
-// Options tune a DB; the zero value is right.
+// Options tune a DB. The zero value is a good default.
 type Options struct {
 	Wait time.Duration // how long to wait for another process; 0: 10 s
-	Idle time.Duration // idle time after which the database is given up; 0: 50 ms
+	Idle time.Duration // idle time after which the database is closed; 0: 50 ms
 	Hold time.Duration // longest use while another process waits; 0: 300 ms
 
-	// Existing says that the folder was made before: one without a database is damage
-	// then, and not a new one. Without it a database is made in a folder that has no file
-	// of one.
+	// Existing says that the folder was made before: if it has no database, that is damage. Without Existing, a
+	// database is made in a folder that has none of its files.
 	Existing bool
-	// ID, if not zero, is what the database must be called ([DB.ID]).
+	// ID, if not zero, is the required id of the database ([DB.ID]).
 	ID [16]byte
 
-	// Layer is how many bytes of updates lie in a journal before they are moved to
-	// Badger; 0: 4 MiB. While one journal is moved, the next one fills.
+	// Layer is how many bytes of updates a journal collects before they are moved to Badger; 0: 4 MiB. While one
+	// journal is moved, the other one fills.
 	Layer int64
 }
 
@@ -85,8 +81,7 @@ func (o Options) filled() Options {
 // ErrClosed means that the DB was closed.
 var ErrClosed = errors.New("database is closed")
 
-// DB is a store.KV over a Badger folder. It is safe for concurrent use, and
-// several processes may have one on the same folder.
+// DB is a store.KV over a Badger folder. It is safe for concurrent use, and several processes may open the same folder.
 type DB struct {
 	dir  string
 	opts Options
@@ -94,14 +89,14 @@ type DB struct {
 
 	mu       sync.Mutex
 	free     sync.Cond    // signalled when users falls to 0 or the state changes
-	session  *session     // nil while given up
+	session  *session     // nil while closed
 	lsmBytes atomic.Int64 // committed since it was opened
-	reserved atomic.Int64 // bytes of updates that were promised room
+	reserved atomic.Int64 // bytes of updates that have reserved room
 	opening  bool
-	yielding bool // another process waits: no new users until it was given up
+	yielding bool // another process waits: no new users until the database was closed
 	closed   bool
 	users    int
-	uses     uint64 // grows with every use, so that a timer can tell that there was one
+	uses     uint64 // grows with every use, so that a timer notices a use
 	since    time.Time
 
 	pages sync.Pool // of *pageOf, for scans
@@ -109,14 +104,13 @@ type DB struct {
 	queueMu    sync.Mutex
 	quiet      sync.Cond // signalled when committing ends
 	queue      []*update
-	committing bool        // somebody is; without that the queue is empty
+	committing bool        // somebody is committing; otherwise the queue is empty
 	refusing   bool        // Close was called
-	compact    atomic.Bool // the next one to write to Badger has it merge its tables
-	crowded    bool        // of who is committing: the journal is long, and Badger not open for writing
+	compact    atomic.Bool // the next session that writes to Badger has it merge its tables
+	crowded    bool        // for the committer: the journal is long, and Badger is not open for writing
 }
 
-// Open prepares the database in dir, which is made when it is not there. The
-// database itself is opened by the first operation.
+// Open prepares the database in dir, and makes the folder if necessary. The first operation opens the database.
 func Open(dir string, o Options) (*DB, error) {
 	l, err := newLock(dir, !o.Existing)
 	if err != nil {
@@ -127,16 +121,15 @@ func Open(dir string, o Options) (*DB, error) {
 	return d, nil
 }
 
-// Linger changes how long the database stays open when it is idle: a process that
-// serves others opens it once instead of every time. Those who wait get it as soon
-// as before.
+// Linger changes how long an idle database stays open. A process that serves others then opens it once instead of every
+// time. Waiting processes get it as soon as before.
 func (d *DB) Linger(idle time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.opts.Idle = idle
 }
 
-// Close finishes what is under way and gives the database up.
+// Close finishes running operations and closes the database.
 func (d *DB) Close() error {
 	d.mu.Lock()
 	if d.closed {
@@ -154,15 +147,15 @@ func (d *DB) Close() error {
 	return errors.Join(d.giveUp(), d.lock.close())
 }
 
-// What a use of the database is for.
+// The purpose of a use of the database.
 const (
 	toRead  = false
 	toWrite = true
 )
 
-// use opens the database if need be and keeps it open until done is called. Badger is
-// opened for reading, which takes a tenth of the time and makes no files, until
-// somebody has to write to it; then it is opened anew. Small updates do not.
+// use opens the database if necessary and keeps it open until done is called. Badger is opened for reading, which takes
+// a tenth of the time and makes no files. It is opened again for writing when somebody has to write to it; small
+// updates do not.
 func (d *DB) use(ctx context.Context, write bool) (s *session, done func(), err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -192,14 +185,14 @@ func (d *DB) use(ctx context.Context, write bool) (s *session, done func(), err 
 	return d.session, d.done, nil
 }
 
-// isOpen says whether using the database takes no waiting for another process.
+// isOpen reports whether the database can be used without waiting for another process.
 func (d *DB) isOpen() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.session != nil && !d.yielding
 }
 
-// hold keeps the session, which the caller uses, open until done is called.
+// hold keeps the session open until done is called. The caller is using the session.
 func (d *DB) hold() (done func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -208,15 +201,15 @@ func (d *DB) hold() (done func()) {
 	return d.done
 }
 
-// retire has the session, in which something could not be written, given up as soon as
-// nobody uses it: what comes next reads again what there is.
+// retire closes the session as soon as nobody uses it, because something in it could not be written. The next session
+// reads the true state.
 func (d *DB) retire() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.yielding = true
 }
 
-// open is called with mu held, and lets go of it while it waits for others.
+// open is called with mu held. It releases mu while it waits for others.
 func (d *DB) open(ctx context.Context, write bool) error {
 	d.opening = true
 	d.mu.Unlock()
@@ -251,7 +244,7 @@ func openError(dir string, err error) error {
 	return fmt.Errorf("open %s: %w", dir, err)
 }
 
-// done ends one use and arranges for the database to be given up.
+// done ends one use and schedules the closing of the database.
 func (d *DB) done() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -272,8 +265,8 @@ func (d *DB) done() {
 	}
 }
 
-// watch gives the database up when nobody has used it since use number uses for
-// as long as left; sooner when another process waits.
+// watch closes the database when there was no use since use number uses for the time left, or sooner if another process
+// waits.
 func (d *DB) watch(uses uint64, left time.Duration) {
 	const glance = 5 * time.Millisecond
 	step := min(left, glance)
@@ -291,9 +284,8 @@ func (d *DB) watch(uses uint64, left time.Duration) {
 	})
 }
 
-// giveUp closes the database and lets others have it; mu is held. What the journals
-// hold goes to Badger where it is open for writing, or where the next session would
-// have too much to read.
+// giveUp closes the database and lets others open it. mu is held. It moves the journals to Badger if Badger is open for
+// writing, or if the next session would have too much to read.
 func (d *DB) giveUp() error {
 	if d.session == nil {
 		return nil

@@ -55,8 +55,7 @@ func has(t testing.TB, db *badger.DB, key, value string) {
 	}
 }
 
-// Handles of one process and of several take turns in the same way: an flock
-// belongs to an open file.
+// Handles of one process take turns just like handles of several, because an flock belongs to an open file.
 func TestTurns(t *testing.T) {
 	dir := t.TempDir()
 	a, b := openDir(t, dir, badger.Options{}), openDir(t, dir, badger.Options{})
@@ -99,7 +98,7 @@ func TestBusyNamesTheHolder(t *testing.T) {
 	}
 	var holding sync.WaitGroup
 	stop := make(chan struct{})
-	holding.Go(func() { // an idle holder gives way at once
+	holding.Go(func() { // an idle holder yields at once
 		for {
 			select {
 			case <-stop:
@@ -124,8 +123,7 @@ func TestBusyNamesTheHolder(t *testing.T) {
 	}
 }
 
-// TestCancelledWhileWaiting: who waits for another process to give the database up, in
-// order to write to it, still hears that the update is not wanted any more.
+// TestCancelledWhileWaiting: an update that waits for another process to close the database can still be cancelled.
 func TestCancelledWhileWaiting(t *testing.T) {
 	dir := t.TempDir()
 	db := openDir(t, dir, badger.Options{Wait: time.Minute})
@@ -157,7 +155,7 @@ func TestTooLargeAndCancelled(t *testing.T) {
 		put[fmt.Sprint(i)] = make([]byte, 100<<10)
 	}
 	var wg sync.WaitGroup
-	for i := range 20 { // its neighbours are not hurt
+	for i := range 20 { // its neighbours are not affected
 		wg.Go(func() { set(t, db, fmt.Sprintf("x%d", i), "x") })
 	}
 	if _, err := db.Update(t.Context(), nil, put); !errors.Is(err, store.ErrTooLarge) {
@@ -176,7 +174,7 @@ func TestTooLargeAndCancelled(t *testing.T) {
 	}
 }
 
-// Short sessions must not pile up files, or every command gets slower.
+// Short sessions must not accumulate files; otherwise every command gets slower.
 func TestManyShortSessions(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 60 {
@@ -204,7 +202,7 @@ func TestManyShortSessions(t *testing.T) {
 
 const childDir = "MYTHOS_BADGER_TEST_DIR"
 
-// TestMain is also the program of the child processes: it writes until it is killed.
+// TestMain also runs the child processes, which write until they are killed.
 func TestMain(m *testing.M) {
 	dir := os.Getenv(childDir)
 	if dir == "" {
@@ -225,12 +223,11 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// Whatever a process was told to be durable is there after it was killed, and the
-// database is free for the next one.
+// Updates that were reported durable are there after the process was killed, and the database is free for the next one.
 func TestKilledHolders(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "db")
 	var acknowledged []string
-	for round := 0; round < 6 || len(acknowledged) < 10 && round < 100; round++ { // a busy machine takes longer to begin
+	for round := 0; round < 6 || len(acknowledged) < 10 && round < 100; round++ { // a busy machine takes longer to start
 		var procs []*exec.Cmd
 		var outs []*strings.Builder
 		for range 2 {
@@ -279,8 +276,8 @@ func BenchmarkOpenGetClose(b *testing.B) {
 	}
 }
 
-// TestManySmallKeys: more keys than Badger takes in one transaction move there in several,
-// while the database is open and when it is opened again.
+// TestManySmallKeys: more keys than fit one transaction of Badger are moved in several, while the database is open and
+// when it is opened again.
 func TestManySmallKeys(t *testing.T) {
 	dir := t.TempDir()
 	db, err := badger.Open(dir, badger.Options{})

@@ -18,8 +18,8 @@ import (
 	"github.com/mythos-project/mythos/store/badger"
 )
 
-// rounds is how often TestDamage tries each harm on each file, at other places each time:
-// ATTACK_ROUNDS. Without it each harm meets every third file.
+// rounds is how often TestDamage tries each harm on each file, at a new place each time: ATTACK_ROUNDS. Without it each
+// harm is tried on every third file.
 func rounds() (n int, short bool) {
 	n, err := strconv.Atoi(os.Getenv("ATTACK_ROUNDS"))
 	if err != nil {
@@ -28,8 +28,8 @@ func rounds() (n int, short bool) {
 	return n, false
 }
 
-// filled makes a database of several tables, a value log and a journal. With live it is
-// left as a process leaves it that is killed while it has Badger open for writing.
+// filled makes a database of several tables, a value log and a journal. With live it is left as by a process that was
+// killed while it had Badger open for writing.
 func filled(t *testing.T, live bool) (dir string, want map[string]string) {
 	t.Helper()
 	dir, want = t.TempDir(), map[string]string{}
@@ -58,7 +58,7 @@ func filled(t *testing.T, live bool) (dir string, want map[string]string) {
 	return dir, want
 }
 
-// copyFolder copies files, holes as holes: Badger's logs have more of them than of data.
+// copyFolder copies files and keeps their holes: Badger's logs are mostly holes.
 func copyFolder(t *testing.T, from, to string) {
 	t.Helper()
 	list, err := os.ReadDir(from)
@@ -72,7 +72,7 @@ func copyFolder(t *testing.T, from, to string) {
 	}
 }
 
-// harms are ways to damage a file. They are given its size, and how far its data goes.
+// harms are ways to damage a file. Each gets the file's size and the end of its data.
 var harms = []struct {
 	name string
 	do   func(f *os.File, rng *rand.Rand, size, end int64) error
@@ -109,8 +109,7 @@ func flip(f *os.File, at int64, rng *rand.Rand) error {
 	return err
 }
 
-// harm damages one file of the folder in one way, and says what it did. ends are how far
-// the data of each file goes.
+// harm damages one file of the folder in one way and describes the damage. ends are the ends of the files' data.
 func harm(t *testing.T, rng *rand.Rand, dir, other, name string, end int64, i int) string {
 	t.Helper()
 	h := harms[i%len(harms)]
@@ -135,7 +134,7 @@ func harm(t *testing.T, rng *rand.Rand, dir, other, name string, end int64, i in
 	return h.name + " " + name
 }
 
-// dataEnd is how far the data of a file goes.
+// dataEnd is the end of a file's data.
 func dataEnd(t *testing.T, path string) int64 {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -145,8 +144,8 @@ func dataEnd(t *testing.T, path string) int64 {
 	return int64(len(bytes.TrimRight(data, "\x00")))
 }
 
-// TestDamage damages every file of a database in many ways. Each damage is named as such
-// or changes nothing that is read; and nobody who writes all the same loses more.
+// TestDamage damages every file of a database in many ways. Each damage is reported as such or changes nothing that is
+// read, and writing afterwards loses nothing more.
 func TestDamage(t *testing.T) {
 	for _, live := range []bool{false, true} {
 		t.Run(fmt.Sprintf("killed=%v", live), func(t *testing.T) {
@@ -182,10 +181,10 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// intact reads and writes a damaged folder: the error is the first one, or says what
-// differs though there was none.
+// intact reads and writes a damaged folder. It returns the first error, or describes a difference that no error
+// reported.
 func intact(dir string, want map[string]string) (err error) {
-	for range 2 { // the second session meets what the first one left
+	for range 2 { // the second session sees what the first one left
 		db, err := badger.Open(dir, badger.Options{Existing: true})
 		if err != nil {
 			return err
@@ -224,8 +223,8 @@ func compare(db *badger.DB, want map[string]string) error {
 	return err
 }
 
-// TestDamageIsNamedByEveryRead: one damaged block of a table is an error of a Get that
-// needs it, of a Scan over it, and of whoever merges tables; it is no error to others.
+// TestDamageIsNamedByEveryRead: one damaged block of a table is an error for a Get that needs it, a Scan over it, and a
+// merge of tables, and for nothing else.
 func TestDamageIsNamedByEveryRead(t *testing.T) {
 	dir, _ := filled(t, false)
 	tables, err := filepath.Glob(filepath.Join(dir, "*.sst"))
@@ -260,8 +259,8 @@ func TestDamageIsNamedByEveryRead(t *testing.T) {
 	}
 }
 
-// TestMoments: a folder whose files are of two moments is refused, also where the older
-// files were unpacked over the newer ones.
+// TestMoments: a folder whose files are from two points in time is refused, also if older files were unpacked over
+// newer ones.
 func TestMoments(t *testing.T) {
 	dir, _ := filled(t, false)
 	old := t.TempDir()
@@ -295,8 +294,8 @@ func TestMoments(t *testing.T) {
 	}
 }
 
-// TestCutBeginning: a database whose making was killed is made again. Journals that hold
-// something, or a folder that was made before, are another matter.
+// TestCutBeginning: if making a database was interrupted, it is made again. But journals with content, or a folder that
+// was made before, are damage.
 func TestCutBeginning(t *testing.T) {
 	begun := func(journals ...[]byte) string {
 		dir := t.TempDir()
@@ -326,8 +325,8 @@ func TestCutBeginning(t *testing.T) {
 	}
 }
 
-// TestGone: a folder that was made before and is empty or missing is no new one, and
-// neither is one with another database.
+// TestGone: a folder that was made before and is now empty or missing is not a new one, and neither is a folder with
+// another database.
 func TestGone(t *testing.T) {
 	empty := t.TempDir()
 	db := openDir(t, empty, badger.Options{Existing: true})

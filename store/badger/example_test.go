@@ -8,8 +8,8 @@ import (
 	"github.com/mythos-project/mythos/store/badger"
 )
 
-// An update happens whole, and only if the keys that it checks are as it expects: here,
-// that nobody holds the lease.
+// An update happens completely, and only if the keys that it checks have the expected values: here, that nobody holds
+// the lease.
 func Example() {
 	dir, err := os.MkdirTemp("", "badger-")
 	if err != nil {

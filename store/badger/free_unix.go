@@ -4,7 +4,7 @@ package badger
 
 import "golang.org/x/sys/unix"
 
-// freeSpace is how many bytes we may still write to the file system of dir.
+// freeSpace is how many bytes this process may still write to the file system of dir.
 func freeSpace(dir string) (int64, error) {
 	var st unix.Statfs_t
 	err := unix.Statfs(dir, &st)

@@ -17,7 +17,7 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// longest keeps a session open until it is closed.
+// longest keeps a session open until Close.
 var longest = badger.Options{Idle: time.Hour, Hold: time.Hour}
 
 func closeDB(t testing.TB, db *badger.DB) {
@@ -27,7 +27,7 @@ func closeDB(t testing.TB, db *badger.DB) {
 	}
 }
 
-// all is what a scan of everything finds.
+// all returns the result of a scan over everything.
 func all(t testing.TB, db *badger.DB, from, to string) map[string]string {
 	t.Helper()
 	got, last := map[string]string{}, ""
@@ -44,8 +44,8 @@ func all(t testing.TB, db *badger.DB, from, to string) map[string]string {
 	return got
 }
 
-// TestModel compares random updates, reads and scans with a map, over sessions that
-// begin and end, and layers that are moved all the time.
+// TestModel compares random updates, reads and scans with a map, over many sessions, while layers are moved all the
+// time.
 func TestModel(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	dir, want := t.TempDir(), map[string]string{}
@@ -66,7 +66,7 @@ func TestModel(t *testing.T) {
 					put[key] = fmt.Append(nil, session, rng.IntN(1000))
 				}
 			}
-			if rng.IntN(40) == 0 { // goes to Badger itself
+			if rng.IntN(40) == 0 { // goes directly to Badger
 				put["k/large"] = bytes.Repeat([]byte{byte(session)}, 1<<20)
 			}
 			if ok, err := db.Update(t.Context(), nil, put); err != nil || !ok {
@@ -96,8 +96,7 @@ func TestModel(t *testing.T) {
 	}
 }
 
-// TestScanOverManyLayers has a scan of several pages whose keys alternate between
-// Badger and the journal.
+// TestScanOverManyLayers: a scan of several pages whose keys alternate between Badger and the journal.
 func TestScanOverManyLayers(t *testing.T) {
 	dir := t.TempDir()
 	for half := range 2 {
@@ -126,7 +125,7 @@ func TestScanOverManyLayers(t *testing.T) {
 	}
 }
 
-// journal is the content of the journal with records, and its path.
+// journal is the content and the path of the journal with records.
 func journal(t *testing.T, dir string) (string, []byte) {
 	t.Helper()
 	for _, name := range []string{"journal.0", "journal.1"} {
@@ -140,8 +139,8 @@ func journal(t *testing.T, dir string) (string, []byte) {
 	return "", nil
 }
 
-// short leaves updates in the journal: one session makes the database, the next one
-// writes so little that nothing is moved.
+// short leaves updates in the journal: one session makes the database; the next one writes so little that nothing is
+// moved.
 func short(t *testing.T, keys ...string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -157,10 +156,9 @@ func short(t *testing.T, keys ...string) (dir string) {
 	return dir
 }
 
-// TestTornTail cuts a journal's last record short at every byte, as a crash in the
-// middle of a write does, before the seal's note has heard of the record: the records
-// before it are there, and the next one is not hurt by what is left of it. Where the note
-// says that the record was acknowledged, its loss is named.
+// TestTornTail cuts a journal's last record short at every byte, as a crash in the middle of a write does, before the
+// seal's note has the record: earlier records are there, and the remains do not affect the next record. If the note
+// says that the record was acknowledged, its loss is reported.
 func TestTornTail(t *testing.T) {
 	dir := short(t, "a", "b")
 	seal := filepath.Join(dir, "seal")
@@ -216,8 +214,8 @@ func tearTail(t *testing.T, dir string, rewind func(acknowledged bool)) {
 	}
 }
 
-// TestDamagedJournal flips bits of a record that others follow, and of the header:
-// nothing acknowledged is silently left out.
+// TestDamagedJournal flips bits of the header and of a record that others follow: no acknowledged record is lost
+// silently.
 func TestDamagedJournal(t *testing.T) {
 	dir := short(t, "a", "b", "c")
 	path, whole := journal(t, dir)
@@ -239,8 +237,7 @@ func TestDamagedJournal(t *testing.T) {
 	has(t, openDir(t, dir, badger.Options{}), "c", "x")
 }
 
-// TestShortSessions: commands that write little leave nothing but a journal behind,
-// which does not grow without bound.
+// TestShortSessions: commands that write little leave only a journal behind, which does not grow without bound.
 func TestShortSessions(t *testing.T) {
 	dir := short(t)
 	tables := func() []string {
@@ -275,9 +272,9 @@ func TestShortSessions(t *testing.T) {
 	}
 }
 
-// TestCuts: what a crash can leave behind the last whole record is told, with its place,
-// and the next update ends it. What no crash leaves is damage: a head behind a record
-// that is not whole, because each record is durable before the next one is begun.
+// TestCuts: what a crash can leave behind the last complete record is reported with its place, and the next update
+// overwrites it. Anything else is damage: a head after an incomplete record, because each record is durable before the
+// next one is begun.
 func TestCuts(t *testing.T) {
 	dir := short(t, "a")
 	seal := filepath.Join(dir, "seal")

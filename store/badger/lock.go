@@ -25,7 +25,7 @@ var ErrBusy = errors.New("database is held by another process")
 // BusyError says who holds the database.
 type BusyError struct {
 	Dir string
-	PID int // 0 when it is not known
+	PID int // 0 if unknown
 }
 
 func (e *BusyError) Error() string {
@@ -35,15 +35,15 @@ func (e *BusyError) Error() string {
 // Unwrap gives ErrBusy.
 func (e *BusyError) Unwrap() error { return ErrBusy }
 
-// lock is the advisory lock by which processes take turns: the one that opens the
-// database holds `holder` exclusively; a process that waits holds `waiters` shared.
+// lock is the advisory lock by which processes take turns. The process that opens the database holds `holder`
+// exclusively; a waiting process holds `waiters` shared.
 type lock struct {
 	dir     string
 	holder  *os.File
 	waiters *os.File
 }
 
-// newLock opens the lock files, and makes the folder first if it may.
+// newLock opens the lock files. If mayMake is set, it makes the folder first.
 func newLock(dir string, mayMake bool) (*lock, error) {
 	if mayMake {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -66,8 +66,8 @@ func newLock(dir string, mayMake bool) (*lock, error) {
 	return l, nil
 }
 
-// openLock opens a lock file, for reading alone where nothing can be written: locks do
-// not need more. Where there is none then, nobody can have the database open for writing.
+// openLock opens a lock file; for reading only if nothing can be written, which suffices for locks. If the file does
+// not exist then, no process can have the database open for writing.
 func openLock(path string) (*os.File, error) {
 	f, err := folder.Open(path, os.O_CREATE|os.O_RDWR)
 	if !unwritable(err) {
@@ -83,8 +83,7 @@ func openLock(path string) (*os.File, error) {
 	return f, nil
 }
 
-// acquire takes the holder's lock, waiting for at most wait. Who finds others
-// waiting lets them try first.
+// acquire takes the holder's lock, waiting for at most wait. If other processes already wait, it lets them try first.
 func (l *lock) acquire(ctx context.Context, wait time.Duration) error {
 	crowded := l.wanted()
 	if !crowded && l.try() {
@@ -104,7 +103,7 @@ func (l *lock) acquire(ctx context.Context, wait time.Duration) error {
 			return ctx.Err()
 		case <-deadline.C:
 			return &BusyError{l.dir, l.pid()}
-		case <-time.After(time.Millisecond + rand.N(4*time.Millisecond)): // jitter: the waiters spread out
+		case <-time.After(time.Millisecond + rand.N(4*time.Millisecond)): // jitter spreads the waiters
 		}
 	}
 	l.sign()
@@ -116,8 +115,8 @@ func (l *lock) try() bool {
 	return ok && err == nil
 }
 
-// sign leaves our process id for those who wait. It overwrites in place, so that
-// a full disk does not matter, and what it is for is only an error message.
+// sign stores our process id for waiting processes. It overwrites in place, so that a full disk does not matter; the id
+// is only used in an error message.
 func (l *lock) sign() {
 	_, _ = fmt.Fprintf(io.NewOffsetWriter(l.holder, 0), "%-19d\n", os.Getpid())
 }
@@ -146,7 +145,7 @@ func (l *lock) wanted() bool {
 	return false
 }
 
-// setMark asks the next holder to tidy up.
+// setMark asks the next holder to merge tables.
 func (l *lock) setMark() error {
 	f, err := folder.Open(l.markPath(), os.O_CREATE|os.O_WRONLY)
 	if err != nil {
@@ -155,7 +154,7 @@ func (l *lock) setMark() error {
 	return f.Close()
 }
 
-// takeMark reports whether tidying was asked for, and takes the mark away.
+// takeMark reports whether the mark was set, and removes it.
 func (l *lock) takeMark() (bool, error) {
 	err := os.Remove(l.markPath())
 	if errors.Is(err, fs.ErrNotExist) {

@@ -10,33 +10,31 @@ import (
 )
 
 const (
-	// memTable bounds an Update: Badger takes 15 % of it in one transaction, 4.8 MB.
+	// memTable bounds an Update: Badger accepts 15 % of it, 4.8 MB, in one transaction.
 	memTable = 32 << 20
-	// largeValue is where the value log begins. Every session that writes to the
-	// value log leaves a file of its own, so only what is too large for the tree goes there.
+	// largeValue is the size from which values go to the value log. Every session that writes to the value log leaves a
+	// file, so only values that are too large for the tree go there.
 	largeValue = 1 << 20
-	// tidyTables is how many tables of small sessions pile up before one of them
-	// merges them: Badger's own compactors seldom get to run in a short session.
+	// tidyTables is how many tables of small sessions collect before a session merges them. Badger's own compactors
+	// seldom run in a short session.
 	tidyTables = 8
 	compactors = 2 // goroutines that merge tables
 )
 
-// badgerOptions has Badger check every block and value that it reads. It does not merge
-// tables by itself: that reads them in ways that take damage for the end of a table, so
-// that all are checked before (start).
+// badgerOptions makes Badger check every block and value that it reads. Automatic merging is off: merging takes damage
+// for the end of a table, so all tables are checked first (start).
 func badgerOptions(dir string, log badger.Logger) badger.Options {
 	return badger.DefaultOptions(dir).
 		WithLogger(log).
 		WithMetricsEnabled(false).
-		// One sync a transaction, and one transaction is made of many
-		// updates. Without it, DB.Sync would miss a log that was full and
-		// changed for the next one between the transaction and the call.
+		// One sync per transaction; one transaction has many updates. Without it, DB.Sync would miss a log that filled
+		// up and was replaced between the transaction and the call.
 		WithSyncWrites(true).
-		// holder.lock guards the folder. Badger's own lock is dropped by closing its
-		// file, and a child process that has just been forked still has that open.
+		// holder.lock guards the folder. Closing Badger's own lock file would drop its lock, and a child process that
+		// was just forked still has the file open.
 		WithBypassLockGuard(true).
 		WithNumVersionsToKeep(1).
-		WithDetectConflicts(false). // there is one writer at a time
+		WithDetectConflicts(false). // there is only one writer at a time
 		WithCompression(options.None).
 		WithMemTableSize(memTable).
 		WithNumMemtables(2).
@@ -45,13 +43,13 @@ func badgerOptions(dir string, log badger.Logger) badger.Options {
 		WithVerifyValueChecksum(true).
 		WithValueLogFileSize(64 << 20).
 		WithValueThreshold(largeValue).
-		// Fewer levels: what is written seldom moves more than twice.
+		// Fewer levels: data seldom moves more than twice.
 		WithBaseLevelSize(128 << 20).
 		WithBlockCacheSize(0).
 		WithIndexCacheSize(0)
 }
 
-// mark asks the next session to tidy up, when there is enough to tidy.
+// mark asks the next session to merge tables, if there are enough.
 func (d *DB) mark(db *badger.DB) error {
 	if crowdedTables(db) {
 		return d.lock.setMark()
@@ -59,14 +57,13 @@ func (d *DB) mark(db *badger.DB) error {
 	return nil
 }
 
-// crowdedTables reports whether so many tables have piled up that they should be merged.
+// crowdedTables reports whether there are so many tables that they should be merged.
 func crowdedTables(db *badger.DB) bool {
 	levels := db.Levels()
 	return len(levels) > 0 && levels[0].NumTables >= tidyTables
 }
 
-// faults is a badger.Logger that remembers errors: Badger only logs that the sync
-// of its value log failed.
+// faults is a badger.Logger that remembers errors: a failed sync of the value log is only logged by Badger.
 type faults struct {
 	mu   sync.Mutex
 	errs []error
@@ -90,8 +87,7 @@ func (f *faults) Infof(string, ...any) {}
 // Debugf implements badger.Logger.
 func (f *faults) Debugf(string, ...any) {}
 
-// err is everything reported so far: a database that could not sync is not to be
-// trusted until it was opened anew.
+// err returns everything reported so far. A database that could not sync must be opened again before it is trusted.
 func (f *faults) err() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

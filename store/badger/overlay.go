@@ -11,11 +11,10 @@ import (
 	"github.com/mythos-project/mythos/store/badger/internal/table"
 )
 
-// layer is what one journal holds: keys with their newest values, nil where the key
-// was deleted.
+// layer is the content of one journal: keys with their newest values; nil if deleted.
 type layer struct {
 	puts  btree.Map[string, []byte]
-	bytes int64 // of all that was added
+	bytes int64 // of everything added
 }
 
 func (l *layer) add(key string, value []byte) {
@@ -23,10 +22,9 @@ func (l *layer) add(key string, value []byte) {
 	l.bytes += journal.PutSize(key, value)
 }
 
-// missing are keys that Badger was asked for in vain. What is to be put if it is absent
-// is looked for twice, to decide and to commit, and in Badger the answer that there is
-// nothing takes a look into every level. What is put lies in a layer from then on; missing
-// is emptied whenever Badger is written to.
+// missing remembers keys that Badger does not have. An update looks twice for a key that it expects to be absent, to
+// decide and to commit, and a negative answer of Badger searches every level. A key that is put is in a layer from then
+// on; missing is cleared whenever Badger is written to.
 type missing struct {
 	mu   sync.Mutex
 	keys map[string]struct{}
@@ -56,8 +54,7 @@ func (m *missing) clear() {
 	clear(m.keys)
 }
 
-// view is the database as of one moment: two layers over a transaction. The session's
-// mu is held, for reading, while it is used.
+// view is a snapshot of the database: two layers over a transaction. Its user holds the session's mu for reading.
 type view struct {
 	young, old *layer
 	missing    *missing
@@ -86,9 +83,8 @@ func (v view) get(key string) ([]byte, bool, error) {
 	return value, found, err
 }
 
-// overlaid is what the layers say about [from, to), ascending, deleted keys included.
-// It stops behind so many keys that are not deleted; it speaks for the keys below
-// end, then.
+// overlaid returns the layers' content in [from, to), ascending, deleted keys included. It stops after most keys that
+// are not deleted; its answer then covers only the keys below end.
 func (v view) overlaid(from, to string, most int) (list []pair, end string) {
 	young, old := v.young.puts.Iter(), v.old.puts.Iter()
 	y, o := young.Seek(from) && young.Key() < to, old.Seek(from) && old.Key() < to

@@ -38,7 +38,7 @@ func get(txn *badger.Txn, key string) ([]byte, bool, error) {
 	return value, err == nil, err
 }
 
-// A scan reads pages of pairs and hands them out while the database is free.
+// A scan reads a page of pairs, and releases the database while it hands them out.
 const (
 	pagePairs = 512
 	pageBytes = 4 << 20
@@ -49,8 +49,8 @@ type pair struct {
 	value []byte
 }
 
-// Scan implements store.KV. fn may use the DB and sees what others write behind
-// the page it is in. It holds one page: at most 512 pairs, or 4 MiB and one value.
+// Scan implements store.KV. fn may use the DB. The scan sees writes of others beyond the current page. It holds one
+// page: at most 512 pairs, or 4 MiB and one value.
 func (d *DB) Scan(ctx context.Context, from, to string, fn func(key string, value []byte) error) error {
 	p, _ := d.pages.Get().(*pageOf)
 	if p == nil {
@@ -106,7 +106,7 @@ func (d *DB) page(ctx context.Context, from, to string, p *pageOf) (more bool, e
 	return more, err
 }
 
-// merge gathers what a transaction has from a key on, with what lies over it.
+// merge collects the transaction's pairs from a key on, merged with the pairs over it.
 func (p *pageOf) merge(txn *badger.Txn, from string, over []pair) error {
 	o := badger.DefaultIteratorOptions
 	o.Prefix = commonPrefix(from, string(p.to))
@@ -141,22 +141,22 @@ func (p *pageOf) merge(txn *badger.Txn, from string, over []pair) error {
 	return nil
 }
 
-// pageOf gathers a page, one after the other.
+// pageOf collects pages, one after the other.
 type pageOf struct {
 	to    []byte
 	pairs []pair
 	bytes int
-	keys  []byte // of all pairs, one after the other, until they are named
-	ends  []int  // of each in keys
-	arena []byte // what is left of the block that values are copied into
-	more  bool   // something follows, and does not go into the page
+	keys  []byte // all keys, concatenated, until name splits them
+	ends  []int  // end of each key in keys
+	arena []byte // rest of the block that values are copied into
+	more  bool   // more pairs follow that do not fit
 	ended bool
 }
 
 // arenaSize is how many bytes of values share an allocation.
 const arenaSize = 64 << 10
 
-// full ends the page when no more goes into it.
+// full ends the page if nothing more fits.
 func (p *pageOf) full() bool {
 	p.more = len(p.pairs) == pagePairs || p.bytes > pageBytes
 	p.ended = p.ended || p.more
@@ -178,7 +178,7 @@ func (p *pageOf) add(item *badger.Item) error {
 	})
 }
 
-// addPut adds what lies over the transaction; of a deleted key nothing.
+// addPut adds a pair that lies over the transaction; it skips a deleted key.
 func (p *pageOf) addPut(put pair) {
 	if put.value != nil && !p.full() {
 		p.keys = append(p.keys, put.key...)
@@ -198,7 +198,7 @@ func (p *pageOf) keep(value []byte) {
 	p.bytes += n
 }
 
-// name gives the pairs their keys, which share one string.
+// name sets the keys of the pairs; they share one string.
 func (p *pageOf) name() {
 	keys, at := string(p.keys), 0
 	for i, end := range p.ends {
@@ -206,7 +206,7 @@ func (p *pageOf) name() {
 	}
 }
 
-// reset empties a page. Its slices are used again, the values' memory is not.
+// reset empties a page. It reuses the slices, but not the values' memory.
 func (p *pageOf) reset() {
 	clear(p.pairs)
 	*p = pageOf{pairs: p.pairs[:0], keys: p.keys[:0], ends: p.ends[:0]}

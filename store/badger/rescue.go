@@ -13,12 +13,12 @@ import (
 	"github.com/mythos-project/mythos/store/badger/internal/table"
 )
 
-// asideName is the folder for files that Badger would delete or cut when it opens after
-// a process was killed. They go when Badger has been closed properly.
+// asideName is the folder for copies of files that Badger would delete or truncate when it opens after a process was
+// killed. It is removed after Badger was closed properly.
 const asideName = "aside"
 
-// rescue puts aside what Badger would delete or cut: tables that MANIFEST does not list,
-// and copies of MANIFEST and the logs.
+// rescue sets aside what Badger would delete or truncate: tables that MANIFEST does not list, and copies of MANIFEST
+// and the logs.
 func (s *session) rescue() error {
 	found, err := seal.Present(s.dir)
 	if err != nil {
@@ -38,7 +38,7 @@ func (s *session) rescue() error {
 		case table.Is(name) && !listed[name]:
 			err = os.Rename(from, to)
 		case size == 0 && (ext == seal.ValueExt || ext == seal.MemoryExt):
-			err = os.Remove(from) // it had not been given a size: Badger 4.9 refuses to open with one
+			err = os.Remove(from) // its size was never set: Badger 4.9 refuses to open with such a file
 		case name == seal.Manifest || ext == seal.MemoryExt:
 			err = copySparse(from, to)
 		}
@@ -79,5 +79,5 @@ func copySparse(from, to string) (err error) {
 	}
 }
 
-// forgetCopies removes what was put aside: Badger has it all in its tables.
+// forgetCopies removes the copies: Badger's tables have everything.
 func forgetCopies(dir string) error { return os.RemoveAll(filepath.Join(dir, asideName)) }

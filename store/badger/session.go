@@ -17,45 +17,43 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// maxLeft is how many bytes may be left in the journal for the next session, which has
-// to read them: opening Badger for writing only to move so little would cost more.
+// maxLeft is how many bytes of a journal may be left to the next session, which has to read them. Opening Badger for
+// writing just to move so little would cost more.
 const maxLeft = 256 << 10
 
-// session is the database while this process holds it: Badger, and what the journals
-// hold that Badger does not have yet. Only who commits writes, and flush moves a layer
-// that nobody changes any more.
+// session is the database while this process holds it: Badger, and the journals' content that Badger does not have yet.
+// Only the committer writes, and only flush moves a layer, which nobody changes any more.
 type session struct {
 	dir      string
 	db       *badger.DB
-	tables   table.Tables // Badger's files as we read them
+	tables   table.Tables // Badger's files, for reading by this package
 	readOnly bool         // Badger is open for reading
 	merges   bool         // Badger merges tables in the background
 	frozen   bool         // nothing in the folder can be written
 	wait     bool         // to be closed when close returns
 	faults   *faults      // what Badger reported
-	values   string       // the temporary folder that stands for Badger's value folder, or empty
+	values   string       // temporary folder that replaces Badger's value folder, or empty
 
 	merging    sync.RWMutex // held to unmap tables
 	mu         sync.RWMutex // held to change young and old, or what is in young
 	young, old *layer
 	missing    missing
 
-	// The seal says which generations of journals are needed. The newest one is that of
-	// young, the one before it that of old; they alternate between the two files.
+	// The seal says which generations of journals are needed. The newest generation is that of young, the one before it
+	// that of old; they alternate between the two files.
 	seal     *seal.File
 	journals [2]*journal.File
-	cuts     []kv.Cut     // what the journals held that was not written wholly, when they were opened
-	moving   <-chan error // says whether old has been moved; nil: it is not on its way
-	failed   error        // of the last move
-	broken   error        // the journal could not be written: what it holds must be read again
+	cuts     []kv.Cut     // incomplete records found in the journals when they were opened
+	moving   <-chan error // reports whether moving old succeeded; nil: no move is running
+	failed   error        // error of the last move
+	broken   error        // the journal could not be written: it must be read again
 }
 
-// view calls fn with the database as it is now. Badger panics over some kinds of damage;
-// then the error says so.
+// view calls fn with the present database. Badger panics on some kinds of damage; view turns the panic into an error.
 func (s *session) view(fn func(view) error) (err error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // a file that was cut while it is mapped
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // for a file that is truncated while mapped
 	txn := s.db.NewTransaction(false)
 	defer txn.Discard()
 	defer func() {
@@ -66,7 +64,7 @@ func (s *session) view(fn func(view) error) (err error) {
 	return fn(view{s.young, s.old, &s.missing, s.tables, txn})
 }
 
-// load reads the journals, as far as Badger does not have what they hold.
+// load reads the journals' content that Badger does not have.
 func (s *session) load() error {
 	s.young, s.old = &layer{}, &layer{}
 	newest := s.seal.Begun
@@ -93,7 +91,7 @@ func (s *session) load() error {
 	return nil
 }
 
-// flag is how files of the folder are opened.
+// flag is the flag for opening files of the folder.
 func (s *session) flag() int {
 	if s.frozen {
 		return os.O_RDONLY
@@ -104,8 +102,8 @@ func (s *session) flag() int {
 // current is the journal of the newest generation.
 func (s *session) current() *journal.File { return s.journals[s.seal.Begun&1] }
 
-// append makes the puts of a record durable, and then visible.
-// frees says that the update makes room: it may use what is kept for that.
+// append makes the puts of a record durable, and then visible. frees says that the update makes room and may use the
+// reserve.
 func (s *session) append(record []byte, frees bool) error {
 	if s.broken != nil {
 		return s.broken
@@ -132,8 +130,8 @@ func (s *session) append(record []byte, frees bool) error {
 	return journal.EachPut(journal.Content(record), s.young.add)
 }
 
-// begin begins the next generation, in the journal that is free. First the journal is
-// made durable and then the seal, so that the seal never asks for what is not there.
+// begin begins the next generation in the free journal. It makes first the journal durable and then the seal, so that
+// the seal never requires something that does not exist.
 func (s *session) begin() error {
 	ended := s.current().End
 	generation := s.seal.Begun + 1
@@ -153,8 +151,8 @@ func (s *session) begin() error {
 	return s.broken
 }
 
-// rotate makes the young layer the old one and begins the next journal. The caller
-// has seen to it that there is no old one, and calls move.
+// rotate makes the young layer the old one and begins the next journal. The caller makes sure that there is no old
+// layer, and calls move.
 func (s *session) rotate() error {
 	if err := s.begin(); err != nil {
 		return err
@@ -165,7 +163,7 @@ func (s *session) rotate() error {
 	return nil
 }
 
-// move writes the old layer to Badger, which syncs it; its journal is free then.
+// move writes the old layer to Badger, which syncs it. Its journal is free afterwards.
 func (s *session) move() error {
 	if err := s.write(s.old, s.seal.Begun-1); err != nil {
 		return err
@@ -177,8 +175,8 @@ func (s *session) move() error {
 	return nil
 }
 
-// write puts a layer into Badger, in as many transactions as it takes: read again
-// from its journal after a crash, it changes nothing. Then its generation counts as moved.
+// write puts a layer into Badger, in as many transactions as needed. Repeating it after a crash changes nothing.
+// Afterwards the generation counts as moved.
 func (s *session) write(l *layer, generation uint64) error {
 	t, failed := s.transaction()
 	defer func() { t.txn.Discard() }()
@@ -197,7 +195,7 @@ func (s *session) write(l *layer, generation uint64) error {
 	return s.seal.Change(func(c *seal.State) { c.Moved, c.Txns = generation, t.number }, s.seal.EndNow())
 }
 
-// settle waits for the layer that is being moved.
+// settle waits until the running move has ended.
 func (s *session) settle() {
 	if s.moving != nil {
 		s.failed = <-s.moving
@@ -229,7 +227,7 @@ func (s *session) drain() error {
 	return nil
 }
 
-// finish drains what is about to be closed, and gives the journals' space back.
+// finish drains a session that is about to be closed, and frees the journals' space.
 func (s *session) finish() error {
 	if s.readOnly || s.broken != nil {
 		return nil // the next session reads it
@@ -240,8 +238,8 @@ func (s *session) finish() error {
 	return errors.Join(s.journals[0].Shrink(), s.journals[1].Shrink())
 }
 
-// forgetTables unmaps the tables, all of which were checked, before Badger merges them:
-// it cuts those that it deletes.
+// forgetTables unmaps the tables before Badger merges them, because Badger truncates the tables that it deletes. All of
+// them were checked.
 func (s *session) forgetTables() {
 	s.merging.Lock()
 	defer s.merging.Unlock()
@@ -265,7 +263,7 @@ func (s *session) left() int64 {
 	return s.young.bytes + s.old.bytes
 }
 
-// close gives up what the session holds. What is in the journals stays there.
+// close releases the session's resources. The journals keep their content.
 func (s *session) close() error {
 	var err error
 	for _, j := range s.journals {
@@ -275,8 +273,8 @@ func (s *session) close() error {
 	}
 	s.tables.Close()
 	if s.readOnly && !s.wait {
-		// Badger syncs the folder even so, for which nobody needs to wait: what only
-		// reads has the files open, and others may change them.
+		// Even then Badger syncs the folder, but nobody needs to wait for that: a reader only has the files open, and
+		// others may change them.
 		go s.closeReader()
 		return errors.Join(err, s.seal.Close())
 	}
@@ -296,8 +294,8 @@ func (s *session) closeReader() {
 	}
 }
 
-// closeWriter closes Badger, and takes down in the seal what files it has left. Without
-// that the next session takes the folder for one whose process was killed.
+// closeWriter closes Badger and records its remaining files in the seal. Without that record the next session assumes
+// that the process was killed.
 func (s *session) closeWriter() error {
 	if err := errors.Join(s.db.Close(), s.faults.err()); err != nil {
 		return err

@@ -12,21 +12,19 @@ import (
 	"github.com/mythos-project/mythos/store/badger/internal/seal"
 )
 
-// reserve is the free space, in bytes, that stays untouched. Badger writes through
-// memory maps of sparse files, and a full disk would not be an error but the end
-// of the process (SIGBUS); so a full disk is found out before.
+// reserve is the free space, in bytes, that stays unused. Badger writes through memory maps of sparse files, so a full
+// disk would not cause an error but kill the process (SIGBUS). The check therefore comes first.
 const reserve = 8 << 20
 
 const (
-	// margin is how much more room Reserve wants than an update does: what was begun
-	// elsewhere, by other processes, needs some of it.
+	// margin is how much more room Reserve requires than an update: tasks of other processes need some of it.
 	margin = 1 << 20
 	// opening is the free space that Badger needs to be opened for writing.
 	opening = 1 << 20
 )
 
-// room refuses a transaction of this many bytes when the disk could not take it:
-// it is written to a log, and to a table when the database is given up.
+// room refuses a transaction of this many bytes if the disk might not have the space. The data is written to a log, and
+// to a table when the database is closed.
 func (d *DB) room(size int64) error {
 	if err := d.spare(d.lsmBytes.Add(size), size); err != nil {
 		d.lsmBytes.Add(-size)
@@ -35,7 +33,7 @@ func (d *DB) room(size int64) error {
 	return nil
 }
 
-// spare says whether there is room for this many bytes in tables, and in logs.
+// spare checks that there is room for this many bytes in tables and in logs.
 func (d *DB) spare(tables, logs int64) error {
 	free, err := freeSpace(d.dir)
 	if err != nil {
@@ -47,8 +45,8 @@ func (d *DB) spare(tables, logs int64) error {
 	return nil
 }
 
-// Reserve implements store.Reserver: it makes sure that updates of so many bytes find
-// room later. free gives back what was not used.
+// Reserve implements store.Reserver: it makes sure that later updates of so many bytes find room. free returns the
+// unused room.
 func (d *DB) Reserve(_ context.Context, size int64) (free func(), err error) {
 	all := d.reserved.Add(size)
 	if err := d.spare(d.lsmBytes.Load()+all, all+margin); err != nil {
@@ -58,8 +56,8 @@ func (d *DB) Reserve(_ context.Context, size int64) (free func(), err error) {
 	return func() { d.reserved.Add(-size) }, nil
 }
 
-// tight reports whether there is too little room to write to Badger what the journals
-// hold. It stays there then.
+// tight reports whether there is too little room to write the journals' content to Badger. The content then stays in
+// the journals.
 func (d *DB) tight(s *session) bool { return d.spare(s.left(), s.left()) != nil }
 
 // mayOpen refuses to open Badger for writing on a full disk.
@@ -71,11 +69,10 @@ func (d *DB) mayOpen() error {
 	return err
 }
 
-// Reclaim merges the tables and frees the space of deleted values. It takes as
-// long as rewriting the database does.
+// Reclaim merges the tables and frees the space of deleted values. It takes as long as rewriting the database.
 func (d *DB) Reclaim(ctx context.Context) error {
 	if d.spare(0, 0) != nil {
-		return nil // merging needs room itself; the next time will do
+		return nil // merging itself needs room; try again next time
 	}
 	if _, err := d.submit(ctx, &update{drain: true, done: make(chan struct{})}); err != nil {
 		return err
@@ -88,7 +85,7 @@ func (d *DB) Reclaim(ctx context.Context) error {
 	if s.frozen {
 		return errFrozen(s.dir)
 	}
-	// Merging takes what it cannot read for absent.
+	// Merging treats unreadable data as absent.
 	if err := s.checkTables(); err != nil {
 		return err
 	}
@@ -111,7 +108,7 @@ func (d *DB) Reclaim(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// withoutValues leaves out the value logs, which may be cleaned away from now on.
+// withoutValues omits the value logs, which may be deleted from now on.
 func withoutValues(files []seal.Listed) []seal.Listed {
 	return slices.DeleteFunc(slices.Clone(files), func(f seal.Listed) bool { return filepath.Ext(f.Name) == seal.ValueExt })
 }

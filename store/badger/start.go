@@ -19,9 +19,8 @@ import (
 	"github.com/mythos-project/mythos/store/badger/internal/table"
 )
 
-// start opens Badger and the journals; we hold the lock. Before that the folder is
-// compared with its seal: Badger itself takes a lost MANIFEST for a new folder, and
-// deletes the tables that it does not find there.
+// start opens Badger and the journals while this process holds the lock. It first compares the folder with its seal:
+// Badger itself takes a folder without MANIFEST for a new one, and deletes the tables in it.
 func (d *DB) start(write bool) (*session, error) {
 	s, err := d.unseal()
 	if err != nil {
@@ -75,12 +74,12 @@ func unwritable(err error) bool {
 	return errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)
 }
 
-// errFrozen is the answer to updates there.
+// errFrozen is the error of an update in such a folder.
 func errFrozen(dir string) error {
 	return fmt.Errorf("%s is %w: its files cannot be written by this user", dir, store.ErrReadOnly)
 }
 
-// newSeal begins a database where there is none.
+// newSeal starts a new database.
 func (d *DB) newSeal() (*seal.File, error) {
 	found, err := seal.Present(d.dir)
 	if err != nil {
@@ -94,7 +93,7 @@ func (d *DB) newSeal() (*seal.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		// Where no database was made yet, journals of zeros are those of a beginning that was cut off.
+		// If no database was made yet, journals of zeros come from an interrupted start.
 		if d.opts.Existing || begun {
 			found[name] = size
 		}
@@ -105,7 +104,7 @@ func (d *DB) newSeal() (*seal.File, error) {
 	if d.opts.Existing {
 		return nil, fmt.Errorf("%w: %s is empty: the database is gone", store.ErrDamaged, d.dir)
 	}
-	for _, name := range journal.Names { // now, while there is room: removals on a full disk need them
+	for _, name := range journal.Names { // now, while there is room: removals on a full disk need the journals
 		if err := journal.Make(filepath.Join(d.dir, name)); err != nil {
 			return nil, err
 		}
@@ -143,8 +142,8 @@ func (s *session) openToRead() (err error) {
 	return err
 }
 
-// valueFolder makes a folder elsewhere that stands for Badger's value folder, in which
-// Badger writes even if it is opened for reading.
+// valueFolder makes a temporary folder that replaces Badger's value folder. Badger writes to its value folder even if
+// opened for reading.
 func valueFolder(dir string) (string, error) {
 	to, err := os.MkdirTemp("", "mythos-values-")
 	if err != nil {
@@ -161,8 +160,7 @@ func valueFolder(dir string) (string, error) {
 	return to, nil
 }
 
-// openToWrite opens Badger for writing. The seal says so first, durably: from then on
-// files come and go.
+// openToWrite opens Badger for writing. It first says so in the seal, durably: from then on files come and go.
 func (d *DB) openToWrite(s *session) error {
 	if err := d.mayOpen(); err != nil {
 		return err
@@ -199,7 +197,7 @@ func (d *DB) openToWrite(s *session) error {
 	return nil
 }
 
-// abandon closes what was opened without writing anything down.
+// abandon closes everything without recording anything.
 func (s *session) abandon() error {
 	s.tables.Close()
 	err := s.db.Close()
@@ -214,16 +212,15 @@ func (s *session) abandon() error {
 	return errors.Join(err, s.seal.Close())
 }
 
-// exhausted reports whether this process or machine ran out of something, which says nothing
-// of the database. Some of Badger's errors have the text alone of the system's.
+// exhausted reports whether this process or machine ran out of a resource, which says nothing about the database. Some
+// of Badger's errors have only the text of the system's error.
 func exhausted(err error) bool {
 	return err != nil && slices.ContainsFunc([]syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM}, func(e syscall.Errno) bool {
 		return errors.Is(err, e) || strings.Contains(err.Error(), e.Error())
 	})
 }
 
-// openBadger opens Badger, which panics over some kinds of damage, and over others goes
-// on without a table and only logs it.
+// openBadger opens Badger. On some kinds of damage Badger panics; on others it only logs and continues without a table.
 func openBadger(o badger.Options, f *faults) (db *badger.DB, err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -12,13 +12,12 @@ import (
 	"github.com/mythos-project/mythos/store/badger/internal/folder"
 )
 
-// hidden begins the keys that are ours alone, below all others.
+// hidden is the first byte of this package's own keys, which sort before all others.
 const hidden = 0
 
-// transaction writes to Badger, in as many transactions as it takes. Each carries a
-// marker, a key of its number with the epoch as its value. After a process was killed the
-// markers prove that Badger has every transaction which it acknowledged: it takes a
-// damaged log for one that ends early.
+// transaction writes to Badger, in as many transactions as needed. Each carries a marker: a key with its number, whose
+// value is the epoch. After a process was killed, the markers prove that Badger has every acknowledged transaction,
+// because Badger takes a damaged log for one that ends early.
 type transaction struct {
 	db     *badger.DB
 	txn    *badger.Txn
@@ -26,21 +25,21 @@ type transaction struct {
 	number uint64 // of txn
 }
 
-// transaction begins one.
+// transaction begins a transaction.
 func (s *session) transaction() (*transaction, error) {
 	epoch, txns := s.seal.CountsNow()
 	t := &transaction{db: s.db, epoch: epoch, number: txns}
 	return t, t.next()
 }
 
-// next begins the next part. Its marker goes first: there may be no room for it later.
+// next begins the next part. It writes the marker first, because there may be no room for it later.
 func (t *transaction) next() error {
 	t.number++
 	t.txn = t.db.NewTransaction(true)
 	return setIn(t.txn, markerKey(t.number), binary.BigEndian.AppendUint64(nil, t.epoch))
 }
 
-// set puts a value, or deletes where it is nil.
+// set puts a value, or deletes the key if the value is nil.
 func (t *transaction) set(key string, value []byte) error {
 	err := setIn(t.txn, key, value)
 	if !errors.Is(err, badger.ErrTxnTooBig) {
@@ -62,8 +61,7 @@ func markerKey(n uint64) string {
 	return string(binary.BigEndian.AppendUint64([]byte{hidden, 't', '/'}, n))
 }
 
-// checkMarkers looks for the marker of every transaction that was acknowledged before the
-// process was killed.
+// checkMarkers looks for the marker of every transaction that was acknowledged before the process was killed.
 func (s *session) checkMarkers() error {
 	txn := s.db.NewTransaction(false)
 	defer txn.Discard()
@@ -82,8 +80,8 @@ func (s *session) checkMarkers() error {
 
 const frameSize = 4 // bytes of the checksum behind a value
 
-// setIn puts a value with a checksum of key and value, so that a value which Badger gives
-// for another key is found out; nil deletes.
+// setIn puts a value with a checksum of key and value, which reveals a value that Badger returns for the wrong key; nil
+// deletes.
 func setIn(txn *badger.Txn, key string, value []byte) error {
 	if value == nil {
 		return txn.Delete([]byte(key))
@@ -92,7 +90,7 @@ func setIn(txn *badger.Txn, key string, value []byte) error {
 	return txn.Set([]byte(key), binary.BigEndian.AppendUint32(framed, frameSum([]byte(key), value)))
 }
 
-// unframe checks and takes off the checksum.
+// unframe checks and removes the checksum.
 func unframe(key, framed []byte) ([]byte, error) {
 	n := len(framed) - frameSize
 	if n < 0 || binary.BigEndian.Uint32(framed[n:]) != frameSum(key, framed[:n]) {

@@ -27,19 +27,19 @@ const (
 	withdrawn
 )
 
-// update is one Update on its way.
+// update is one pending Update.
 type update struct {
 	check, put map[string][]byte
-	size       int64 // of what it puts
-	frees      bool  // it makes room, and may use what is kept for that
-	drain      bool  // everything that came before shall be in Badger
+	size       int64 // size of its puts
+	frees      bool  // it makes room, and may use the reserve
+	drain      bool  // move everything earlier to Badger
 	state      atomic.Int32
 	ok         bool
 	err        error
 	done       chan struct{}
 }
 
-// large reports whether the update goes to Badger itself.
+// large reports whether the update goes directly to Badger.
 func (u *update) large() bool { return u.size > maxSmall || u.drain }
 
 func (u *update) answer(ok bool, err error) {
@@ -50,10 +50,9 @@ func (u *update) answer(ok bool, err error) {
 	close(u.done)
 }
 
-// Update implements store.KV. It takes at most 4.8 MB of keys and values below
-// 1 MiB and 40,000 keys; the error wraps store.ErrTooLarge beyond. Once the
-// update is being committed, ctx is no longer heard: the caller must learn
-// whether it happened.
+// Update implements store.KV. It accepts at most 4.8 MB of keys and of values below 1 MiB, and 40,000 keys; beyond that
+// the error wraps store.ErrTooLarge. Once the commit has begun, ctx no longer counts: the caller must learn whether the
+// update happened.
 func (d *DB) Update(ctx context.Context, check, put map[string][]byte) (bool, error) {
 	u := &update{check: check, put: put, frees: store.MakesRoom(ctx), done: make(chan struct{})}
 	for key, value := range put {
@@ -62,10 +61,10 @@ func (d *DB) Update(ctx context.Context, check, put map[string][]byte) (bool, er
 	return d.submit(ctx, u)
 }
 
-// submit has an update committed. A caller that finds nobody committing does it, without a
-// switch to another goroutine; those who come meanwhile are committed together, in the
-// background. So is everything as long as the database has to be opened first, which may
-// take as long as another process has it: the caller goes on hearing ctx.
+// submit commits an update. If nobody is committing, the caller commits it itself, without switching to another
+// goroutine; updates that arrive meanwhile are committed together in the background. If the database has to be opened
+// first, everything runs in the background, because opening may take as long as another process holds the database; the
+// caller still reacts to ctx.
 func (d *DB) submit(ctx context.Context, u *update) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
@@ -100,7 +99,7 @@ func (d *DB) submit(ctx context.Context, u *update) (bool, error) {
 	return u.ok, u.err
 }
 
-// commitQueue commits until nobody waits.
+// commitQueue commits until the queue is empty.
 func (d *DB) commitQueue() {
 	for {
 		d.commit(d.take())
@@ -110,7 +109,7 @@ func (d *DB) commitQueue() {
 	}
 }
 
-// take removes what has come together from the queue.
+// take removes a batch from the queue.
 func (d *DB) take() []*update {
 	d.queueMu.Lock()
 	defer d.queueMu.Unlock()
@@ -120,7 +119,7 @@ func (d *DB) take() []*update {
 	return batch
 }
 
-// more says whether updates wait; when there are none, nobody commits any more.
+// more reports whether updates wait. If none does, it ends committing.
 func (d *DB) more() bool {
 	d.queueMu.Lock()
 	defer d.queueMu.Unlock()
@@ -131,7 +130,7 @@ func (d *DB) more() bool {
 	return d.committing
 }
 
-// refuse takes no more updates and waits for those that it has.
+// refuse rejects new updates and waits for the pending ones.
 func (d *DB) refuse() {
 	d.queueMu.Lock()
 	defer d.queueMu.Unlock()
@@ -141,8 +140,8 @@ func (d *DB) refuse() {
 	}
 }
 
-// commit runs a batch and answers each of its updates. Whether the database can
-// be opened does not depend on any one caller's context.
+// commit runs a batch and answers each of its updates. Opening the database does not depend on any single caller's
+// context.
 func (d *DB) commit(batch []*update) {
 	s, done, err := d.use(context.Background(), d.crowded || slices.ContainsFunc(batch, (*update).large))
 	if err == nil {
@@ -170,9 +169,8 @@ func (d *DB) commit(batch []*update) {
 	}
 }
 
-// journaled makes one record of as many updates from the front as fit, at least one,
-// answers them, and returns their number. Conditions see what earlier updates of the
-// same record have put.
+// journaled makes one record from as many updates at the front as fit, at least one. It answers them and returns their
+// number. Conditions see the puts of earlier updates in the same record.
 func (d *DB) journaled(s *session, batch []*update) int {
 	var held []*update
 	var before map[string][]byte // what held puts
@@ -210,7 +208,7 @@ func (d *DB) journaled(s *session, batch []*update) int {
 	return max(next, 1)
 }
 
-// durably appends what the updates put to the journal.
+// durably appends the updates' puts to the journal.
 func (d *DB) durably(s *session, held []*update, size int64) error {
 	if size == 0 {
 		return nil
@@ -219,7 +217,7 @@ func (d *DB) durably(s *session, held []*update, size int64) error {
 		return errFrozen(s.dir)
 	}
 	if s.failed != nil && s.young.bytes > 2*d.opts.Layer {
-		return s.failed // to Badger, and there is no end to it
+		return s.failed // the move to Badger failed permanently
 	}
 	frees := held[0].frees
 	if err := d.room(size); err != nil && !frees && d.reserved.Load() < size {
@@ -234,20 +232,20 @@ func (d *DB) durably(s *session, held []*update, size int64) error {
 	return s.append(record, frees)
 }
 
-// relieve has the young layer moved to Badger, in the background, when it is large.
+// relieve starts moving the young layer to Badger, in the background, if it is large.
 func (d *DB) relieve(s *session) {
-	d.crowded = s.readOnly && s.young.bytes > d.opts.Layer // the next commit opens it for writing
+	d.crowded = s.readOnly && s.young.bytes > d.opts.Layer // the next commit opens Badger for writing
 	if s.readOnly || s.young.bytes <= d.opts.Layer || d.tight(s) {
 		return
 	}
 	s.settle()
-	if s.old.puts.Len() > 0 { // that failed, or it is what a killed process left
+	if s.old.puts.Len() > 0 { // the move failed, or a killed process left the layer
 		if s.failed = s.move(); s.failed != nil {
 			return
 		}
 	}
 	if s.rotate() != nil {
-		return // the next update hears of it
+		return // the next update gets the error
 	}
 	moved := make(chan error, 1)
 	s.moving = moved
@@ -256,14 +254,13 @@ func (d *DB) relieve(s *session) {
 		defer done()
 		err := s.move()
 		if err == nil && crowdedTables(s.db) && d.compact.CompareAndSwap(false, !s.merges) {
-			d.retire() // who opens it next checks the tables, and has them merged
+			d.retire() // the next session checks the tables and merges them
 		}
 		moved <- err
 	}()
 }
 
-// direct commits one large update, which would only be written twice otherwise, to
-// Badger itself.
+// direct commits one large update directly to Badger, instead of writing it twice.
 func (d *DB) direct(s *session, u *update) {
 	if !u.state.CompareAndSwap(queued, taken) {
 		return
@@ -288,7 +285,7 @@ func (d *DB) direct(s *session, u *update) {
 	u.answer(holds, err)
 }
 
-// transact commits what u puts. Badger syncs it.
+// transact commits the update's puts. Badger syncs them.
 func (d *DB) transact(s *session, u *update) error {
 	count, size := u.cost()
 	if !fits(s.db, count, size) {
@@ -322,19 +319,19 @@ func fits(db *badger.DB, count, size int64) bool {
 	return count+1 < db.MaxBatchCount() && size < db.MaxBatchSize()
 }
 
-// cost is an upper bound of what Badger counts for the update.
+// cost is an upper bound of Badger's cost for the update.
 func (u *update) cost() (count, size int64) {
 	for key, value := range u.put {
 		n := len(value) + frameSize
 		if n >= largeValue {
-			n = 0 // a pointer to the value log
+			n = 0 // the value is a pointer into the value log
 		}
 		size += int64(len(key) + n + 64)
 	}
 	return int64(len(u.put)), size + 128 // the marker
 }
 
-// holds checks the conditions against what earlier updates put, and then the database.
+// holds checks the conditions against the puts of earlier updates, and then against the database.
 func (u *update) holds(v view, before map[string][]byte) (bool, error) {
 	for key, want := range u.check {
 		have, found := before[key]

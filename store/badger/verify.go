@@ -22,7 +22,7 @@ func (d *DB) Verify(ctx context.Context) error {
 	return d.Scan(ctx, "\x01", "\xff\xff", func(string, []byte) error { return ctx.Err() })
 }
 
-// Cuts implements kv.Cutter: it tells what was found when the database was opened last.
+// Cuts implements kv.Cutter: it reports the interrupted records that the last opening found.
 func (d *DB) Cuts(ctx context.Context) ([]kv.Cut, error) {
 	s, done, err := d.use(ctx, toRead)
 	if err != nil {
@@ -32,7 +32,7 @@ func (d *DB) Cuts(ctx context.Context) ([]kv.Cut, error) {
 	return s.cuts, nil
 }
 
-// ID is the name of the database, 32 hex digits, drawn when it was made.
+// ID is the id of the database, 32 hex digits, random and set when it was made.
 func (d *DB) ID(ctx context.Context) (string, error) {
 	s, done, err := d.use(ctx, toRead)
 	if err != nil {

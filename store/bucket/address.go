@@ -18,8 +18,8 @@ type place struct {
 	lookup         minio.BucketLookupType
 }
 
-// CheckAddress refuses what is no address of a bucket, and one with a key of access in it. No error
-// shows the address.
+// CheckAddress refuses a malformed address of a bucket, and one that contains an access key. No error shows the
+// address.
 func CheckAddress(address string) error {
 	_, err := parse(address)
 	return err
@@ -82,7 +82,7 @@ func (p *place) set(name, value string) error {
 	return nil
 }
 
-// tries is how often a request is made that the server did not answer.
+// tries is how often a request without an answer is sent.
 const tries = 4
 
 func (p place) client() (*minio.Client, error) {

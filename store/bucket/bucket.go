@@ -31,7 +31,7 @@ type Bucket struct {
 	table  *postgres.Chunks
 }
 
-// Open prepares the bucket at an address; table says what is in it.
+// Open prepares the bucket at an address. table records its content.
 func Open(address string, table *postgres.Chunks) (*Bucket, error) {
 	p, err := parse(address)
 	if err != nil {
@@ -44,10 +44,10 @@ func Open(address string, table *postgres.Chunks) (*Bucket, error) {
 	return &Bucket{p, c, table}, nil
 }
 
-// ownerKey names the object that says whose prefix it is.
+// ownerKey is the name of the object that names the owner of the prefix.
 const ownerKey = "mythos"
 
-// Take makes the prefix that of a repository. The error wraps ErrUnsafe, ErrTaken or ErrUnreachable.
+// Take claims the prefix for a repository. The error wraps ErrUnsafe, ErrTaken or ErrUnreachable.
 func (b *Bucket) Take(ctx context.Context, id [16]byte) error {
 	probe := "create-only-" + strings.ToLower(rand.Text())
 	if _, err := b.create(ctx, probe, []byte("first")); err != nil {
@@ -67,7 +67,7 @@ func (b *Bucket) Take(ctx context.Context, id [16]byte) error {
 	return b.Owned(ctx, id)
 }
 
-// Owned refuses a prefix that is not the repository's.
+// Owned refuses a prefix that belongs to another repository or to none.
 func (b *Bucket) Owned(ctx context.Context, id [16]byte) error {
 	text, found, err := b.read(ctx, ownerKey, 0, -1)
 	switch {
@@ -81,7 +81,7 @@ func (b *Bucket) Owned(ctx context.Context, id [16]byte) error {
 	return nil
 }
 
-// Free gives back a prefix that was taken, and has nothing in it.
+// Free gives up a claimed, empty prefix.
 func (b *Bucket) Free(ctx context.Context) error { return b.remove(ctx, ownerKey) }
 
 func owner(id [16]byte) []byte { return fmt.Appendf(nil, "repository %x\n", id) }
@@ -93,7 +93,7 @@ func name(h object.Hash, generation int) string {
 	return h.String() + "." + strconv.Itoa(generation)
 }
 
-// create writes an object, unless there is one of that name.
+// create writes an object unless one with that name exists.
 func (b *Bucket) create(ctx context.Context, name string, data []byte) (made bool, err error) {
 	o := minio.PutObjectOptions{DisableMultipart: true, ContentType: "application/octet-stream"}
 	o.SetMatchETagExcept("*")
@@ -101,13 +101,13 @@ func (b *Bucket) create(ctx context.Context, name string, data []byte) (made boo
 	switch code := minio.ToErrorResponse(err).StatusCode; {
 	case err == nil:
 		return true, nil
-	case code == http.StatusPreconditionFailed, code == http.StatusConflict: // it is there, or is just being written
+	case code == http.StatusPreconditionFailed, code == http.StatusConflict: // it exists, or is just being written
 		return false, nil
 	}
 	return false, b.explain(ctx, "write", err)
 }
 
-// read reads n bytes of an object, from off on; all if n is negative.
+// read reads n bytes of an object from off on; all if n is negative.
 func (b *Bucket) read(ctx context.Context, name string, off int64, n int) (data []byte, found bool, err error) {
 	var o minio.GetObjectOptions
 	if n >= 0 {
@@ -135,7 +135,7 @@ func (b *Bucket) remove(ctx context.Context, name string) error {
 	return b.explain(ctx, "remove from", err)
 }
 
-// explain says what failed. An answer of the server is told apart from none, and from one that it cannot serve now.
+// explain says which step failed. It distinguishes an answer of the server from no answer, and from one that says it cannot serve now.
 func (b *Bucket) explain(ctx context.Context, what string, err error) error {
 	if err == nil {
 		return nil
@@ -162,7 +162,7 @@ func (b *Bucket) ChunkRange(ctx context.Context, h object.Hash, off int64, n int
 	if n == 0 {
 		return []byte{}, nil
 	}
-	missing := -1 // the generation that was not there
+	missing := -1 // the missing generation
 	for {
 		at, found, err := b.table.Look(ctx, h)
 		if err != nil {

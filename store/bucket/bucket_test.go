@@ -84,7 +84,7 @@ func expect(t testing.TB, b *bucket.Bucket) {
 	}
 }
 
-// in is the folder of a bucket's objects, and files are their names.
+// in returns the folder of a bucket's objects, and their names.
 func in(t testing.TB, address string) (dir string, files func() []string) {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -103,8 +103,8 @@ func sweep(t testing.TB, b *bucket.Bucket) store.ChunkSweep {
 	return s
 }
 
-// TestHeldUpCollector: a collector that took a chunk away and was held up deletes the generation that it meant,
-// and not the one that was put meanwhile.
+// TestHeldUpCollector: a delayed collector that removed a chunk deletes its own generation, not the one that was put
+// meanwhile.
 func TestHeldUpCollector(t *testing.T) {
 	address, chunks := s3test.Shared(t).Bucket(t), table(t)
 	b := at(t, address, chunks)
@@ -117,7 +117,7 @@ func TestHeldUpCollector(t *testing.T) {
 	if generation, retired, err := s.Retire(t.Context(), hash); generation != 0 || !retired || err != nil {
 		t.Fatal(generation, retired, err)
 	}
-	if err := s.Close(); err != nil { // and now it is held up
+	if err := s.Close(); err != nil { // here it is delayed
 		t.Fatal(err)
 	}
 	put(t, b)
@@ -125,7 +125,7 @@ func TestHeldUpCollector(t *testing.T) {
 	if want := []string{hash.String(), hash.String() + ".1"}; !slices.Equal(files(), want) {
 		t.Errorf("%q, expected %q", files(), want)
 	}
-	if err := sweep(t, b).Close(); err != nil { // the next one does what was left undone
+	if err := sweep(t, b).Close(); err != nil { // the next one finishes the work
 		t.Fatal(err)
 	}
 	if want := []string{hash.String() + ".1"}; !slices.Equal(files(), want) {
@@ -134,8 +134,7 @@ func TestHeldUpCollector(t *testing.T) {
 	expect(t, b)
 }
 
-// TestCutShort: what a put that was cut short has left is used by the next one, if it has the bytes, and passed over
-// if it has others.
+// TestCutShort: the next put uses an object of an interrupted put if it has the right bytes, and skips it otherwise.
 func TestCutShort(t *testing.T) {
 	for name, left := range map[string][]byte{"whole": data, "half": data[:99]} {
 		t.Run(name, func(t *testing.T) {
@@ -164,7 +163,7 @@ func TestCutShort(t *testing.T) {
 	}
 }
 
-// TestTooLate: a put that was held up until a collection gave it up writes another generation.
+// TestTooLate: a put that was delayed until a collection gave it up writes another generation.
 func TestTooLate(t *testing.T) {
 	address, chunks := s3test.Shared(t).Bucket(t), table(t)
 	b := at(t, address, chunks)
@@ -182,7 +181,7 @@ func TestTooLate(t *testing.T) {
 	expect(t, b)
 }
 
-// TestLostObject: an object that somebody deleted is missed by name, and put again.
+// TestLostObject: a deleted object is reported by name, and can be put again.
 func TestLostObject(t *testing.T) {
 	address := s3test.Shared(t).Bucket(t)
 	b := at(t, address, table(t))
@@ -201,7 +200,7 @@ func TestLostObject(t *testing.T) {
 	expect(t, b)
 }
 
-// TestTake: a prefix is one repository's, and its bucket writes create-only.
+// TestTake: a prefix belongs to one repository, and its bucket writes create-only.
 func TestTake(t *testing.T) {
 	address := s3test.Shared(t).Bucket(t)
 	b := at(t, address, nil)
@@ -225,7 +224,7 @@ func TestTake(t *testing.T) {
 	}
 }
 
-// TestOverwritingBucket: an object store that does not heed If-None-Match is refused.
+// TestOverwritingBucket: an object store that ignores If-None-Match is refused.
 func TestOverwritingBucket(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "a")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "b")
@@ -248,7 +247,7 @@ func TestOverwritingBucket(t *testing.T) {
 	}
 }
 
-// TestUnreachable: that nobody answers is told apart from an answer.
+// TestUnreachable: no answer is distinguished from a negative answer.
 func TestUnreachable(t *testing.T) {
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
@@ -260,7 +259,7 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// TestAddress: no address with a key of access is taken, and no error shows one.
+// TestAddress: an address with an access key is refused, and no error shows one.
 func TestAddress(t *testing.T) {
 	for _, good := range []string{"s3://bucket", "s3://bucket/a/b", "s3://bucket?region=eu-1", "s3://bucket?endpoint=https://h&path_style=false"} {
 		if err := bucket.CheckAddress(good); err != nil {

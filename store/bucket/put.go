@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/store/postgres"
 )
 
-// put is a running put. It is safe for concurrent use. What it has put is durable at once.
+// put is a running put. It is safe for concurrent use. A chunk is durable as soon as it is put.
 type put struct {
 	b    *Bucket
 	id   int64
@@ -33,7 +33,7 @@ func (b *Bucket) Begin(ctx context.Context, _ bool) (store.ChunkPut, error) {
 	return p, nil
 }
 
-// live gives signs of life. One that fails is followed by others, and Sync finds out in the end.
+// live sends signs of life. Later ones make up for one that fails; Sync checks in the end.
 func (p *put) live(ctx context.Context) {
 	tick := time.NewTicker(postgres.SignOfLife)
 	defer tick.Stop()
@@ -47,7 +47,7 @@ func (p *put) live(ctx context.Context) {
 	}
 }
 
-// maxRaces is how often another generation is tried.
+// maxRaces is how many generations are tried.
 const maxRaces = 100
 
 // PutChunk implements store.ChunkPut.
@@ -74,7 +74,7 @@ func (p *put) try(ctx context.Context, h object.Hash, data []byte) (done bool, e
 	if err != nil {
 		return false, err
 	}
-	if !made { // another put's, or that of one which was cut short
+	if !made { // the object is another put's, or that of an interrupted put
 		there, found, err := p.b.read(ctx, name(h, generation), 0, -1)
 		if err != nil || !found {
 			return false, err
@@ -98,7 +98,7 @@ func (p *put) FindChunk(ctx context.Context, h object.Hash, size int64) (bool, e
 	return p.b.table.Find(ctx, h, size)
 }
 
-// errSilent means that the put was taken for dead.
+// errSilent means that the put counted as dead.
 var errSilent = errors.New("the put gave no sign of life for so long that a collection may have taken its chunks; put it again")
 
 // Sync implements store.ChunkPut.

@@ -15,7 +15,7 @@ type sweep struct {
 	b *Bucket
 }
 
-// Sweep implements store.Chunks. It first removes what puts and collections left that did not end.
+// Sweep implements store.Chunks. It first removes what interrupted puts and collections left.
 func (b *Bucket) Sweep(ctx context.Context) (store.ChunkSweep, error) {
 	t, err := b.table.BeginSweep(ctx)
 	if err != nil {

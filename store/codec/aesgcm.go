@@ -13,21 +13,20 @@ import (
 )
 
 const (
-	gcmLabel = "mythos.aesgcm.v1" // the associated data (EncryptRef.aad) of blobs that we write
+	gcmLabel = "mythos.aesgcm.v1" // the associated data (EncryptRef.aad) of our own blobs
 	gcmTag   = 16                 // bytes of the tag at the end of a segment
 )
 
-// gcm is encryption scheme 2. The bytes (after the codec) are cut into segments
-// of chunk size − 16 bytes, of which only the last may be shorter; it is empty
-// only when there are no bytes at all. Every segment is encrypted by itself with
+// gcm is encryption scheme 2. The bytes (after the codec) are cut into segments of chunk size − 16 bytes, of which only
+// the last may be shorter; it is empty only if there are no bytes at all. Every segment is encrypted separately with
 // AES-256-GCM and followed by its tag, so that each fills one chunk:
 //
 //	nonce  the 12 bytes of EncryptRef.nonce; the last 8, as a big-endian number,
 //	       are XORed with the segment's index
 //	aad    EncryptRef.aad, followed by the byte 1 for the last segment, else 0
 //
-// A blob whose encrypted bytes are at most 8 KiB is unchunked, and one segment.
-// The same key, nonce, chunk size and bytes give the same blob.
+// A blob with at most 8 KiB of encrypted bytes is unchunked and has one segment. The same key, nonce, chunk size and
+// bytes give the same blob.
 type gcm struct {
 	aead    cipher.AEAD
 	nonce   []byte
@@ -46,7 +45,7 @@ func newGCM(key []byte) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// at returns nonce and associated data of a segment.
+// at returns the nonce and the associated data of a segment.
 func (g *gcm) at(index uint64, last bool) (nonce, aad []byte) {
 	nonce = append([]byte{}, g.nonce...)
 	low := nonce[len(nonce)-8:]
@@ -71,7 +70,7 @@ func (g *gcm) open(index uint64, last bool, data []byte) ([]byte, error) {
 type gcmWriter struct {
 	g     *gcm
 	w     io.Writer
-	buf   []byte // plain bytes of the segment being filled
+	buf   []byte // plain bytes of the open segment
 	index uint64
 }
 
@@ -79,7 +78,7 @@ func newGCMWriter(g *gcm, w io.Writer) *gcmWriter {
 	return &gcmWriter{g: g, w: w, buf: make([]byte, 0, g.segment)}
 }
 
-// Write implements io.Writer. A full segment waits for more, as it may be the last.
+// Write implements io.Writer. A full segment waits for more bytes, because it may be the last.
 func (w *gcmWriter) Write(p []byte) (int, error) {
 	n := len(p)
 	for len(p) > 0 {
@@ -107,14 +106,15 @@ func (w *gcmWriter) seal(last bool) error {
 // Close writes the last segment.
 func (w *gcmWriter) Close() error { return w.seal(true) }
 
-// gcmReaderAt decrypts the segments of size stored bytes.
+// gcmReaderAt decrypts segments; they have size stored bytes in all.
 type gcmReaderAt struct {
 	g    *gcm
 	r    io.ReaderAt
 	size int64 // of the stored bytes
 }
 
-// newGCMReaderAt returns the plain bytes and their number; it opens the segment of no bytes.
+// newGCMReaderAt returns a reader of the plain bytes and their number. If there are none, it still authenticates the
+// one empty segment.
 func newGCMReaderAt(g *gcm, r io.ReaderAt, size int64) (io.ReaderAt, int64, error) {
 	full := int64(max(g.segment, gcmTag))
 	segments, last := (size+full-1)/full, (size-1)%full+1

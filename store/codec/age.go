@@ -12,7 +12,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// parseRecipients reads recipients, one a line, and returns the lines that name them.
+// parseRecipients reads recipients, one per line, and returns their lines.
 func parseRecipients(texts []string) (list []age.Recipient, names []string, err error) {
 	for _, text := range texts {
 		for _, line := range strings.Split(strings.TrimPrefix(text, "\ufeff"), "\n") {
@@ -37,8 +37,7 @@ func parseRecipient(line string) (age.Recipient, error) {
 	if !strings.HasPrefix(line, "ssh-") {
 		return age.ParseX25519Recipient(line)
 	}
-	// The rest of the line is a comment. Another recipient in it would be one who is named
-	// and cannot decrypt.
+	// The rest of the line is a comment. A second recipient in it would be named but could not decrypt.
 	if words := strings.Fields(line); len(words) > 2 {
 		for _, word := range words[2:] {
 			if strings.HasPrefix(word, "ssh-") || strings.HasPrefix(word, "age1") || strings.HasPrefix(word, "AAAA") {
@@ -67,13 +66,13 @@ func (b *Blob) identities() (*identities, error) {
 	return ids, nil
 }
 
-// identities are keys to try, and what was wrong with those that could not be used.
+// identities are keys to try, and the faults of those that could not be used.
 type identities struct {
 	list  []age.Identity
 	wrong []error
 }
 
-// also adds to an error of decryption what was wrong with identities.
+// also adds the faults of identities to a decryption error.
 func (ids *identities) also(err error) error {
 	if err == nil || len(ids.wrong) == 0 {
 		return err
@@ -103,7 +102,7 @@ func (ids *identities) add(text string, pass func() ([]byte, error)) error {
 	return nil
 }
 
-// ssh reads an SSH private key. Its passphrase is asked for when a blob is encrypted to it.
+// ssh reads an SSH private key. It asks for the passphrase when a blob is encrypted to the key.
 func (ids *identities) ssh(pem []byte, pass func() ([]byte, error)) (age.Identity, error) {
 	pem = append(bytes.TrimSpace(bytes.ReplaceAll(pem, []byte("\r\n"), []byte("\n"))), '\n')
 	id, err := agessh.ParseIdentity(pem)
@@ -120,14 +119,14 @@ func (ids *identities) ssh(pem []byte, pass func() ([]byte, error)) (age.Identit
 	inner, err := agessh.NewEncryptedSSHIdentity(locked.PublicKey, pem, func() ([]byte, error) {
 		phrase, err := pass()
 		if err != nil {
-			ids.wrong = append(ids.wrong, err) // as it is: what asks for it has reasons of its own
+			ids.wrong = append(ids.wrong, err) // unchanged: a caller asked for it and knows the reason
 		}
 		return phrase, err
 	})
 	return &tolerant{inner, ids}, err
 }
 
-// tolerant is an identity whose failure leaves the others to be tried.
+// tolerant is an identity whose failure does not stop the others from being tried.
 type tolerant struct {
 	age.Identity
 	ids *identities

@@ -14,21 +14,21 @@ import (
 	"github.com/mythos-project/mythos/store/seekable"
 )
 
-// Blob is what is stored of a blob, and what may open it.
+// Blob is the stored form of a blob, and the keys that may open it.
 type Blob struct {
 	Ref       object.BlobRef
-	ChunkSize int // of a chunked one; 0: it is one segment
+	ChunkSize int // of a chunked blob; 0: it is one segment
 	Keys      Keys
 
 	At   func(ctx context.Context) io.ReaderAt        // reads the stored bytes, verified
-	Copy func(ctx context.Context, w io.Writer) error // writes all of them
+	Copy func(ctx context.Context, w io.Writer) error // writes all stored bytes
 }
 
 // Plain reports whether the stored bytes are the blob's bytes.
 func Plain(ref object.BlobRef) bool { return ref.Encryption == nil && ref.Codec != object.CodecZstd }
 
-// Size is the number of plain bytes. Of an encrypted blob it needs the key; of a compressed
-// one it reads the seek table, and without one, everything.
+// Size is the number of plain bytes. For an encrypted blob it needs the key. For a compressed blob it reads the seek
+// table; without a table it reads everything.
 func (b *Blob) Size(ctx context.Context) (int64, error) {
 	at, size, err := b.decryptedAt(ctx)
 	if err != nil || b.Ref.Codec != object.CodecZstd {
@@ -51,8 +51,7 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Decode writes the whole blob, decrypted and decompressed, and checks the plain hash where
-// the reference has one.
+// Decode writes the whole blob, decrypted and decompressed, and checks the plain hash if the reference has one.
 func (b *Blob) Decode(ctx context.Context, w io.Writer) error {
 	if b.Ref.Encryption == nil || b.Ref.Encryption.PlainHash == nil {
 		return b.copyDecoded(ctx, w)
@@ -67,8 +66,7 @@ func (b *Blob) Decode(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// decryptedAt gives the blob's bytes before encryption, and their number, for
-// reading a part of them.
+// decryptedAt returns the decrypted but still compressed bytes, for reading a part of them, and their number.
 func (b *Blob) decryptedAt(ctx context.Context) (io.ReaderAt, int64, error) {
 	at, size := b.At(ctx), int64(b.Ref.Size)
 	if b.Ref.Encryption == nil {
@@ -92,8 +90,7 @@ func (b *Blob) decryptedAt(ctx context.Context) (io.ReaderAt, int64, error) {
 	return nil, 0, fmt.Errorf("%w: encryption scheme %d is not known here", ErrKey, b.Ref.Encryption.Scheme)
 }
 
-// decrypted gives the blob's bytes before encryption from the first to the last.
-// The caller closes stop.
+// decrypted returns the decrypted but still compressed bytes as a stream. The caller calls stop.
 func (b *Blob) decrypted(ctx context.Context) (r io.Reader, stop func(), err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	if b.Ref.Encryption != nil && b.Ref.Encryption.Scheme != object.EncryptAge {
@@ -148,7 +145,7 @@ func (b *Blob) copyDecoded(ctx context.Context, w io.Writer) error {
 
 type onlyReader struct{ io.Reader }
 
-// step is how many bytes to decrypt at a time: a whole segment where that is the unit.
+// step is the number of bytes to decrypt at a time: a whole segment if that is the unit.
 func (b *Blob) step() int {
 	if b.ChunkSize > 0 && b.Ref.Encryption.Scheme == object.EncryptAESGCM {
 		return b.ChunkSize - gcmTag

@@ -14,37 +14,35 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// What callers decide on.
+// Errors that callers distinguish.
 var (
 	ErrKey   = errors.New("no key opens this blob")
 	ErrRange = errors.New("range is beyond the end of the blob")
 )
 
-// Encryption says to whom, or under which key, a blob is encrypted: either
-// Recipients or Key.
+// Encryption says to whom, or with which key, a blob is encrypted: either Recipients or Key is set.
 type Encryption struct {
-	// Recipients, scheme 1, are age (age1...) or SSH public keys. A text can be a whole list of
-	// recipients: one a line, blank lines and those that begin with # left out.
+	// Recipients, scheme 1, are age (age1...) or SSH public keys. A text can be a list of recipients, one per line;
+	// blank lines and lines that begin with # are ignored.
 	Recipients []string
 	Key        []byte // scheme 2: 32 bytes for AES-256-GCM
 	KeyHandle  string // scheme 2: the name by which a reader finds the key
-	Nonce      []byte // scheme 2: 12 bytes, never used twice with a key; nil: random
+	Nonce      []byte // scheme 2: 12 bytes, never used twice with the same key; nil: random
 	PlainHash  bool   // record the hash of the plain bytes in the reference
 }
 
-// Keys are what an encrypted blob may be opened with.
+// Keys may open an encrypted blob.
 type Keys struct {
-	// Identities are texts of age identity files or SSH private keys. One that cannot be used does
-	// not keep the others from being tried.
+	// Identities are texts of age identity files or SSH private keys. An unusable one does not stop the others from
+	// being tried.
 	Identities []string
-	// Passphrase is asked for when an identity that opens the blob is protected by one; nil: there
-	// is none.
+	// Passphrase is called if an identity that opens the blob is protected by a passphrase; nil: none is available.
 	Passphrase func() ([]byte, error)
-	Key        func(handle string) ([]byte, error) // the key of that name; nil: there are none
+	Key        func(handle string) ([]byte, error) // returns the key with that name; nil: there are none
 }
 
-// open checks the options and returns what encrypts, and the reference without a
-// plain hash. An empty key handle lists the recipients.
+// open checks the options and returns the encrypter and the reference without a plain hash. An empty key handle lists
+// the recipients.
 func (e *Encryption) open(chunkSize uint32) (sealer, *object.EncryptRef, error) {
 	if (len(e.Key) > 0) == (len(e.Recipients) > 0) {
 		return nil, nil, fmt.Errorf("encryption needs either recipients or a key")

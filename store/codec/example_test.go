@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/store/codec"
 )
 
-// What compresses well is stored compressed.
+// Compressible data is stored compressed.
 func ExampleEncode() {
 	text := strings.Repeat("the same line again\n", 1000)
 	s, err := codec.Encode(strings.NewReader(text), codec.Options{Auto: true})

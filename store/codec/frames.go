@@ -12,8 +12,8 @@ import (
 	"github.com/mythos-project/mythos/store/seekable"
 )
 
-// rangeFrames serves a range of a zstd blob: of a seekable one from the frames
-// that it touches, of any other by decompressing from the beginning.
+// rangeFrames serves a range of a zstd blob. For a seekable blob it reads only the frames of the range; otherwise it
+// decompresses from the beginning.
 func (b *Blob) rangeFrames(ctx context.Context, r io.ReaderAt, size, off, n int64, w io.Writer) error {
 	table, err := seekable.Table(r, size)
 	if errors.Is(err, seekable.ErrNoTable) {
@@ -66,7 +66,7 @@ func plainSize(table []seekable.Frame) (total int64) {
 	return total
 }
 
-// rangeStream decompresses from the beginning and hands out only the range.
+// rangeStream decompresses from the beginning and writes only the range.
 func (b *Blob) rangeStream(ctx context.Context, off, n int64, w io.Writer) error {
 	cut := &cutWriter{w: w, skip: off, left: n}
 	if err := b.copyDecoded(ctx, cut); err != nil && !errors.Is(err, errEnough) {
@@ -78,10 +78,10 @@ func (b *Blob) rangeStream(ctx context.Context, off, n int64, w io.Writer) error
 	return nil
 }
 
-// errEnough ends a stream of which nothing more is wanted.
+// errEnough ends a stream when no more of it is needed.
 var errEnough = errors.New("enough")
 
-// cutWriter passes on left bytes after the first skip.
+// cutWriter skips skip bytes and passes on the next left bytes.
 type cutWriter struct {
 	w          io.Writer
 	skip, left int64

@@ -4,7 +4,7 @@ import (
 	"testing"
 )
 
-// FuzzRecipients: each line that is taken names one recipient.
+// FuzzRecipients: each accepted line names one recipient.
 func FuzzRecipients(f *testing.F) {
 	f.Add("# a comment\nage1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj\n")
 	f.Add("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsKLqeplhpW+uObz5dvMgjz1OxfM/XXUB+VHtZ6isGN me@host")

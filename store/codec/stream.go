@@ -17,14 +17,14 @@ type Stream struct {
 	io.Reader
 	Codec uint8
 	enc   *object.EncryptRef
-	plain hash.Hash // of the plain bytes, when asked for
+	plain hash.Hash // of the plain bytes, if asked for
 	close func()
 }
 
-// Close stops whatever produces the stream.
+// Close stops the producer of the stream.
 func (s *Stream) Close() { s.close() }
 
-// Encryption is the EncryptRef of what was stored; the stream has ended.
+// Encryption is the EncryptRef of the stored bytes. Call it after the end of the stream.
 func (s *Stream) Encryption() *object.EncryptRef {
 	if s.plain != nil {
 		h := object.HashOf([32]byte(s.plain.Sum(nil)))
@@ -33,16 +33,16 @@ func (s *Stream) Encryption() *object.EncryptRef {
 	return s.enc
 }
 
-// Options say what is done to a blob's bytes.
+// Options say how to transform a blob's bytes.
 type Options struct {
-	ChunkSize uint32      // bytes of the chunks that they are cut into
+	ChunkSize uint32      // size of the chunks into which the result is cut, in bytes
 	Codec     uint8       // object.CodecRaw or object.CodecZstd
-	Auto      bool        // take zstd where the first 256 KiB gain by it and raw otherwise; Codec is not used
-	Encrypt   *Encryption // nil: they are not encrypted
+	Auto      bool        // use zstd if the first 256 KiB shrink with it, otherwise raw; Codec is ignored
+	Encrypt   *Encryption // nil: no encryption
 }
 
-// Encode compresses and then encrypts r, as asked. Both run in a goroutine
-// behind a pipe, so that nothing is held.
+// Encode compresses and then encrypts r, as the options say. Both run in a goroutine behind a pipe, so that nothing
+// accumulates.
 func Encode(r io.Reader, o Options) (*Stream, error) {
 	out := &Stream{Codec: o.Codec, close: func() {}}
 	if o.Auto {
@@ -72,7 +72,7 @@ func Encode(r io.Reader, o Options) (*Stream, error) {
 		defer close(done)
 		pw.CloseWithError(transform(pw, r, out.Codec, seal))
 	}()
-	// When the stream is given up, r must not be read any more.
+	// After the stream is closed, nothing may read r any more.
 	out.Reader, out.close = pr, func() { pr.Close(); <-done }
 	return out, nil
 }
@@ -111,15 +111,15 @@ func transform(w io.Writer, r io.Reader, codec uint8, seal sealer) (err error) {
 // onlyWriter hides other methods, so that CopyBuffer uses its buffer.
 type onlyWriter struct{ io.Writer }
 
-// sample is how much of a stream decides whether to compress it, in bytes.
+// sample is how many bytes of a stream decide whether to compress it.
 const sample = 256 << 10
 
-// chooseCodec looks at the beginning of r: zstd when that saves a sixteenth.
+// chooseCodec looks at the beginning of r and chooses zstd if that saves a sixteenth.
 func chooseCodec(r io.Reader) (io.Reader, uint8) {
 	br := bufio.NewReaderSize(r, sample)
 	head, err := br.Peek(sample)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return br, object.CodecRaw // the error comes again when it is read
+		return br, object.CodecRaw // the next read returns the error again
 	}
 	packed, err := seekable.PackedSize(head)
 	if err != nil || packed > len(head)-len(head)/16 || len(head) < 512 {

@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// A store's chunks lie as plain files, whatever keeps its keys.
+// A store's chunks are plain files, whatever holds its keys.
 func Example() {
 	dir, err := os.MkdirTemp("", "chunks-")
 	if err != nil {

@@ -1,30 +1,25 @@
-// Package files keeps chunks as plain files, `ab/<64 hex digits>` under one
-// folder, for any number of processes at a time.
+// Package files stores chunks as plain files, `ab/<64 hex digits>` in one folder, for any number of concurrent
+// processes.
 //
-// A chunk gets its name when its bytes are durable, so that a name never stands
-// for bytes that a crash could take away; only puts that asked not to wait for
-// the disk name theirs at once. The permissions say which is which (package
-// atomicfile): a later durable put relies on a chunk that is there only when
-// they say that its bytes are safe, and writes it again otherwise. A chunk that was
-// found damaged has others still (0500), and every put writes it again.
+// A chunk gets its name when its bytes are durable, so that the bytes behind a name survive a crash. Only puts that do
+// not wait for the disk name their chunks at once. The permissions distinguish the two (package atomicfile): a later
+// durable put relies on an existing chunk only if they say that its bytes are safe, and otherwise writes it again. A
+// chunk that was found damaged has other permissions (0500), and every put writes it again.
 //
 // Beside the chunks:
 //
 //	tmp/put-<n>/     the unfinished files of a running put, and its lock
-//	tmp/sweep-<n>/   the same of a garbage collection
-//	trash/<time>/    chunks that a collection took away at that time, in Unix seconds
+//	tmp/sweep-<n>/  the same for a garbage collection
+//	trash/<time>/  chunks that a collection removed at that time, in Unix seconds
 //	sweep.lock       held (flock) by the one collection that may run
 //
-// The process that runs a put holds an advisory lock (flock) on `lock` in that
-// folder, from before its first chunk until its blob is committed. A folder whose
-// lock is free belongs to nobody any more, and the next collection removes it.
+// The process that runs a put holds an advisory lock (flock) on `lock` in that folder, from before its first chunk
+// until its blob is committed. If the lock is free, the process has ended, and the next collection removes the folder.
 //
-// A collection never takes what a running put counts on. It first notes the
-// cutoff: its own start, or the start of the oldest running put where that is
-// earlier. Every put changes the time of each chunk that it writes or finds, and a
-// chunk whose time is not before the cutoff is kept ([Sweep.Delete]). All these
-// times are the file system's own; what could fool them is setting the clock back
-// while a put and a collection run.
+// A collection never deletes a chunk that a running put relies on. It first determines the cutoff: its own start, or
+// the start of the oldest running put if that is earlier. Every put updates the time of each chunk that it writes or
+// finds, and a chunk whose time is not before the cutoff is kept ([Sweep.Delete]). All these times are the file
+// system's own. Only setting the clock back while a put and a collection run could break this.
 package files
 
 import (
@@ -54,11 +49,10 @@ const (
 	doubted   = fs.FileMode(0o500) // permissions of a chunk that was found damaged
 )
 
-// Dir is a folder of chunk files. It is safe for concurrent use, by several
-// processes too.
+// Dir is a folder of chunk files. It is safe for concurrent use, also by several processes.
 type Dir struct{ root string }
 
-// Open uses the folder root, which is made when it is not there.
+// Open uses the folder root, and makes it if necessary.
 func Open(root string) (*Dir, error) {
 	for _, dir := range []string{root, filepath.Join(root, temporary)} {
 		if err := plainfile.Folder(dir); err != nil {
@@ -67,7 +61,7 @@ func Open(root string) (*Dir, error) {
 	}
 	err := os.MkdirAll(filepath.Join(root, temporary), 0o700)
 	if unwritable(err) {
-		_, err = os.Stat(root) // what is there can be read all the same
+		_, err = os.Stat(root) // existing chunks can still be read
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open chunk folder: %w", err)
@@ -75,13 +69,12 @@ func Open(root string) (*Dir, error) {
 	return &Dir{root: root}, nil
 }
 
-// unwritable reports whether nothing may be written.
+// unwritable reports whether an error means that nothing may be written.
 func unwritable(err error) bool {
 	return errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)
 }
 
-// odd gives an error the name that callers know where something else than a file or a
-// folder of ours has its name.
+// odd turns an error into one that callers know, if something other than our file or folder has the name.
 func odd(err error) error {
 	if errors.Is(err, plainfile.ErrKind) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.EISDIR) {
 		return fmt.Errorf("%w: %w", store.ErrCorrupt, err)
@@ -89,7 +82,7 @@ func odd(err error) error {
 	return err
 }
 
-// wrapReadOnly gives an error the name that callers know where nothing may be written.
+// wrapReadOnly turns an error into one that callers know, if nothing may be written.
 func wrapReadOnly(err error) error {
 	if unwritable(err) {
 		return fmt.Errorf("%w: %w", store.ErrReadOnly, err)
@@ -190,8 +183,7 @@ func (d *Dir) Doubt(_ context.Context, h object.Hash) error {
 	return nil // nobody can put it here anyway
 }
 
-// ScanChunks implements store.Chunks, ascending by hash. Files that are not named
-// as chunks are passed over.
+// ScanChunks implements store.Chunks, ascending by hash. It skips files whose names are not those of chunks.
 func (d *Dir) ScanChunks(ctx context.Context, fn func(object.Hash, int64) error) error {
 	folders, err := os.ReadDir(d.root)
 	if err != nil {

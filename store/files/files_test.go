@@ -43,8 +43,7 @@ func put(t *testing.T, d *files.Dir, durable bool) {
 	}
 }
 
-// A durable put must not rely on a chunk that a crash may have emptied, or that
-// is not whole.
+// A durable put must not rely on a chunk that is incomplete or that a crash may have emptied.
 func TestDurablePutRewritesWhatIsNotSafe(t *testing.T) {
 	root := t.TempDir()
 	name := filepath.Join(root, hash.String()[:2], hash.String())
@@ -100,8 +99,7 @@ func TestPutThatIsGivenUpLeavesNothingUnfinished(t *testing.T) {
 	}
 }
 
-// What dead processes leave is cleaned, and what a dead collection had taken
-// aside is put back.
+// Remains of dead processes are removed, and chunks that a dead collection had moved aside are put back.
 func TestSweepAfterCrashes(t *testing.T) {
 	root := t.TempDir()
 	d, err := files.Open(root)

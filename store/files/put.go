@@ -21,7 +21,7 @@ type Put struct {
 	g       *atomicfile.Group
 
 	mu     sync.Mutex
-	recent map[object.Hash]bool // of this put, possibly not yet named
+	recent map[object.Hash]bool // put by this put, possibly not yet named
 }
 
 var (
@@ -66,11 +66,10 @@ func (p *Put) FindChunk(_ context.Context, h object.Hash, size int64) (bool, err
 	return have, err
 }
 
-// maxRecent bounds what a put remembers; by the time it forgets a chunk, that has
-// its name.
+// maxRecent bounds the memory of a put. By the time it forgets a chunk, the chunk has its name.
 const maxRecent = 4096
 
-// first reports whether this put has not lately put the same chunk.
+// first reports whether this put has not recently put the same chunk.
 func (p *Put) first(h object.Hash) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -84,8 +83,7 @@ func (p *Put) first(h object.Hash) bool {
 	return true
 }
 
-// have reports whether the chunk is here, as safe as this put wants it, and lets
-// collections know that it is wanted.
+// have reports whether the chunk is here, as safe as this put requires, and tells collections that it is wanted.
 func (p *Put) have(name string, size int64) (bool, error) {
 	if err := touch(name); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -120,6 +118,5 @@ func (p *Put) Sync(ctx context.Context) error {
 	return nil
 }
 
-// Close implements store.ChunkPut. Chunks that have their names stay, so that a
-// put that failed goes on where it stopped.
+// Close implements store.ChunkPut. Named chunks stay, so that a failed put can continue where it stopped.
 func (p *Put) Close() error { return errors.Join(p.g.Close(), p.s.end()) }

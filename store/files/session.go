@@ -19,7 +19,7 @@ const (
 	sweepKind = "sweep"
 )
 
-// session is a folder for unfinished files that its process holds locked.
+// session is a folder for unfinished files. Its process holds its lock.
 type session struct {
 	dir   string
 	lock  *os.File
@@ -35,7 +35,7 @@ func (d *Dir) begin(kind string) (*session, error) {
 		}
 		s, err := lockSession(dir)
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // a collection took it for a dead one before it was locked
+			continue // a collection removed it before it was locked, as if its process had ended
 		}
 		return s, err
 	}
@@ -48,7 +48,7 @@ func lockSession(dir string) (*session, error) {
 	}
 	err = flock.Exclusive(f)
 	if err == nil {
-		// Only a name that is still there protects anything.
+		// The folder protects something only if its name still exists.
 		_, err = os.Stat(f.Name())
 	}
 	st, serr := f.Stat()
@@ -64,8 +64,8 @@ func (s *session) end() error {
 	return errors.Join(removeSession(s.dir), s.lock.Close())
 }
 
-// removeSession removes a session's folder, the lock last: when this is cut off, the
-// next collection still knows what the rest is.
+// removeSession removes a session's folder, the lock last: if it is interrupted, the next collection still recognizes
+// the rest.
 func removeSession(dir string) error {
 	list, err := os.ReadDir(dir)
 	if err != nil {
@@ -80,8 +80,8 @@ func removeSession(dir string) error {
 	return errors.Join(append(errs, os.RemoveAll(dir))...)
 }
 
-// others calls live with the start of every session that a process holds, and
-// dead with the folder of every other one, which is locked meanwhile.
+// others calls live with the start of every session that a process holds, and dead with the folder of every other
+// session, which is locked meanwhile.
 func (d *Dir) others(self *session, live func(start time.Time), dead func(dir string) error) error {
 	list, err := os.ReadDir(filepath.Join(d.root, temporary))
 	if err != nil {
@@ -102,8 +102,8 @@ func (d *Dir) others(self *session, live func(start time.Time), dead func(dir st
 func probe(dir string, live func(time.Time), dead func(string) error) error {
 	f, err := plainfile.Open(filepath.Join(dir, lockName), os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		// Ended meanwhile, or about to begin: then it sees that it is gone and
-		// begins again. With anything in it, it is no session of ours.
+		// It has just ended, or is about to begin: then it notices the removal and begins again. If it contains
+		// anything, it is not one of our sessions.
 		_ = os.Remove(dir)
 		return nil
 	}

@@ -24,7 +24,7 @@ type Sweep struct {
 	cutoff time.Time
 }
 
-// Sweep implements store.Chunks. It removes what dead processes left unfinished.
+// Sweep implements store.Chunks. It removes unfinished files of dead processes.
 func (d *Dir) Sweep(context.Context) (store.ChunkSweep, error) {
 	lock, err := plainfile.Open(filepath.Join(d.root, "sweep.lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -72,9 +72,8 @@ func (w *Sweep) Delete(_ context.Context, h object.Hash) (bool, error) {
 	return true, os.Remove(aside)
 }
 
-// take takes a chunk aside, and returns where it lies now; empty: it is wanted. A put may
-// find the chunk between a look at its time and its removal; so it is put back when it
-// turns out to be wanted.
+// take moves a chunk aside and returns its new path; empty: the chunk is wanted. A put may find the chunk between the
+// check of its time and its removal, so take puts it back if it turns out to be wanted.
 func (w *Sweep) take(h object.Hash) (string, error) {
 	name, aside := w.d.path(h), filepath.Join(w.s.dir, h.String())
 	if wanted, err := w.wanted(name); err != nil || wanted {
@@ -113,7 +112,7 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-// putBack gives a chunk its name again, unless somebody has written it anew.
+// putBack gives a chunk its name again, unless somebody has written the chunk again.
 func putBack(aside, name string) error {
 	if err := os.Link(aside, name); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
@@ -121,7 +120,7 @@ func putBack(aside, name string) error {
 	return os.Remove(aside)
 }
 
-// restore puts back what a collection that died had taken aside.
+// restore puts back chunks that a collection had moved aside before it died.
 func (d *Dir) restore(dir string) error {
 	list, err := os.ReadDir(dir)
 	if err != nil {
@@ -139,9 +138,8 @@ func (d *Dir) restore(dir string) error {
 	return nil
 }
 
-// recover puts back a chunk that a collection had taken aside and, because it was
-// killed, not put back although somebody wants it. It reports whether looking for
-// the chunk again is worthwhile.
+// recover puts back a wanted chunk that a killed collection had moved aside. It reports whether it is worth looking for
+// the chunk again.
 func (d *Dir) recover(h object.Hash) bool {
 	sessions, err := os.ReadDir(filepath.Join(d.root, temporary))
 	if err != nil {
@@ -154,7 +152,7 @@ func (d *Dir) recover(h object.Hash) bool {
 			continue
 		}
 		return nil == probe(dir,
-			func(time.Time) { time.Sleep(2 * time.Millisecond) }, // it is about to delete it or to put it back
+			func(time.Time) { time.Sleep(2 * time.Millisecond) }, // the collection is about to delete it or to put it back
 			func(string) error { return putBack(aside, d.path(h)) })
 	}
 	return false

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// touch sets the time of a file to now; the file system's clock is taken to be
-// that of the system.
+// touch sets the time of a file to now. It assumes that the file system uses the system's clock.
 func touch(name string) error {
 	now := time.Now()
 	return os.Chtimes(name, now, now)

@@ -67,7 +67,7 @@ func (d *Dir) EmptyTrash(ctx context.Context, before object.Time) error {
 	}
 	days, err := d.days()
 	for _, day := range days {
-		_ = os.Remove(filepath.Join(d.root, trash, day)) // unless something is left in it
+		_ = os.Remove(filepath.Join(d.root, trash, day)) // fails if something is left in it
 	}
 	return err
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// A ref that points to what was never put.
+// A ref that points to something that was never put.
 func Example() {
 	ctx := context.Background()
 	db := memory.New()

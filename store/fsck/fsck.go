@@ -1,6 +1,5 @@
-// Package fsck reads a whole store and says what is wrong with it ([Run]): bytes that do not
-// match their hash, references to what is not here, indexes that differ from what they index.
-// It mends nothing.
+// Package fsck reads a whole store and reports what is wrong with it ([Run]): bytes that do not match their hash,
+// references to missing data, indexes that differ from their content. It repairs nothing.
 package fsck
 
 import (
@@ -19,26 +18,24 @@ import (
 	"github.com/mythos-project/mythos/store/layout"
 )
 
-// Finding is one thing that Run found wrong.
+// Finding is one fault that Run found.
 type Finding struct {
 	Kind string      // "chunk", "bytes", "node", "object", "blob", "ref", "pin" or [KindCut]
-	ID   object.Hash // of what is wrong; of a ref, what it points to
-	Name string      // of a ref, of a file
-	Err  error       // wraps ErrCorrupt or store.ErrNotFound where that is the trouble
+	ID   object.Hash // the faulty thing; for a ref, its target
+	Name string      // name of the ref or the file
+	Err  error       // wraps ErrCorrupt or store.ErrNotFound if that is the cause
 }
 
 // Checked counts what Run read.
 type Checked struct{ Chunks, Nodes, Objects, Blobs, Refs, Pins uint64 }
 
-// Run reads everything and checks every hash, every node, every reference of a
-// blob, a ref or a pin; it calls report for each thing that is wrong, one at a
-// time, and goes on. It changes nothing, except that putting the same bytes again
-// replaces chunks that it found damaged. What it costs is a read of the whole store. The
-// error is that of a backend.
+// Run reads everything and checks every hash, every node, and every reference of a blob, a ref or a pin. It calls
+// report for each fault, one at a time, and continues. It changes nothing, except that it marks damaged chunks so that
+// putting the same bytes again replaces them. It costs a read of the whole store. The error is that of a backend.
 //
-// check, which may be nil, is the caller's, who knows the kinds: it checks an object beyond
-// its canonical encoding, its fields, and that its id is that of its bytes. looked, which may
-// be nil, is called with the number of things looked at since the last call.
+// check, which may be nil, comes from the caller, who knows the kinds: it checks an object beyond its canonical
+// encoding: its fields, and that its id is that of its bytes. looked, which may be nil, receives the number of things
+// checked since the last call.
 func Run(ctx context.Context, s *store.Store, report func(Finding), check func(store.Object) error, looked func(int64)) (Checked, error) {
 	f := &checker{s: s, report: report, object: check, looked: looked, seen: map[object.Hash]bool{}}
 	for _, step := range []func(context.Context) error{
@@ -58,10 +55,10 @@ type checker struct {
 	object func(store.Object) error
 	looked func(int64) // may be nil
 	done   Checked
-	seen   map[object.Hash]bool // folders and files of trees that are whole
+	seen   map[object.Hash]bool // undamaged folders and files of trees
 }
 
-// found reports what is wrong; an end of the context is not.
+// found reports a fault; the end of the context is not a fault.
 func (f *checker) found(ctx context.Context, kind string, id object.Hash, err error) error {
 	if f.looked != nil {
 		f.looked(1)
@@ -75,7 +72,7 @@ func (f *checker) found(ctx context.Context, kind string, id object.Hash, err er
 	return nil
 }
 
-// each calls check for every key of a space and reports what it returns.
+// each calls check for every key of a space and reports its errors.
 func (f *checker) each(ctx context.Context, space, kind string, check func(h object.Hash, value []byte) error) error {
 	return f.s.KV().Scan(ctx, space, kv.End(space), func(key string, value []byte) error {
 		h, err := object.ParseHash(key[len(space):])
@@ -88,11 +85,10 @@ func (f *checker) each(ctx context.Context, space, kind string, check func(h obj
 	})
 }
 
-// KindCut is the kind of a finding about an update that was cut off. It is told, and
-// nothing is wrong.
+// KindCut is the kind of a finding about an interrupted update. It is information, not a fault.
 const KindCut = "journal"
 
-// database has the KV check what nobody asks for.
+// database checks the KV's data, whether or not a key leads to it.
 func (f *checker) database(ctx context.Context) error {
 	if c, ok := f.s.KV().(kv.Cutter); ok {
 		cuts, err := c.Cuts(ctx)
@@ -127,7 +123,7 @@ func (f *checker) packed(ctx context.Context) error {
 	})
 }
 
-// inPack reads a byte string that lies in a pack, unless a collection moves it meanwhile.
+// inPack reads a byte string from a pack, unless a collection moves it meanwhile.
 func (f *checker) inPack(ctx context.Context, h object.Hash, raw []byte) ([]byte, error) {
 	at, err := layout.ParseSpot(raw)
 	if err != nil {
@@ -195,7 +191,7 @@ func (f *checker) objects(ctx context.Context) error {
 	})
 }
 
-// index checks that what the index names is here.
+// index checks that the index names only things that are here.
 func (f *checker) index(ctx context.Context) error {
 	return f.s.KV().Scan(ctx, kv.Kinds, kv.End(kv.Kinds), func(key string, copied []byte) error {
 		h, err := object.ParseHash(key[strings.LastIndexByte(key, '/')+1:])
@@ -228,8 +224,7 @@ func (f *checker) blobs(ctx context.Context) error {
 	})
 }
 
-// tree checks a tree of files. What an earlier one has is not looked at again, unless that
-// one was not whole.
+// tree checks a tree of files. It skips parts of earlier trees, unless those were damaged.
 func (f *checker) tree(ctx context.Context, id object.Hash) error {
 	err := store.WholeTree(ctx, f.s, id, f.seen)
 	if err != nil {
@@ -264,7 +259,7 @@ func (f *checker) pins(ctx context.Context) error {
 	})
 }
 
-// known reports whether anything of this hash is here; the error wraps store.ErrNotFound.
+// known reports whether anything with this hash is here; the error wraps store.ErrNotFound.
 func (f *checker) known(ctx context.Context, h object.Hash) error {
 	for _, space := range []string{kv.Objects, kv.Blobs, kv.Nodes} {
 		if _, found, err := f.s.KV().Get(ctx, space+h.String()); err != nil || found {

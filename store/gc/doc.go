@@ -1,7 +1,7 @@
-// Package gc frees what nothing in a store reaches: chunks and Merkle nodes ([Run]). What it
-// takes away can lie in the trash for a while ([RestoreTrash]).
+// Package gc frees the chunks and Merkle nodes that nothing in a store reaches ([Run]). Deleted things can stay in the
+// trash for a while ([RestoreTrash]).
 //
-// It promises that nothing goes that a blob, a pin, a ref or a root reaches, or that a put
-// which runs at the same time, in any process, is about to refer to. Both sides agree by the
-// marks of package layout. A collection that cannot see everything takes nothing.
+// It promises to keep everything that a blob, a pin, a ref or a root reaches, or that a concurrent put of any process
+// is about to refer to. Both sides coordinate through the marks of package layout. A collection that cannot see
+// everything deletes nothing.
 package gc

@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// Two byte strings are put; something elsewhere refers to one of them.
+// Two byte strings are put; a record elsewhere refers to one of them.
 func Example() {
 	ctx := context.Background()
 	db := memory.New()

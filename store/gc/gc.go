@@ -14,56 +14,54 @@ import (
 // Options say what a garbage collection keeps.
 type Options struct {
 	Now object.Time // pins that end later are kept
-	// Grace is how long byte strings and nodes that were put by themselves
-	// (PutBytes, NodeWriter) stay after a collection first saw that nothing reaches
-	// them; 0: a day, negative: none. The one who puts them has that long to refer to them.
+	// Grace is how long byte strings and nodes that were put by themselves (PutBytes, NodeWriter) stay after a
+	// collection first saw that nothing reaches them; 0: a day, negative: none. Within that time something must refer
+	// to them.
 	Grace time.Duration
-	// Roots calls keep for every hash that records outside the store's own keys
-	// reach: byte strings, nodes, blobs. It is called twice. Objects are never collected.
+	// Roots calls keep for every hash that records outside the store's own keys reach: byte strings, nodes, blobs. Run
+	// calls it twice. Objects are never collected.
 	Roots func(ctx context.Context, keep func(object.Hash)) error
-	// Trash is how long what is collected can be brought back ([RestoreTrash]);
-	// 0: not at all, negative: not at all, and what is in the trash goes, too. On a full
-	// disk it is as if it were negative.
+	// Trash is how long collected things can be restored ([RestoreTrash]); 0: not at all; negative: not at all, and the
+	// trash is emptied, too. A full disk counts as negative.
 	Trash  time.Duration
 	DryRun bool // report only
-	// Progress, which may be nil, is told how many roots there are to follow, twice,
-	// and of each when it was followed.
+	// Progress, which may be nil, receives the number of roots to follow, twice, and each root after it was followed.
 	Progress store.Progress
 }
 
-// DefaultGrace is used when Options has none.
+// DefaultGrace is the grace if Options has none.
 const DefaultGrace = 24 * time.Hour
 
 // Report counts what a garbage collection found.
 type Report struct {
-	Nodes, Chunks uint64 // what was freed, or would be
-	Bytes         uint64 // of them, and of what lay dead in packs that were rewritten
-	Repacked      uint64 // packs of small byte strings that were mostly dead, and were rewritten
-	Waiting       uint64 // loose things that nothing reaches and whose grace has not passed
-	Wanted        uint64 // chunks that nothing reaches yet, but a running put may need
+	Nodes, Chunks uint64 // freed, or would be freed
+	Bytes         uint64 // of the freed things, and of dead data in rewritten packs
+	Repacked      uint64 // packs of small byte strings that were mostly dead and were rewritten
+	Waiting       uint64 // unreachable loose things whose grace has not passed
+	Wanted        uint64 // unreachable chunks that a running put may need
 	Kept          uint64 // hashes that are reachable
-	Trashed       bool   // what was freed lies in the trash
+	Trashed       bool   // the freed things are in the trash
 }
 
-// Run frees chunks and nodes that no blob, pin, ref or root reaches. A blob is
-// kept by its reference, which RemoveBlob takes away, and by pins and roots.
+// Run frees chunks and nodes that no blob, pin, ref or root reaches. A blob's reference keeps it until RemoveBlob
+// removes the reference; pins and roots keep it, too.
 //
 // It never waits for puts and puts never wait for it, in any process:
 //   - a chunk file is kept when a put that was running when the collection began,
 //     or began later, has written or found it (ChunkSweep.Wanted);
-//   - keys are first marked and then, after reachability was looked at once more,
-//     deleted if their marks are still there; a put takes the mark away (package layout);
-//   - what is in use of a pack that is mostly dead is copied into another one before
-//     its entries are changed, each if it still is what it was.
+//   - keys are first marked and then, after reachability was computed again,
+//     deleted if their marks are still there; a put removes the mark (package layout);
+//   - the live parts of a pack that is mostly dead are copied into another one before
+//     the entries change; an entry that others have changed stays.
 //
-// Only one collection runs at a time; the error wraps ErrCollecting otherwise. It
-// holds one entry of about 64 bytes for every reachable hash.
+// Only one collection runs at a time; the error wraps ErrCollecting otherwise. It holds one entry of about 64 bytes for
+// every reachable hash.
 func Run(ctx context.Context, s *store.Store, o Options) (rep Report, err error) {
 	if o.Grace == 0 {
 		o.Grace = DefaultGrace
 	}
 	ctx = store.MakingRoom(ctx)
-	// A scan that does not see everything would take the rest for garbage.
+	// A scan that misses something would treat the rest as garbage.
 	if v, ok := s.KV().(store.Verifier); ok {
 		if err := v.Verify(ctx); err != nil {
 			return rep, fmt.Errorf("gc: %w", err)
@@ -86,23 +84,23 @@ type collector struct {
 	s       *store.Store
 	o       Options
 	sweep   store.ChunkSweep
-	trash   bool // what is taken away can be brought back
+	trash   bool // deleted things can be restored
 	kept    map[object.Hash]bool
 	rep     Report
 	keys    []doomed
 	files   []doomed
 	changes []change
-	live    map[object.Hash]int64 // bytes that are in use, of each pack
+	live    map[object.Hash]int64 // live bytes of each pack
 }
 
-// doomed is something that nothing reached at the first look.
+// doomed is something that was unreachable at the first look.
 type doomed struct {
 	h     object.Hash
 	key   string // in the KV; empty: a chunk file
 	size  int
-	mark  []byte // nil: it has none
+	mark  []byte // nil: it has no mark
 	loose bool   // a file that was put by itself
-	pack  bool   // a pack whose live parts were copied; size is that of the others
+	pack  bool   // a pack whose live parts were copied; size is that of the dead parts
 }
 
 func (c *collector) run(ctx context.Context) (err error) {
@@ -123,7 +121,7 @@ func (c *collector) run(ctx context.Context) (err error) {
 	if err := c.condemn(ctx); err != nil {
 		return fmt.Errorf("condemn: %w", err)
 	}
-	// What puts have finished since is reachable now.
+	// Puts that have finished since have made more reachable.
 	if err := c.mark(ctx); err != nil {
 		return fmt.Errorf("mark: %w", err)
 	}

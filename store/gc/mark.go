@@ -12,7 +12,7 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// mark adds everything reachable to kept. What is there already is not walked again.
+// mark adds everything reachable to kept. It does not walk known hashes again.
 func (c *collector) mark(ctx context.Context) error {
 	var roots []object.Hash
 	keep := func(h object.Hash) { roots = append(roots, h) }
@@ -50,8 +50,8 @@ func (c *collector) mark(ctx context.Context) error {
 	return nil
 }
 
-// tree marks a hash and, where it is a tree's root, everything below it. A node
-// that is missing or damaged ends the collection: what lies below it is unknown.
+// tree marks a hash and, if it is a tree's root, everything below it. A missing or damaged node ends the collection,
+// because the hashes below it are unknown.
 func (c *collector) tree(ctx context.Context, h object.Hash) error {
 	raw, found, err := c.s.KV().Get(ctx, kv.Nodes+h.String())
 	if err != nil {
@@ -89,8 +89,8 @@ func (c *collector) tree(ctx context.Context, h object.Hash) error {
 	return c.nodes(ctx, h, dag)
 }
 
-// folder marks a tree of files with all that is in it. What was walked before is not
-// walked again: one night's tree has nearly all of the last one's folders.
+// folder marks a tree of files with all its content. It skips folders that were walked before: one night's tree has
+// nearly all folders of the night before.
 func (c *collector) folder(ctx context.Context, h object.Hash) error {
 	enter := func(id object.Hash) bool { return !c.kept[id] }
 	return tree.Parts(c.s.Nodes(ctx), h, enter, func(p tree.Part) error {
@@ -105,8 +105,7 @@ func (c *collector) folder(ctx context.Context, h object.Hash) error {
 	})
 }
 
-// nodes marks the nodes of a tree, the root last: a root that is kept stands for
-// a tree that was walked.
+// nodes marks the nodes of a tree, the root last: a root in kept means that its tree was walked.
 func (c *collector) nodes(ctx context.Context, root object.Hash, t *merkle.Tree) error {
 	err := t.Nodes(func(cid object.Hash, _ []byte) error {
 		if cid != root {

@@ -12,10 +12,10 @@ import (
 	"github.com/mythos-project/mythos/store/layout"
 )
 
-// packSize is how large a pack that is written anew becomes, in bytes.
+// packSize is the size of a rewritten pack, in bytes.
 const packSize = 4 << 20
 
-// packs finds the packs that something still lies in, and how much.
+// packs finds the packs with live data, and how much each has.
 func (c *collector) packs(ctx context.Context) error {
 	c.live = map[object.Hash]int64{}
 	return c.entries(ctx, func(_ string, p layout.Spot, _ []byte) error {
@@ -25,9 +25,9 @@ func (c *collector) packs(ctx context.Context) error {
 	})
 }
 
-// entries calls fn for every small byte string that lies in a pack and stays.
+// entries calls fn for every small byte string that is in a pack and stays.
 func (c *collector) entries(ctx context.Context, fn func(key string, p layout.Spot, raw []byte) error) error {
-	gone := map[string]bool{} // what a dry run would have deleted
+	gone := map[string]bool{} // keys that a dry run would have deleted
 	if c.o.DryRun {
 		for _, d := range c.keys {
 			gone[d.key] = !c.kept[d.h]
@@ -42,8 +42,7 @@ func (c *collector) entries(ctx context.Context, fn func(key string, p layout.Sp
 	})
 }
 
-// repack copies what is in use out of packs more than half of which is dead, so
-// that they can go.
+// repack copies the live data out of packs more than half of which is dead, so that they can be deleted.
 func (c *collector) repack(ctx context.Context) error {
 	sparse := map[object.Hash]int64{} // with their sizes
 	err := c.s.Chunks().ScanChunks(ctx, func(h object.Hash, size int64) error {
@@ -71,8 +70,8 @@ func (c *collector) repack(ctx context.Context) error {
 	return err
 }
 
-// release gives up the packs out of which everything was copied. Most of them were
-// among the files at the first look, when nobody had seen what lies in them.
+// release frees the packs whose live data was copied. At the first look most of them counted as unreachable files,
+// because their content was not yet known.
 func (c *collector) release(sparse map[object.Hash]int64, held map[object.Hash]bool) {
 	maps.DeleteFunc(sparse, func(h object.Hash, _ int64) bool { return held[h] })
 	for h := range sparse {
@@ -90,22 +89,22 @@ func (c *collector) release(sparse map[object.Hash]int64, held map[object.Hash]b
 	}
 }
 
-// repacker gathers small byte strings for a new pack.
+// repacker collects small byte strings for a new pack.
 type repacker struct {
 	c       *collector
-	held    map[object.Hash]bool // old packs that have to stay after all
+	held    map[object.Hash]bool // old packs that have to stay
 	data    []byte
 	entries []moved
 }
 
-// moved is an entry and what it was.
+// moved is an entry and its old value.
 type moved struct {
 	key      string
 	from     []byte
 	old, new layout.Spot
 }
 
-// add takes one byte string. One that is damaged holds its pack: fsck shall see it.
+// add adds one byte string. A damaged one keeps its pack, so that fsck finds it.
 func (r *repacker) add(ctx context.Context, key string, p layout.Spot, raw []byte) error {
 	if r.c.o.DryRun {
 		return nil
@@ -133,7 +132,7 @@ func (r *repacker) add(ctx context.Context, key string, p layout.Spot, raw []byt
 	return r.write(ctx)
 }
 
-// write makes the new pack durable and lets the entries point to it.
+// write makes the new pack durable and points the entries to it.
 func (r *repacker) write(ctx context.Context) (err error) {
 	if len(r.entries) == 0 {
 		return nil
@@ -159,7 +158,7 @@ func (r *repacker) write(ctx context.Context) (err error) {
 	return nil
 }
 
-// point changes entries together, or one by one when somebody has changed one.
+// point changes entries together, or one by one if somebody else has changed one.
 func (r *repacker) point(ctx context.Context, pack object.Hash, list []moved) error {
 	check, put := map[string][]byte{}, map[string][]byte{}
 	for _, m := range list {

@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/store/layout"
 )
 
-// condemn finds what is not reachable, and leaves marks.
+// condemn finds unreachable things and leaves marks.
 func (c *collector) condemn(ctx context.Context) error {
 	for _, space := range []string{kv.Nodes, kv.Bytes, kv.Packed} {
 		err := c.s.KV().Scan(ctx, space, kv.End(space), func(key string, value []byte) error {
@@ -37,7 +37,7 @@ func (c *collector) condemn(ctx context.Context) error {
 	return c.flush(ctx)
 }
 
-// consider decides by the mark whether something unreachable goes in this run.
+// consider decides by the mark whether to delete something unreachable in this run.
 func (c *collector) consider(ctx context.Context, d doomed) error {
 	mark, found, err := c.s.KV().Get(ctx, layout.MarkKey(d.h))
 	if err != nil {
@@ -64,11 +64,11 @@ func (c *collector) consider(ctx context.Context, d doomed) error {
 	} else {
 		c.keys = append(c.keys, d)
 	}
-	// When somebody else has changed the mark, d.mark will not be found later.
+	// If somebody else has changed the mark, d.mark will not match later.
 	return c.change(ctx, change{h: d.h, from: mark, to: d.mark})
 }
 
-// sweepKeys deletes the condemned keys that are still not reachable.
+// sweepKeys deletes the condemned keys that are still unreachable.
 func (c *collector) sweepKeys(ctx context.Context) error {
 	for _, d := range c.keys {
 		next := change{h: d.h, from: d.mark, key: d.key, done: func() { c.count(d) }}
@@ -82,7 +82,7 @@ func (c *collector) sweepKeys(ctx context.Context) error {
 	return c.flush(ctx)
 }
 
-// sweepFiles deletes the condemned chunk files that are still not reachable.
+// sweepFiles deletes the condemned chunk files that are still unreachable.
 func (c *collector) sweepFiles(ctx context.Context) error {
 	for _, d := range c.files {
 		if err := ctx.Err(); err != nil {
@@ -115,7 +115,7 @@ func (c *collector) sweepFiles(ctx context.Context) error {
 	return c.flush(ctx)
 }
 
-// remove deletes a chunk file, or says whether it would.
+// remove deletes a chunk file, or reports whether it would.
 func (c *collector) remove(ctx context.Context, h object.Hash) (bool, error) {
 	if t, ok := c.sweep.(store.TrashSweep); ok && c.trash {
 		return t.Discard(ctx, h, c.o.Now)
@@ -127,7 +127,7 @@ func (c *collector) remove(ctx context.Context, h object.Hash) (bool, error) {
 	return !wanted, err
 }
 
-// spare turns the mark of something that stays after all back into what puts leave.
+// spare replaces the mark of something that stays after all by the mark that puts leave.
 func (d doomed) spare() change {
 	next := change{h: d.h, from: d.mark}
 	if d.loose {
@@ -138,7 +138,7 @@ func (d doomed) spare() change {
 
 func (c *collector) count(d doomed) {
 	switch {
-	case d.pack: // its dead parts are counted by their keys
+	case d.pack: // its dead parts are counted with their keys
 	case strings.HasPrefix(d.key, kv.Nodes):
 		c.rep.Nodes++
 	default:
@@ -147,13 +147,12 @@ func (c *collector) count(d doomed) {
 	c.rep.Bytes += uint64(d.size)
 }
 
-// change is one mark that becomes another, if it still is what it was, and
-// perhaps a key that is deleted with it.
+// change replaces one mark by another, if the mark is unchanged, and may delete a key with it.
 type change struct {
 	h        object.Hash
 	from, to []byte
 	key      string
-	done     func() // called when it happened; nil: nobody asks
+	done     func() // called if the change happened; may be nil
 }
 
 const maxChanges = 256 // in one update
@@ -166,8 +165,7 @@ func (c *collector) change(ctx context.Context, ch change) error {
 	return c.flush(ctx)
 }
 
-// flush makes the queued changes together, or one by one when somebody has
-// changed one of the marks.
+// flush makes the queued changes together, or one by one if somebody else has changed one of the marks.
 func (c *collector) flush(ctx context.Context) error {
 	list := c.changes
 	c.changes = nil
@@ -183,7 +181,7 @@ func (c *collector) flush(ctx context.Context) error {
 	return nil
 }
 
-// discard keeps in the trash what a key has.
+// discard puts the value of a key into the trash.
 func (c *collector) discard(ctx context.Context, key string, put map[string][]byte) error {
 	if !c.trash {
 		return nil

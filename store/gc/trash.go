@@ -12,23 +12,23 @@ import (
 	"github.com/mythos-project/mythos/store/layout"
 )
 
-// What a collection takes away lies in the trash for a while, in case that it should not
-// have been taken: chunks where the chunk backend keeps them, and keys under
+// Deleted things stay in the trash for a while, in case they are still needed: chunks in the chunk backend's own trash,
+// and keys under
 //
 //	y/<key>   the time in microseconds, u64, and the value
 const trashSpace = kv.Trash
 
-// DefaultTrash is how long a repository keeps what was collected.
+// DefaultTrash is how long a repository keeps collected things.
 const DefaultTrash = 7 * 24 * time.Hour
 
-// Trash is what lies in the trash.
+// Trash describes the content of the trash.
 type Trash struct {
 	Things uint64      // chunks and keys
 	Bytes  uint64      // of them
-	Oldest object.Time // when the first of them was collected; 0: there is none
+	Oldest object.Time // when the first of them was collected; 0: the trash is empty
 }
 
-// CountTrash counts what lies in the trash.
+// CountTrash counts the content of the trash.
 func CountTrash(ctx context.Context, s *store.Store) (t Trash, err error) {
 	count := func(size int64, since object.Time) {
 		t.Things++
@@ -52,8 +52,7 @@ func CountTrash(ctx context.Context, s *store.Store) (t Trash, err error) {
 	})
 }
 
-// RestoreTrash brings back everything that is in the trash. What nothing reaches is
-// collected again, later.
+// RestoreTrash restores everything in the trash. Unreachable things are collected again later.
 func RestoreTrash(ctx context.Context, s *store.Store) error {
 	if c, ok := s.Chunks().(store.ChunkTrash); ok {
 		if err := c.RestoreTrash(ctx); err != nil {
@@ -72,12 +71,12 @@ func RestoreTrash(ctx context.Context, s *store.Store) error {
 				return err
 			}
 		}
-		_, err = s.KV().Update(ctx, check, put) // who was faster has written the same bytes
+		_, err = s.KV().Update(ctx, check, put) // if somebody was faster, the bytes are the same
 		return err
 	})
 }
 
-// EmptyTrash deletes for good what was collected before a point in time.
+// EmptyTrash deletes for good everything that was collected before a point in time.
 func EmptyTrash(ctx context.Context, s *store.Store, before object.Time) error {
 	ctx = store.MakingRoom(ctx)
 	if c, ok := s.Chunks().(store.ChunkTrash); ok {
@@ -118,13 +117,12 @@ func trashedKeys(ctx context.Context, s *store.Store, fn func(key string, since 
 	})
 }
 
-// discarded is the value of a key in the trash.
+// discarded is the trash entry for the value of a key.
 func discarded(now object.Time, value []byte) []byte {
 	return append(binary.BigEndian.AppendUint64(nil, uint64(now)), value...)
 }
 
-// trashes reports whether what this collection takes away goes to the trash: not where
-// the caller wants none, and not on a disk that is full.
+// trashes reports whether this collection uses the trash: not if the caller wants none, and not on a full disk.
 func (c *collector) trashes(ctx context.Context) bool {
 	if c.o.Trash <= 0 || c.o.DryRun {
 		return false
@@ -141,8 +139,8 @@ func (c *collector) trashes(ctx context.Context) bool {
 	return true
 }
 
-// emptyTrash deletes what has been in the trash for long enough; all of it where this
-// collection puts nothing there.
+// emptyTrash deletes everything that has been in the trash for long enough; everything at all if this collection does
+// not use the trash.
 func (c *collector) emptyTrash(ctx context.Context) error {
 	if c.o.DryRun || c.o.Trash == 0 {
 		return nil

@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// TestSpacesAreApart: no key can be of two spaces.
+// TestSpacesAreApart: no key belongs to two spaces.
 func TestSpacesAreApart(t *testing.T) {
 	for i, a := range kv.Spaces {
 		for _, b := range kv.Spaces[i+1:] {

@@ -1,4 +1,3 @@
-// Package layout is what those who put and those who collect agree on: where small byte
-// strings lie in packs ([Spot]), and the marks by which a collection and a put that run at the
-// same time, in any process, do not take from one another what they need ([Guard]).
+// Package layout defines what puts and collections agree on: the places of small byte strings in packs ([Spot]), and
+// the marks that keep concurrent collections and puts, of any process, from taking data that the other needs ([Guard]).
 package layout

@@ -7,7 +7,7 @@ import (
 	"github.com/mythos-project/mythos/store/layout"
 )
 
-// A place is 40 bytes: which pack, from where, how many bytes.
+// A place has 40 bytes: the pack, the offset and the length.
 func ExampleParseSpot() {
 	raw := layout.Spot{Pack: object.SumText("a pack"), Off: 4096, N: 100}.Encode()
 	at, err := layout.ParseSpot(raw)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// FuzzValues: what a record of the database says of where bytes lie is bounded, or refused.
+// FuzzValues: a stored place of bytes is within bounds, or refused.
 func FuzzValues(f *testing.F) {
 	f.Add(Spot{Off: 7, N: 9}.Encode())
 	f.Add(NewMark(Loose, 12345))

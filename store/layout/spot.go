@@ -10,21 +10,19 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// A pack is a chunk of the chunk backend that holds many small byte strings, one
-// after the other. A batch makes one when it has enough of them: one file with one
-// sync costs a fraction of what they would cost in the KV. Where they lie is in
-// the KV:
+// A pack is a chunk of the chunk backend that holds many small byte strings, concatenated. A batch makes a pack if it
+// has enough of them: one file with one sync costs a fraction of their cost in the KV. The KV holds their places:
 //
 //	i/<hash>  the digest of the pack, offset u32, length u32 (big-endian)
 //
 // The pack is durable before its entries are written.
 const spotSize = 32 + 4 + 4
 
-// MaxSmall is the largest byte string, in bytes, that is kept in the key-value store or in a
-// pack, not as a chunk of its own.
+// MaxSmall is the largest byte string, in bytes, that is stored in the key-value store or in a pack and not as a chunk
+// of its own.
 const MaxSmall = 64 << 10
 
-// Spot is where a packed byte string lies.
+// Spot is the place of a packed byte string.
 type Spot struct {
 	Pack   object.Hash
 	Off, N uint32
@@ -49,18 +47,18 @@ func ParseSpot(b []byte) (Spot, error) {
 	return p, nil
 }
 
-// Chunks are where packs lie.
+// Chunks is the backend that holds packs.
 type Chunks interface {
 	Chunk(ctx context.Context, h object.Hash) ([]byte, error)
 }
 
-// Ranger is what a Chunks may offer besides: reading a part of a chunk. The
-// error wraps ErrCorrupt when the chunk is shorter. Without it whole packs are read.
+// Ranger is an optional ability of Chunks: reading a part of a chunk. The error wraps ErrCorrupt if the chunk is
+// shorter. Without it, Read reads whole packs.
 type Ranger interface {
 	ChunkRange(ctx context.Context, h object.Hash, off int64, n int) ([]byte, error)
 }
 
-// Read reads a part of a pack; the caller checks it against its own hash.
+// Read reads a part of a pack. The caller checks it against its hash.
 func (p Spot) Read(ctx context.Context, chunks Chunks) ([]byte, error) {
 	if r, ok := chunks.(Ranger); ok {
 		return r.ChunkRange(ctx, p.Pack, int64(p.Off), int(p.N))

@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// chunk is a byte string and when it was last put or found by a put.
+// chunk is a byte string with the time when a put last wrote or found it.
 type chunk struct {
 	data    []byte
 	used    uint64

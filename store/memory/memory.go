@@ -1,5 +1,4 @@
-// Package memory keeps a store's keys and chunks in memory, for programs and
-// tests that need no disk.
+// Package memory keeps a store's keys and chunks in memory, for programs and tests that do not need a disk.
 package memory
 
 import (
@@ -26,8 +25,8 @@ type DB struct {
 	keys   btree.Map[string, []byte]
 	chunks map[object.Hash]*chunk
 	clock  uint64          // grows with every put, sweep and chunk
-	puts   map[*put]uint64 // running ones, with their start
-	sweeps int             // running ones, 0 or 1
+	puts   map[*put]uint64 // running puts, with their start
+	sweeps int             // running collections, 0 or 1
 }
 
 // New returns an empty DB.

@@ -11,8 +11,8 @@ import (
 // secrets are the parameters of an address that would be in it for everybody to see.
 var secrets = []string{"password", "sslpassword"}
 
-// CheckAddress refuses what is no address of a database, and one with a password in it: that would
-// be seen in lists of processes and be kept in files. No error shows the address.
+// CheckAddress refuses a malformed address of a database, and one with a password: lists of processes and files would
+// show it. No error shows the address.
 func CheckAddress(address string) error {
 	rest, ok := strings.CutPrefix(address, "postgres://")
 	if !ok {
@@ -45,7 +45,7 @@ func withPassword() error {
 	return fmt.Errorf("%w: it has a password in it; set PGPASSWORD, or name a file with passfile= or a service with service=", ErrAddress)
 }
 
-// parse reads an address, and what the variables and files of libpq add to it.
+// parse reads an address and the additions from the variables and files of libpq.
 func parse(address string) (*pgxpool.Config, error) {
 	c, err := pgxpool.ParseConfig(address)
 	if err != nil {
@@ -54,7 +54,7 @@ func parse(address string) (*pgxpool.Config, error) {
 	return c, nil
 }
 
-// reason is what an error of pgx says behind the address, which it repeats.
+// reason is the text of a pgx error after the address, which the error repeats.
 func reason(err error) string {
 	text := err.Error()
 	if i := strings.LastIndex(text, "`: "); i >= 0 {

@@ -12,20 +12,20 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// Chunks says which chunks a bucket has, who puts, and what a collection may take. The bytes are
-// elsewhere (store/bucket): they are durable before Keep says so, and are deleted after Retire.
+// Chunks records which chunks a bucket has, which puts are running, and what a collection may delete. The bytes are in
+// the bucket (store/bucket): they are durable before Keep, and are deleted after Retire.
 type Chunks struct{ d *DB }
 
 // Chunks is the table of the chunks.
 func (d *DB) Chunks() *Chunks { return &Chunks{d} }
 
-// At is where a chunk is.
+// At is the place of a chunk.
 type At struct {
 	Generation int
 	Size       int64
 }
 
-// row reads one row into dest; false: there is none.
+// row reads one row into dest; false if there is none.
 func (c *Chunks) row(ctx context.Context, dest []any, sql string, args ...any) (found bool, err error) {
 	err = c.d.use(ctx, func(conn *pgx.Conn) error {
 		err := conn.QueryRow(ctx, sql, args...).Scan(dest...)
@@ -54,19 +54,20 @@ func (c *Chunks) exec(ctx context.Context, sql string, args ...any) (rows int64,
 
 func key(h object.Hash) []byte { return h.Sum[:] }
 
-// maxSilence is how long a put may be without a sign of life before collections take it for dead.
+// maxSilence is how long a put may give no sign of life before collections consider it dead.
 const maxSilence = 5 * time.Minute
 
-// SignOfLife is how often a put says that it lives.
+// SignOfLife is the interval between a put's signs of life.
 const SignOfLife = maxSilence / 15
 
-// BeginPut makes a put known. What it puts or finds is kept until EndPut.
+// BeginPut registers a put. Everything that it puts or finds is kept until EndPut.
 func (c *Chunks) BeginPut(ctx context.Context) (id int64, err error) {
 	_, err = c.row(ctx, []any{&id}, "INSERT INTO mythos.put DEFAULT VALUES RETURNING id")
 	return id, err
 }
 
-// Alive says that a put lives. False: it was silent for so long that a collection took it for dead.
+// Alive records a sign of life of a put. It returns false if the put was silent for so long that a collection
+// considered it dead.
 func (c *Chunks) Alive(ctx context.Context, put int64) (bool, error) {
 	n, err := c.exec(ctx, "UPDATE mythos.put SET seen = clock_timestamp() WHERE id = $1", put)
 	return n > 0, err
@@ -78,13 +79,13 @@ func (c *Chunks) EndPut(ctx context.Context, put int64) error {
 	return err
 }
 
-// Find reports whether a chunk of this size is here and not doubted; a put then has it.
+// Find reports whether a chunk of this size is here and not doubted. If so, the put keeps it.
 func (c *Chunks) Find(ctx context.Context, h object.Hash, size int64) (bool, error) {
 	n, err := c.exec(ctx, "UPDATE mythos.chunk SET used = nextval('mythos.tick') WHERE h = $1 AND here AND NOT doubted AND size = $2", key(h), size)
 	return n > 0, err
 }
 
-// Claim is Find, and says which generation to write where the chunk is not here.
+// Claim is Find; if the chunk is not here, it also returns which generation to write.
 func (c *Chunks) Claim(ctx context.Context, h object.Hash, size int64) (have bool, generation int, err error) {
 	_, err = c.row(ctx, []any{&have, &generation}, `
 		INSERT INTO mythos.chunk AS c (h, size) VALUES ($1, $2)
@@ -94,8 +95,8 @@ func (c *Chunks) Claim(ctx context.Context, h object.Hash, size int64) (have boo
 	return have, generation, err
 }
 
-// Keep says that a generation has all its bytes, durably. False: it has come too late, and a
-// collection will remove the object.
+// Keep records that a generation has all its bytes, durably. It returns false if that comes too late: a collection will
+// remove the object.
 func (c *Chunks) Keep(ctx context.Context, h object.Hash, at At) (kept bool, err error) {
 	n, err := c.exec(ctx, `
 		UPDATE mythos.chunk SET here = true, gen = $2, next = $2 + 1, size = $3, doubted = false, used = nextval('mythos.tick'),
@@ -108,19 +109,19 @@ func (c *Chunks) Keep(ctx context.Context, h object.Hash, at At) (kept bool, err
 	return kept, err
 }
 
-// Skip says that a generation that was claimed has other bytes, which somebody else has put there.
+// Skip records that a claimed generation has other bytes, put there by somebody else.
 func (c *Chunks) Skip(ctx context.Context, h object.Hash, generation int) error {
 	_, err := c.exec(ctx, "UPDATE mythos.chunk SET next = next + 1 WHERE h = $1 AND next = $2", key(h), generation)
 	return err
 }
 
-// Look says where a chunk is.
+// Look returns the place of a chunk.
 func (c *Chunks) Look(ctx context.Context, h object.Hash) (at At, found bool, err error) {
 	found, err = c.row(ctx, []any{&at.Generation, &at.Size}, "SELECT gen, size FROM mythos.chunk WHERE h = $1 AND here", key(h))
 	return at, found, err
 }
 
-// Doubt has the next put write a chunk anew.
+// Doubt makes the next put write a chunk again.
 func (c *Chunks) Doubt(ctx context.Context, h object.Hash) error {
 	_, err := c.exec(ctx, "UPDATE mythos.chunk SET doubted = true WHERE h = $1 AND here", key(h))
 	return err

@@ -7,20 +7,20 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// clock is the database's: what it said last, and when that was.
+// clock is the last reading of the database's clock, and when it was read.
 type clock struct {
 	base time.Time
-	read time.Time // ours, with a monotonic reading; zero: never
+	read time.Time // local time with a monotonic reading; zero: never read
 }
 
-// again is how long the database's clock is taken to run as ours does.
+// again is how long the local clock is trusted to run like the database's.
 const again = 30 * time.Second
 
-// now is never ahead of the database's clock, but for what both run apart since it was read.
+// now is never ahead of the database's clock, except for their drift since the last reading.
 func (c clock) now() time.Time { return c.base.Add(time.Since(c.read)) }
 
-// stale reports whether the clock has to be read again. A machine that slept has a clock that went on
-// beside a monotonic one that did not.
+// stale reports whether the clock has to be read again. After a machine slept, its wall clock has gone on and its
+// monotonic clock has not.
 func (c clock) stale() bool {
 	monotonic, wall := time.Since(c.read), time.Now().Round(0).Sub(c.read.Round(0))
 	return c.read.IsZero() || monotonic > again || wall-monotonic > time.Second || monotonic-wall > time.Second
@@ -44,8 +44,8 @@ func (d *DB) tick(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// Now is the time of the database, by which all machines agree on what has expired. It asks the server
-// where it has not done so lately; the error is that of reaching it.
+// Now is the time of the database, by which all machines agree on what has expired. It asks the server unless it has
+// done so recently; the error is that of reaching the server.
 func (d *DB) Now(ctx context.Context) (time.Time, error) {
 	d.mu.Lock()
 	c := d.clock

@@ -13,18 +13,18 @@ import (
 //go:embed schema.sql
 var schema string
 
-// oldest is the oldest server that is used.
+// oldest is the oldest supported server version.
 const oldest = 150000
 
-// NewAbout describes a new repository, which gets a random id.
+// NewAbout describes a new repository with a random id.
 func NewAbout(chunks string, acceptLoss bool) About {
 	a := About{Chunks: chunks, AcceptLoss: acceptLoss}
 	_, _ = rand.Read(a.ID[:]) // never fails
 	return a
 }
 
-// Create makes an empty repository in the database. The error wraps ErrExists where one is there,
-// ErrFormat where the server is too old, and ErrUnsafe.
+// Create makes an empty repository in the database. The error wraps ErrExists if there is one already, ErrFormat if the
+// server is too old, and ErrUnsafe.
 func (d *DB) Create(ctx context.Context, a About) error {
 	err := d.retry(ctx, d.opts.Wait, func(conn *pgx.Conn) error {
 		version := 0
@@ -53,7 +53,7 @@ func literal(text string) string {
 	return "E'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text) + "'"
 }
 
-// safe refuses a server that may lose what it has acknowledged, unless that was accepted.
+// safe refuses a server that may lose acknowledged data, unless the user has accepted that.
 func safe(ctx context.Context, conn *pgx.Conn, accepted bool) error {
 	if accepted {
 		return nil
@@ -75,8 +75,8 @@ func safe(ctx context.Context, conn *pgx.Conn, accepted bool) error {
 	return nil
 }
 
-// severalHosts reports whether an address leads to more than one server. Each host is tried with and without
-// encryption, so that there are fallbacks for one alone, too.
+// severalHosts reports whether an address names more than one server. Each host is tried with and without encryption,
+// so a single host has fallbacks, too.
 func severalHosts(c *pgx.ConnConfig) bool {
 	for _, f := range c.Fallbacks {
 		if f.Host != c.Host || f.Port != c.Port {

@@ -23,10 +23,10 @@ var (
 	_ kv.Turns = (*DB)(nil)
 )
 
-// Options tune a DB; the zero value is right.
+// Options tune a DB. The zero value is a good default.
 type Options struct {
 	Wait   time.Duration // how long to try to reach the server; 0: 10 s
-	ID     [16]byte      // what the repository must be called, if not zero ([DB.ID])
+	ID     [16]byte      // if not zero, the required id of the repository ([DB.ID])
 	Debugf func(format string, args ...any)
 }
 
@@ -35,18 +35,18 @@ type Options struct {
 type DB struct {
 	opts   Options
 	pool   *pgxpool.Pool
-	pooler atomic.Bool // connections lead through one
+	pooler atomic.Bool // connections go through a pooler
 
 	mu    sync.Mutex
-	about *About // nil: the repository was not looked at yet
+	about *About // nil: not read yet
 	clock clock
 	lines []*line // that are free
 
 	gather gathering
 }
 
-// connections is how many a process may have at least, whatever the address says: each lock holds one, and four readers
-// have one each.
+// connections is the least number of connections of a process, whatever the address says: each lock holds one, and four
+// readers have one each.
 const connections = 8
 
 // Open prepares the database at an address. The first operation connects.
@@ -75,7 +75,7 @@ func Open(address string, o Options) (*DB, error) {
 	}
 	c.ConnConfig.OnNotice = noteDoubt
 	c.MaxConns, c.MinConns, c.MinIdleConns = max(c.MaxConns, connections), 0, 0
-	c.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false } // what fails is tried again
+	c.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false } // a failed operation is tried again
 	d := &DB{opts: o}
 	c.BeforeConnect = d.unprepared
 	if d.pool, err = pgxpool.NewWithConfig(context.Background(), c); err != nil {
@@ -84,17 +84,17 @@ func Open(address string, o Options) (*DB, error) {
 	return d, nil
 }
 
-// Close gives the connections back.
+// Close closes the connections.
 func (d *DB) Close() error {
 	d.pool.Close()
 	return nil
 }
 
-// About is what a database says of its repository.
+// About describes the repository in a database.
 type About struct {
 	ID         [16]byte
 	Chunks     string // the address of the bucket
-	AcceptLoss bool   // somebody has accepted that a failover may lose what was acknowledged
+	AcceptLoss bool   // a user has accepted that a failover may lose acknowledged data
 }
 
 // ID is the id of the repository in the database.
@@ -103,8 +103,8 @@ func (d *DB) ID(ctx context.Context) ([16]byte, error) {
 	return a.ID, err
 }
 
-// About reads what the database says of its repository. The error wraps ErrNoRepository,
-// ErrFormat, ErrUnsafe, ErrUnreachable, or store.ErrDamaged when it is not the one that is expected.
+// About reads the description of the repository. The error wraps ErrNoRepository, ErrFormat, ErrUnsafe, ErrUnreachable,
+// or store.ErrDamaged if it is not the expected repository.
 func (d *DB) About(ctx context.Context) (About, error) {
 	err := d.use(ctx, func(*pgx.Conn) error { return nil })
 	if err != nil {
@@ -115,7 +115,7 @@ func (d *DB) About(ctx context.Context) (About, error) {
 	return *d.about, nil
 }
 
-// look reads, with the first connection, whose database this is.
+// look checks with the first connection which repository the database holds.
 func (d *DB) look(ctx context.Context, conn *pgx.Conn) error {
 	d.mu.Lock()
 	seen := d.about != nil
@@ -150,8 +150,8 @@ func (d *DB) look(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// use calls fn with a connection to a repository that was looked at, again while the server cannot be reached
-// or has rolled back; fn may therefore run several times. Once fn has answered, so does use.
+// use calls fn with a connection to a checked repository. It tries again while the server cannot be reached or has
+// rolled back, so fn may run several times.
 func (d *DB) use(ctx context.Context, fn func(conn *pgx.Conn) error) error {
 	return d.retry(ctx, d.opts.Wait, func(conn *pgx.Conn) error {
 		if err := d.look(ctx, conn); err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/internal/pgtest"
 )
 
-// TestForgetFails: an update that was made is said to be made, though the server does not let go of old lines.
+// TestForgetFails: an update that happened is reported so, even if removing old lines fails.
 func TestForgetFails(t *testing.T) {
 	db, err := Open(pgtest.Shared(t).Database(t), Options{})
 	if err != nil {

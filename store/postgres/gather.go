@@ -7,15 +7,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// gathering lets callers who read at the same time share a round trip. A caller who is alone does not wait
-// for others.
+// gathering lets callers who read at the same time share a round trip. A single caller does not wait for others.
 type gathering struct {
 	mu      sync.Mutex
 	waiting []*question
-	readers int // who are asking the server
+	readers int // callers that are asking the server
 }
 
-// question is one key that somebody wants to know.
+// question is one key that a caller wants to read.
 type question struct {
 	key   string
 	value []byte
@@ -25,11 +24,11 @@ type question struct {
 }
 
 const (
-	maxReaders  = 4   // of a process at a time
+	maxReaders  = 4   // per process
 	maxTogether = 256 // keys in one round trip
 )
 
-// ask answers a question. ctx ends the wait, not the reading, which is also others'.
+// ask answers a question. The end of ctx ends the wait, not the reading, which others share.
 func (d *DB) ask(ctx context.Context, q *question) error {
 	g := &d.gather
 	g.mu.Lock()
@@ -47,7 +46,7 @@ func (d *DB) ask(ctx context.Context, q *question) error {
 	}
 }
 
-// answer reads what is waited for, until nobody waits.
+// answer reads the keys of waiting callers until nobody waits.
 func (d *DB) answer(ctx context.Context) {
 	g := &d.gather
 	for {

@@ -12,14 +12,14 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Lock is a lock that one process has, of all that work on the repository. It is that of an open
-// transaction: the server frees it when the process or its machine is gone, and it works behind a pooler.
+// Lock is a lock that one process holds, among all that use the repository. It belongs to an open transaction: the
+// server frees it when the process or its machine is gone, and it works behind a pooler.
 type Lock struct {
 	conn *pgxpool.Conn
 	tx   pgx.Tx
 }
 
-// TryLock takes the lock with a name; nil: somebody else has it.
+// TryLock takes the lock with a name; nil if another process has it.
 func (d *DB) TryLock(ctx context.Context, name string) (*Lock, error) {
 	return d.lock(ctx, name, "SELECT pg_try_advisory_xact_lock($1)")
 }
@@ -56,18 +56,18 @@ func (d *DB) lock(ctx context.Context, name, sql string) (l *Lock, err error) {
 	return l, nil
 }
 
-// lockNumber is the number by which the server knows the lock with a name.
+// lockNumber is the server's number for the lock with a name.
 func lockNumber(name string) int64 {
 	sum := sha256.Sum256([]byte("mythos " + name))
 	return int64(binary.BigEndian.Uint64(sum[:]))
 }
 
-// Release frees the lock. One whose connection was lost is free already.
+// Release frees the lock. If its connection was lost, it is free already.
 func (l *Lock) Release() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	if l.tx != nil {
-		_ = l.tx.Rollback(ctx) // the connection is closed if that fails
+		_ = l.tx.Rollback(ctx) // a failure closes the connection
 	}
 	l.conn.Release()
 	return nil

@@ -15,17 +15,16 @@ import (
 	"github.com/mythos-project/mythos/store/postgres"
 )
 
-// wire is a server's socket between a client and the real one, which loses an answer or holds
-// a question back.
+// wire is a server's socket between a client and the real server. It loses an answer or delays a request.
 type wire struct {
 	t      testing.TB
 	server string
 
 	mu   sync.Mutex
-	next func(question []byte, client, server net.Conn, ended <-chan struct{}) // has the next marked update, and closes both
+	next func(question []byte, client, server net.Conn, ended <-chan struct{}) // gets the next marked update, and closes both
 }
 
-// between starts a wire to the server of an address, and returns the address that leads through it.
+// between starts a wire to the server of an address, and returns the address that goes through it.
 func between(t testing.TB, address string) (*wire, string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "mythos-wire-")
@@ -62,7 +61,7 @@ func (w *wire) serve(client net.Conn) {
 		w.t.Error(err)
 		return
 	}
-	var deaf atomic.Bool         // the client hears no answer any more
+	var deaf atomic.Bool         // the client receives no more answers
 	ended := make(chan struct{}) // closed when the server has closed the connection
 	go func() {
 		defer close(ended)
@@ -103,11 +102,11 @@ func (w *wire) serve(client net.Conn) {
 	}
 }
 
-// marked is what the updates have in them that the wire looks for.
+// marked is the value by which the wire recognizes updates.
 const marked = "the marked value"
 
-// TestLostAnswer: the connection is lost after the server has committed. The client asks again, and is told
-// that its update was made.
+// TestLostAnswer: the connection is lost after the server has committed. The client asks again, and learns that its
+// update happened.
 func TestLostAnswer(t *testing.T) {
 	db, address := fresh(t)
 	w, through := between(t, address)
@@ -137,8 +136,8 @@ func TestLostAnswer(t *testing.T) {
 	}
 }
 
-// TestLateAttempt: the first attempt reaches the server after the second was answered and others have
-// written. It changes nothing.
+// TestLateAttempt: the first attempt reaches the server after the second was answered and others have written. It
+// changes nothing.
 func TestLateAttempt(t *testing.T) {
 	db, address := fresh(t)
 	w, through := between(t, address)
@@ -170,7 +169,7 @@ func TestLateAttempt(t *testing.T) {
 	}
 }
 
-// TestUnreachable: an update that was never sent certainly did not happen, and is not said to be unknown.
+// TestUnreachable: an update that was never sent certainly did not happen, and is not reported as unknown.
 func TestUnreachable(t *testing.T) {
 	db, err := postgres.Open("postgres:///d?host="+t.TempDir(), postgres.Options{Wait: 1})
 	if err != nil {

@@ -7,11 +7,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// errPooler means that a connection leads to a pooler such as pgbouncer, which may give each transaction another session of the
-// server: what one has prepared, the next one does not know.
+// errPooler means that a connection goes through a pooler such as pgbouncer, which may give each transaction another
+// session of the server: statements prepared in one session are unknown in the next.
 var errPooler = errors.New("the connection leads through a pooler")
 
-// unprepared has later connections prepare no statements, where they lead through a pooler.
+// unprepared makes later connections prepare no statements if they go through a pooler.
 func (d *DB) unprepared(_ context.Context, c *pgx.ConnConfig) error {
 	if d.pooler.Load() {
 		c.DefaultQueryExecMode = pgx.QueryExecModeExec

@@ -14,8 +14,8 @@ import (
 	"github.com/mythos-project/mythos/store/storetest"
 )
 
-// TestPooler: behind a pgbouncer that gives each transaction another session, the contract is kept; several clients lose no
-// update and have one lock at a time.
+// TestPooler: behind a pgbouncer that gives each transaction another session, the contract holds; several clients lose
+// no update and hold one lock at a time.
 func TestPooler(t *testing.T) {
 	through := pgtest.Shared(t).Pooler(t)
 	behind := func(t testing.TB) (*postgres.DB, string) {

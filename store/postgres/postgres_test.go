@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
-// fresh is a new repository in a database of its own, and its address.
+// fresh makes a new repository in a database of its own, and returns it and its address.
 func fresh(t testing.TB) (*postgres.DB, string) {
 	t.Helper()
 	address := pgtest.Shared(t).Database(t)
@@ -86,7 +86,7 @@ func count(t testing.TB, db store.KV, key string) uint64 {
 
 const childEnv = "MYTHOS_TEST_POSTGRES_CHILD"
 
-// TestProcesses: processes that work on the same keys lose no update, and never wait in a circle.
+// TestProcesses: processes that write the same keys lose no update and never deadlock.
 func TestProcesses(t *testing.T) {
 	const processes, each = 3, 25
 	if address := os.Getenv(childEnv); address != "" {
@@ -131,8 +131,7 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
-// TestKilledConnections: the server ends connections in the middle, and each update that was granted was
-// applied exactly once.
+// TestKilledConnections: the server ends connections in the middle; each successful update was applied exactly once.
 func TestKilledConnections(t *testing.T) {
 	db, address := fresh(t)
 	if about, err := db.About(t.Context()); err != nil || about.Chunks != `s3://b'u\cket` {
@@ -173,7 +172,7 @@ func TestKilledConnections(t *testing.T) {
 	}
 }
 
-// TestAddress: no address with a password is taken, and no error shows one.
+// TestAddress: an address with a password is refused, and no error shows one.
 func TestAddress(t *testing.T) {
 	for _, good := range []string{"postgres://h/d", "postgresql://u@h:5432/d?sslmode=require", "postgres://h1,h2/d", "postgres://h1:1,h2:2/d", "postgres:///d?host=/run/postgresql&user=u"} {
 		if err := postgres.CheckAddress(good); err != nil {
@@ -189,7 +188,7 @@ func TestAddress(t *testing.T) {
 	}
 }
 
-// TestRefusals: what a database must not be.
+// TestRefusals: databases that are refused.
 func TestRefusals(t *testing.T) {
 	s := pgtest.Shared(t)
 	empty := at(t, s.Database(t))

@@ -63,7 +63,7 @@ const (
 	pageBytes = 2 << 20 // that a page should have
 )
 
-// Scan implements store.KV. It holds one page, of about 2 MiB if its values are as long as those before them.
+// Scan implements store.KV. It holds one page of about 2 MiB, if its values are as long as the ones before.
 func (d *DB) Scan(ctx context.Context, from, to string, fn func(key string, value []byte) error) error {
 	limit := firstPage
 	for {

@@ -14,8 +14,8 @@ import (
 	"github.com/jackc/puddle/v2"
 )
 
-// retry calls fn with a connection until it gives no error that another server or another moment
-// might not give, for as long as wait.
+// retry calls fn with a connection, again for as long as wait, until fn returns no error that another server or a later
+// try might avoid.
 func (d *DB) retry(ctx context.Context, wait time.Duration, fn func(conn *pgx.Conn) error) error {
 	deadline := time.Now().Add(wait)
 	pause := 5 * time.Millisecond
@@ -50,7 +50,7 @@ func (d *DB) once(ctx context.Context, fn func(conn *pgx.Conn) error) error {
 	}
 	defer conn.Release()
 	err = fn(conn.Conn())
-	if sqlState(err) == readOnly || errors.Is(err, errDoubt) { // it must not serve anybody else
+	if sqlState(err) == readOnly || errors.Is(err, errDoubt) { // nobody else may use this connection
 		_ = conn.Conn().Close(context.WithoutCancel(ctx))
 	}
 	if sqlState(err) == diskFull {
@@ -69,7 +69,7 @@ const (
 	warning         = "01000"
 )
 
-// sqlState is the code of a server's error; empty: it is none.
+// sqlState is the code of a server's error; empty for any other error.
 func sqlState(err error) string {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
@@ -78,8 +78,8 @@ func sqlState(err error) string {
 	return ""
 }
 
-// passing reports whether an error says nothing about what was asked: the connection was lost, the server
-// is starting, ending, or full, the transaction was rolled back for the sake of others.
+// passing reports whether an error says nothing about the request: the connection was lost, the server is starting,
+// ending or full, or the transaction was rolled back in favour of others.
 func passing(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
@@ -94,7 +94,7 @@ func passing(err error) bool {
 	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.SafeToRetry(err) || lost(err) || errors.Is(err, errDoubt) || errors.Is(err, errPooler)
 }
 
-// lost reports whether an error is the end of a connection.
+// lost reports whether an error means that a connection has ended.
 func lost(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.EPIPE)
 }

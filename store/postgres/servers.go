@@ -10,19 +10,19 @@ import (
 )
 
 const (
-	signs  = 4 * time.Second  // between two signs of life of a server
-	silent = 20 * time.Second // without one: the server is gone
+	signs  = 4 * time.Second  // interval between a server's signs of life
+	silent = 20 * time.Second // without a sign of life for so long, the server is gone
 )
 
-// Member is a process that works on the repository for others.
+// Member is a process that serves others from the repository.
 type Member struct {
 	ID, Kind string
 	Slots    int        // tasks that it runs at a time
 	Running  func() int // tasks that it runs now; nil: none
 }
 
-// Register makes a process known until it is given up, and gives signs of life for it. The database's clock
-// counts. Processes that are gone are removed after a day.
+// Register makes a process known until giveUp is called, and sends signs of life for it. The database's clock counts.
+// Entries of lost processes are removed after a day.
 func (d *DB) Register(ctx context.Context, m Member) (giveUp func() error, err error) {
 	host, err := os.Hostname()
 	if err != nil {
@@ -76,7 +76,7 @@ func (d *DB) Register(ctx context.Context, m Member) (giveUp func() error, err e
 	}, nil
 }
 
-// Registered reports whether a server has given a sign of life lately.
+// Registered reports whether a server has given a sign of life recently.
 func (d *DB) Registered(ctx context.Context, id string) (alive bool, err error) {
 	err = d.use(ctx, func(conn *pgx.Conn) error {
 		return conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM mythos.server WHERE id = $1 AND seen > clock_timestamp() - make_interval(secs => $2))", id, silent.Seconds()).Scan(&alive)

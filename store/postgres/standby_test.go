@@ -15,7 +15,7 @@ import (
 	"github.com/mythos-project/mythos/store/postgres"
 )
 
-// until waits for what SQL says in the end.
+// until waits until an SQL condition holds.
 func until(t *testing.T, s *pgtest.Server, sql string) {
 	t.Helper()
 	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
@@ -28,8 +28,8 @@ func until(t *testing.T, s *pgtest.Server, sql string) {
 	}
 }
 
-// TestStandby: a server with an asynchronous standby is refused. With a synchronous one, the primary is lost while
-// many write: what was acknowledged is on the new primary, each update once.
+// TestStandby: a server with an asynchronous standby is refused. With a synchronous one, the primary is lost while many
+// write: every acknowledged update is on the new primary, once.
 func TestStandby(t *testing.T) {
 	if os.Getenv("MYTHOS_TEST_CLUSTER") == "" {
 		t.Skip("make cluster runs it")

@@ -14,7 +14,7 @@ import (
 // Sweep is a garbage collection of the bucket, one at a time.
 type Sweep struct {
 	c      *Chunks
-	cutoff int64 // what was used since then is wanted
+	cutoff int64 // chunks used since then are wanted
 	lock   *Lock
 }
 
@@ -30,7 +30,7 @@ func (c *Chunks) BeginSweep(ctx context.Context) (*Sweep, error) {
 	s := &Sweep{c: c, lock: lock}
 	_, err = c.exec(ctx, fmt.Sprintf("DELETE FROM mythos.put WHERE seen < clock_timestamp() - interval '%d seconds'", int(maxSilence.Seconds())))
 	if err == nil {
-		// The tick comes before the look: a put that this does not see yet uses later ticks.
+		// The tick comes before the look: a put that is not visible yet uses later ticks.
 		_, err = c.row(ctx, []any{&s.cutoff}, "SELECT nextval('mythos.tick')")
 	}
 	if err == nil {
@@ -45,15 +45,15 @@ func (c *Chunks) BeginSweep(ctx context.Context) (*Sweep, error) {
 // Close ends the collection.
 func (s *Sweep) Close() error { return s.lock.Release() }
 
-// Wanted reports whether a put that may not have ended wants the chunk, or it is not here.
+// Wanted reports whether a put that may still be running wants the chunk, or the chunk is not here.
 func (s *Sweep) Wanted(ctx context.Context, h object.Hash) (bool, error) {
 	unwanted := false
 	_, err := s.c.row(ctx, []any{&unwanted}, "SELECT here AND used < $2 FROM mythos.chunk WHERE h = $1", key(h), s.cutoff)
 	return !unwanted, err
 }
 
-// Retire takes a chunk away unless it is wanted, and says which generation is to be deleted. Until
-// Gone, a later collection finds it in Spare.
+// Retire removes a chunk from the table unless it is wanted, and returns the generation to delete. Until Gone, a later
+// collection finds it in Spare.
 func (s *Sweep) Retire(ctx context.Context, h object.Hash) (generation int, retired bool, err error) {
 	retired, err = s.c.row(ctx, []any{&generation}, `
 		UPDATE mythos.chunk SET here = false, spare = spare || gen, next = greatest(next, gen + 1)
@@ -61,15 +61,15 @@ func (s *Sweep) Retire(ctx context.Context, h object.Hash) (generation int, reti
 	return generation, retired, err
 }
 
-// Gone says that generations of a chunk have no object any more.
+// Gone records that generations of a chunk no longer have an object.
 func (s *Sweep) Gone(ctx context.Context, h object.Hash, generations []int) error {
 	_, err := s.c.exec(ctx, `UPDATE mythos.chunk SET spare = (SELECT coalesce(array_agg(g), '{}') FROM unnest(spare) AS g WHERE g <> ALL($2))
 		WHERE h = $1`, key(h), generations)
 	return err
 }
 
-// Spare calls fn with the generations that puts and collections which did not end have left. Nobody
-// writes them any more: whoever was held up meanwhile is told so by Keep.
+// Spare calls fn with generations that interrupted puts and collections have left. Nobody writes them any more: Keep
+// refuses a delayed put.
 func (s *Sweep) Spare(ctx context.Context, fn func(h object.Hash, generations []int) error) error {
 	type entry struct {
 		h     []byte

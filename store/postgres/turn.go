@@ -11,10 +11,10 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// maxTurn is when the server takes a turn away from a process that does not end it.
+// maxTurn is how long a process may hold a turn before the server takes it away.
 const maxTurn = "5s"
 
-// Turn implements kv.Turns. It takes one round trip when nobody else has the turn.
+// Turn implements kv.Turns. It takes one round trip if nobody else has the turn.
 func (d *DB) Turn(ctx context.Context, key string) (value []byte, end func(), err error) {
 	if _, err := d.About(ctx); err != nil {
 		return nil, nil, err
@@ -49,8 +49,8 @@ func (d *DB) Turn(ctx context.Context, key string) (value []byte, end func(), er
 	return value, end, nil
 }
 
-// endOfLog is the key that all processes queue for.
+// endOfLog is the key for which all processes queue.
 const endOfLog = kv.LedgerEnd
 
-// turnName is the name of the lock behind the turn at a key.
+// turnName is the name of the lock for the turn at a key.
 func turnName(key string) string { return "turn " + key }

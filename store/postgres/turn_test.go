@@ -11,8 +11,8 @@ import (
 	"github.com/mythos-project/mythos/internal/pgtest"
 )
 
-// TestTurn: one process at a time has the turn at a key, with the key's newest value; the next one has it when that
-// ends or loses its connection; and updates go on without it.
+// TestTurn: one process at a time has the turn at a key, with the key's newest value. The next one gets it when the
+// turn ends or its connection is lost. Updates work without a turn.
 func TestTurn(t *testing.T) {
 	one, address := fresh(t)
 	other := at(t, address)

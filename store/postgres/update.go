@@ -15,12 +15,12 @@ import (
 )
 
 const (
-	maxKey    = 2000      // bytes of a key; the index takes 2,704
+	maxKey    = 2000      // bytes of a key; the index allows 2,704
 	maxUpdate = 256 << 20 // bytes of an update
 
-	// asking is how long an update that was sent is asked after: a failover takes a while.
+	// asking is how long to ask for the result of a sent update: a failover takes a while.
 	asking = 45 * time.Second
-	// maxLineAge is how long the row of a line stays after its last update. No attempt is on its way for so long.
+	// maxLineAge is how long the row of a line stays after its last update. No attempt is in transit for so long.
 	maxLineAge = "1 day"
 )
 
@@ -30,7 +30,7 @@ type line struct {
 	n    int64
 }
 
-// takeLine gives a line that nobody uses.
+// takeLine returns a line that nobody uses.
 func (d *DB) takeLine() *line {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -44,7 +44,7 @@ func (d *DB) takeLine() *line {
 	return l
 }
 
-// giveLine takes a line back whose last update was answered.
+// giveLine returns a line whose last update was answered to the pool.
 func (d *DB) giveLine(l *line) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -53,12 +53,12 @@ func (d *DB) giveLine(l *line) {
 
 const applySQL = "SELECT mythos.apply($1, $2, $3, $4, $5, $6, $7, $8)"
 
-// errDoubt means that a commit is not known to be on the standby.
+// errDoubt means that a commit may not be on the standby.
 var errDoubt = errors.New("the server gave up waiting for its standby")
 
-// Update implements store.KV. It takes keys of at most 2,000 bytes, and 256 MiB; the error wraps
-// store.ErrTooLarge beyond. Once the update was sent, ctx is no longer heard. The error wraps ErrUnknown when
-// nobody answered what became of it.
+// Update implements store.KV. It accepts keys of at most 2,000 bytes, and 256 MiB in all; beyond that the error wraps
+// store.ErrTooLarge. Once the update was sent, ctx no longer counts. The error wraps ErrUnknown if no answer says
+// whether the update happened.
 func (d *DB) Update(ctx context.Context, check, put map[string][]byte) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
@@ -70,7 +70,7 @@ func (d *DB) Update(ctx context.Context, check, put map[string][]byte) (bool, er
 	if err != nil {
 		return false, err
 	}
-	if err := d.use(ctx, func(*pgx.Conn) error { return nil }); err != nil { // until here ctx is heard
+	if err := d.use(ctx, func(*pgx.Conn) error { return nil }); err != nil { // until here ctx counts
 		return false, fmt.Errorf("update: %w", err)
 	}
 	l := d.takeLine()
@@ -90,14 +90,14 @@ func (d *DB) Update(ctx context.Context, check, put map[string][]byte) (bool, er
 	tidies := l.n == 1 && l.slot[0] == 0 // one process in 256
 	d.giveLine(l)
 	if tidies {
-		if err := d.forget(ctx); err != nil { // the next one will
+		if err := d.forget(ctx); err != nil { // the next one tries again
 			d.opts.Debugf("database: %v", err)
 		}
 	}
 	return ok, nil
 }
 
-// apply sends an update. again: an attempt at it was sent before.
+// apply sends an update. again says that an attempt was sent before.
 func apply(ctx context.Context, conn *pgx.Conn, l *line, again bool, args arguments) (ok bool, err error) {
 	data := conn.PgConn().CustomData()
 	delete(data, doubtful)
@@ -108,8 +108,8 @@ func apply(ctx context.Context, conn *pgx.Conn, l *line, again bool, args argume
 	return ok && err == nil, err
 }
 
-// doubtful marks a connection whose server has said that it gave up waiting for its standby. The
-// function gives no warnings of its own.
+// doubtful marks a connection whose server has reported that it gave up waiting for its standby. The function itself
+// gives no warnings.
 const doubtful = "doubtful"
 
 func noteDoubt(conn *pgconn.PgConn, n *pgconn.Notice) {
@@ -118,7 +118,7 @@ func noteDoubt(conn *pgconn.PgConn, n *pgconn.Notice) {
 	}
 }
 
-// arguments are an update as the function takes it: a row for each key, ascending.
+// arguments are an update in the form that the function takes: a row per key, ascending.
 type arguments struct {
 	keys, was [][]byte
 	put       []bool

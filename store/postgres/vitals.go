@@ -7,31 +7,31 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Vitals is how a database is, by its own clock.
+// Vitals is the condition of a database, by its own clock.
 type Vitals struct {
 	Server   string        // version
-	Bytes    int64         // that the repository's tables have
+	Bytes    int64         // size of the repository's tables
 	Standbys []Standby     // as far as the role may see them
 	Queuing  int           // processes that wait for their turn at the end of the log
-	Longest  time.Duration // that one of these has waited
+	Longest  time.Duration // longest wait among them
 	Members  []Present
 }
 
 // Standby is a copy that follows the server.
 type Standby struct {
 	Name, Sync string        // Sync as the server has it: sync, quorum, potential, async
-	Lag        time.Duration // of what it has applied
+	Lag        time.Duration // behind the server
 }
 
-// Present is a process that works on the repository for others.
+// Present is a registered process that serves others from the repository.
 type Present struct {
 	ID, Kind, Host string
 	Slots, Running int
 	Since, Seen    time.Duration // ago
-	Alive          bool          // it has given a sign of life lately
+	Alive          bool          // it has given a sign of life recently
 }
 
-// Vitals asks the database how it is.
+// Vitals reads the condition of the database.
 func (d *DB) Vitals(ctx context.Context) (v Vitals, err error) {
 	err = d.use(ctx, func(conn *pgx.Conn) error {
 		v = Vitals{}
@@ -69,7 +69,7 @@ func (d *DB) Vitals(ctx context.Context) (v Vitals, err error) {
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// list reads the rows of a question.
+// list reads the rows of a query.
 func list[T any](ctx context.Context, conn *pgx.Conn, scan func(pgx.Rows, *T) error, sql string) (all []T, err error) {
 	rows, err := conn.Query(ctx, sql)
 	if err != nil {

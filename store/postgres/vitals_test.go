@@ -9,8 +9,8 @@ import (
 	"github.com/mythos-project/mythos/store/postgres"
 )
 
-// TestVitals: who is registered is there, with what it says of itself, until it is given up; and who waits for its turn at the end of
-// the log is counted, of this repository alone.
+// TestVitals: a registered process is listed with its own data until it gives up, and processes that wait for their
+// turn at the end of the log are counted, only those of this repository.
 func TestVitals(t *testing.T) {
 	db, address := fresh(t)
 	elsewhere, _ := fresh(t)

@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/store/seekable"
 )
 
-// The table says which frames a part lies in; the whole is an ordinary zstd stream.
+// The table says which frames contain a range; the whole is an ordinary zstd stream.
 func Example() {
 	var packed bytes.Buffer
 	w, err := seekable.NewWriter(&packed)

@@ -9,8 +9,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// FuzzSeekTable: whatever stands at the end of a compressed blob, the frames of its table
-// lie in it, one after the other.
+// FuzzSeekTable: whatever the end of a compressed blob contains, the frames of its table lie within the blob, one after
+// the other.
 func FuzzSeekTable(f *testing.F) {
 	enc, err := zstd.NewWriter(nil)
 	if err != nil {

@@ -1,7 +1,6 @@
-// Package seekable writes and reads zstd streams of which a part can be read by itself: the
-// seekable format (github.com/facebook/zstd, contrib/seekable_format). These are independent
-// zstd frames, and at the end a skippable frame with the table of their sizes. A stock `zstd -d`
-// reads it as any other stream.
+// Package seekable writes and reads zstd streams with random access: the seekable format (github.com/facebook/zstd,
+// contrib/seekable_format). A stream is a sequence of independent zstd frames, followed by a skippable frame with the
+// table of their sizes. A stock `zstd -d` reads it like any other stream.
 //
 //	table entry    compressed size u32, plain size u32; when bit 7 of the flags
 //	               is set, a checksum u32 (never in ours, not used when reading)
@@ -20,17 +19,17 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// ErrTooLarge means that a frame is larger than what is read.
+// ErrTooLarge means that a frame is larger than the limit for reading.
 var ErrTooLarge = errors.New("too large")
 
 // ErrNoTable means that a zstd stream is not in the seekable format.
 var ErrNoTable = errors.New("no seek table")
 
-// ErrPacked means that bytes are no zstd stream, or not all of one.
+// ErrPacked means that bytes are not a zstd stream, or not a complete one.
 var ErrPacked = errors.New("not a whole zstd stream")
 
-// Unpack writes the plain bytes of a zstd stream. The error wraps ErrPacked unless it is
-// that of the reader or the writer.
+// Unpack writes the plain bytes of a zstd stream. The error wraps ErrPacked unless it comes from the reader or the
+// writer.
 func Unpack(w io.Writer, r io.Reader) error {
 	ends := &ends{r: r, w: w}
 	dec, err := zstd.NewReader(readEnd{ends}, zstd.WithDecoderMaxMemory(MaxFrame), zstd.WithDecoderLowmem(true))
@@ -47,7 +46,7 @@ func Unpack(w io.Writer, r io.Reader) error {
 	return fmt.Errorf("%w: %w", ErrPacked, err)
 }
 
-// ends are both ends of a decoder, which reads ahead; the first error of one of them is kept.
+// ends are both ends of a decoder, which reads ahead. They keep the first error of either end.
 type ends struct {
 	r   io.Reader
 	w   io.Writer
@@ -77,11 +76,10 @@ func (e writeEnd) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Frame is a line of the seek table.
+// Frame is one entry of the seek table.
 type Frame struct{ Packed, Plain int64 }
 
-// Table reads the table at the end of size bytes, 8 or 12 bytes a frame. The
-// error wraps ErrNoTable when there is none.
+// Table reads the table at the end of size bytes, 8 or 12 bytes per frame. The error wraps ErrNoTable if there is none.
 func Table(r io.ReaderAt, size int64) ([]Frame, error) {
 	if size < seekFooter+8 {
 		return nil, ErrNoTable

@@ -8,11 +8,10 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// FrameSize is how many plain bytes a frame of ours has.
+// FrameSize is the number of plain bytes in a frame of this Writer.
 const FrameSize = 1 << 20
 
-// MaxFrame is the largest frame, plain or compressed, and the largest table that is read, in
-// bytes.
+// MaxFrame is the largest frame, plain or compressed, and the largest table, that is read, in bytes.
 const MaxFrame = 64 << 20
 
 const (
@@ -23,7 +22,7 @@ const (
 	seekReserved   = 0x7C // flags that must be 0
 )
 
-// Writer compresses frames side by side and writes them in order.
+// Writer compresses frames concurrently and writes them in order.
 type Writer struct {
 	w     io.Writer
 	enc   *zstd.Encoder
@@ -72,7 +71,7 @@ func (s *Writer) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// submit starts to compress the frame that is filled.
+// submit starts compressing the full frame.
 func (s *Writer) submit() error {
 	f := &frame{plain: s.plain, done: make(chan struct{})}
 	s.plain = nil
@@ -103,8 +102,7 @@ func (s *Writer) emit() (*frame, error) {
 	return f, err
 }
 
-// Close writes the frames that are left and the table. An empty stream is an
-// empty frame and its table.
+// Close writes the remaining frames and the table. An empty stream is an empty frame and its table.
 func (s *Writer) Close() error {
 	if len(s.plain) > 0 || (s.count == 0 && len(s.queue) == 0) {
 		if err := s.submit(); err != nil {

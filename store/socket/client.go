@@ -20,16 +20,14 @@ type client struct {
 	pid int
 }
 
-// errGone means that the connection is no more; what was asked may have happened
-// unless errUnsent is there too.
+// errGone means that the connection is lost. The request may have been executed unless errUnsent is wrapped, too.
 var (
 	errGone   = errors.New("the server is gone")
 	errUnsent = errors.New("nothing was sent")
 )
 
-// dial finds the server of the repository in dir. No server, one of another user
-// and one of another version are errors; one that does not answer in time gives
-// badger.BusyError.
+// dial finds the server of the repository in dir. It is an error if there is no server, or if the server is another
+// user's or another version. A server that does not answer in time gives badger.BusyError.
 func dial(dir string, wait time.Duration) (*client, error) {
 	path, done, err := address(dir)
 	if err != nil {
@@ -99,7 +97,7 @@ func (c *client) page(ctx context.Context, from, to string) (list []pair, more b
 	return a.Pairs, a.Yes, a.Failure.err()
 }
 
-// update, once sent, no longer hears ctx: the caller must learn whether it happened.
+// update ignores ctx once the request was sent: the caller must learn whether the update happened.
 func (c *client) update(ctx context.Context, check, put map[string][]byte) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
@@ -135,7 +133,7 @@ func (c *client) cuts(ctx context.Context) ([]kv.Cut, error) {
 	return a.Cuts, a.Failure.err()
 }
 
-// room asks whether there is room; it is not kept.
+// room asks whether there is room. The server does not reserve it.
 func (c *client) room(ctx context.Context, bytes int64) error {
 	var a answer
 	if err := c.call(ctx, "Room", bytes, &a); err != nil {

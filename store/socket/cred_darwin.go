@@ -2,7 +2,7 @@ package socket
 
 import "golang.org/x/sys/unix"
 
-// credentials says who is at the other end of a connection.
+// credentials returns the user and the process at the other end of a connection.
 func credentials(fd int) (uid, pid int, err error) {
 	c, err := unix.GetsockoptXucred(fd, unix.SOL_LOCAL, unix.LOCAL_PEERCRED)
 	if err != nil {

@@ -26,8 +26,8 @@ type Options struct {
 	Debugf func(format string, args ...any)
 }
 
-// DB is a store.KV: that of the process which serves the repository where there is
-// one, else its own. It is safe for concurrent use.
+// DB is a store.KV: that of the process which serves the repository, if there is one, and otherwise its own. It is safe
+// for concurrent use.
 type DB struct {
 	dir  string
 	own  store.KV
@@ -35,11 +35,11 @@ type DB struct {
 
 	mu     sync.Mutex
 	looked bool    // for a server
-	server *client // nil: none, our own
+	server *client // nil: no server, use our own database
 }
 
-// Open works on the repository in dir, a .mythos folder, with own as its database
-// when nobody serves it. Nothing happens before the first operation.
+// Open uses the repository in dir, a .mythos folder, with own as its database if no process serves it. Nothing happens
+// before the first operation.
 func Open(dir string, own store.KV, o Options) *DB {
 	if o.Wait == 0 {
 		o.Wait = 10 * time.Second
@@ -50,8 +50,8 @@ func Open(dir string, own store.KV, o Options) *DB {
 	return &DB{dir: dir, own: own, opts: o}
 }
 
-// Listen makes this process the server of the repository, until the Server is
-// closed. The error wraps ErrServed when there is one.
+// Listen makes this process the server of the repository until the Server is closed. The error wraps ErrServed if there
+// is another server.
 func (d *DB) Listen() (*Server, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -63,7 +63,7 @@ func (d *DB) Listen() (*Server, error) {
 	return s, err
 }
 
-// Close ends the connection. The database itself is its owner's to close.
+// Close ends the connection. The owner of the database closes the database itself.
 func (d *DB) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -71,15 +71,15 @@ func (d *DB) Close() error {
 	return nil
 }
 
-// drop forgets the server; mu is held.
+// drop forgets the server. mu is held.
 func (d *DB) drop() {
 	if d.server != nil {
-		_ = d.server.rpc.Close() // what it was asked has been answered or given up
+		_ = d.server.rpc.Close() // every request was answered or given up
 		d.server = nil
 	}
 }
 
-// pick returns the server, nil for our own database.
+// pick returns the server; nil: use our own database.
 func (d *DB) pick() (*client, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -99,19 +99,19 @@ func (d *DB) pick() (*client, error) {
 	return c, nil
 }
 
-// lost takes note that a server has gone. The next operation looks for another.
+// lost records that a server has gone. The next operation looks for another.
 func (d *DB) lost(c *client) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.server != c {
-		return // others have noticed, too
+		return // another caller has noticed, too
 	}
 	d.drop()
 	d.looked = false
 	d.opts.Debugf("`mythos serve` (process %d) has ended; going on without it", c.pid)
 }
 
-// use calls fn with the server, or own without one, again when a server goes away.
+// use calls fn with the server, or own if there is none. It tries again when a server goes away.
 func (d *DB) use(fn func(c *client) error, own func() error) error {
 	for {
 		c, err := d.pick()
@@ -167,10 +167,10 @@ func (d *DB) Scan(ctx context.Context, from, to string, fn func(key string, valu
 	return nil
 }
 
-// Update implements store.KV. The error wraps ErrLost when the server ended during
-// the update and others have changed the same keys since.
+// Update implements store.KV. The error wraps ErrLost if the server ended during the update and others have changed the
+// same keys since.
 func (d *DB) Update(ctx context.Context, check, put map[string][]byte) (ok bool, err error) {
-	doubt := false // an update that was sent and not answered
+	doubt := false // an update was sent and not answered
 	err = d.use(func(c *client) error {
 		ok, err = c.update(ctx, check, put)
 		doubt = doubt || (errors.Is(err, errGone) && !errors.Is(err, errUnsent))
@@ -182,7 +182,7 @@ func (d *DB) Update(ctx context.Context, check, put map[string][]byte) (ok bool,
 	if err != nil || ok || !doubt {
 		return ok, err
 	}
-	// It holds no more: because it happened, or because of somebody else.
+	// The condition no longer holds: because our update happened, or because of another one.
 	if done, err := d.holds(ctx, put); err != nil || done {
 		return done, err
 	}
@@ -234,7 +234,7 @@ func (d *DB) Cuts(ctx context.Context) (cuts []kv.Cut, err error) {
 	return cuts, err
 }
 
-// Reserve implements store.Reserver. A server only says whether there is room.
+// Reserve implements store.Reserver. A server only reports whether there is room.
 func (d *DB) Reserve(ctx context.Context, bytes int64) (free func(), err error) {
 	free = func() {}
 	err = d.use(func(c *client) error { return c.room(ctx, bytes) }, func() error {

@@ -1,16 +1,14 @@
-// Package socket lets all processes of one user work on one open database: the
-// process that serves a repository answers their operations over a local socket.
+// Package socket lets all processes of one user work on one open database: the process that serves a repository answers
+// their operations over a local socket.
 //
-// Badger takes one process at a time. Without a server, processes take turns
-// (package badger). With one, a [DB] finds its socket and sends every operation
-// there; only the keys travel: chunk files are read and written by each process
-// itself, since files need no turns. When the server ends, a DB goes on with the
-// database itself, in the middle of a command if need be.
+// Badger allows one process at a time. Without a server, processes take turns (package badger). With one, a [DB] finds
+// its socket and sends every operation there. Only the keys go over the socket: each process reads and writes chunk
+// files itself, because files need no turns. When the server ends, a DB continues with the database itself, even in the
+// middle of a command.
 //
-// The socket is `serve.sock` in the repository's folder, beside `serve.lock`, which
-// the one process that listens holds locked (flock). Both ends ask the kernel who
-// the other is, and speak only with processes of their own user. What goes over
-// the socket is Go's net/rpc: the operations of store.KV, one to one.
+// The socket is `serve.sock` in the repository's folder. Beside it is `serve.lock`, on which the listening process
+// holds a lock (flock). Both ends ask the kernel who the other is, and talk only to processes of their own user. The
+// protocol is Go's net/rpc: the operations of store.KV, one to one.
 package socket
 
 import (
@@ -22,16 +20,15 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// service is the name of what is served. A server of another version has another
-// one, and is left alone.
+// service is the name of the service. A server of another version has another name and is not used.
 const service = "mythos-kv-2"
 
-// What callers decide on.
+// Errors that callers distinguish.
 var (
 	// ErrServed means that another process serves the repository already.
 	ErrServed = errors.New("another process serves this repository")
-	// ErrLost means that the server ended during a change of which it cannot be
-	// told whether it happened. It wraps badger.ErrBusy: doing the command again is right.
+	// ErrLost means that the server ended during a change, and that nobody can tell whether the change happened. It
+	// wraps badger.ErrBusy: the remedy is to run the command again.
 	ErrLost = lostError{}
 )
 
@@ -58,7 +55,7 @@ func (e *remote) Error() string { return e.text }
 // Unwrap gives the error that it is known as.
 func (e *remote) Unwrap() error { return e.is }
 
-// failure is how an error travels; empty for none.
+// failure is the transferred form of an error; empty: none.
 type failure struct {
 	Text string
 	Is   int // 1 + index in kept
@@ -88,7 +85,7 @@ func (f failure) err() error {
 	return e
 }
 
-// pair is a key with its value; gob does not tell an empty value from none.
+// pair is a key with its value. It is needed because gob does not distinguish an empty value from none.
 type pair struct {
 	Key   string
 	Value []byte
@@ -121,8 +118,7 @@ func (p pair) value() []byte {
 	return p.Value
 }
 
-// Requests and answers. They are aliases because net/rpc wants exported or
-// unnamed types.
+// Requests and answers. They are aliases because net/rpc requires exported or unnamed types.
 type (
 	nothing = struct{}
 	hello   = struct{ PID int }

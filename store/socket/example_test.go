@@ -9,7 +9,7 @@ import (
 	"github.com/mythos-project/mythos/store/socket"
 )
 
-// While one DB listens, every other one of the same folder works on its database.
+// While one DB listens, every other DB of the same folder uses its database.
 func Example() {
 	dir, err := os.MkdirTemp("", "served-")
 	if err != nil {
@@ -31,7 +31,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	other := socket.Open(dir, memory.New(), socket.Options{}) // of another process, most often
+	other := socket.Open(dir, memory.New(), socket.Options{}) // usually in another process
 	defer other.Close()
 	value, found, err := other.Get(ctx, "greeting")
 	fmt.Println(string(value), found, err)

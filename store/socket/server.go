@@ -17,16 +17,16 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// A page of a scan ends at so many pairs, or at the pair that makes it so many bytes.
+// A page of a scan ends after so many pairs, or after the pair with which it reaches so many bytes.
 const (
 	pagePairs = 512
 	pageBytes = 4 << 20
 )
 
-// methods is what net/rpc serves.
+// methods are the operations that net/rpc serves.
 type methods struct{ kv store.KV }
 
-// Hello says who serves.
+// Hello returns who serves.
 func (m methods) Hello(_ nothing, a *hello) error {
 	a.PID = os.Getpid()
 	return nil
@@ -77,8 +77,7 @@ func (m methods) Reclaim(_ nothing, a *answer) error {
 	return nil
 }
 
-// Room is store.Reserver, and gives the room back at once: a process that is killed could
-// not.
+// Room is store.Reserver, but frees the room at once: a client that is killed could not.
 func (m methods) Room(bytes int64, a *answer) error {
 	if r, ok := m.kv.(store.Reserver); ok {
 		free, err := r.Reserve(context.Background(), bytes)
@@ -144,7 +143,7 @@ func (s *Server) bind(dir string, kv store.KV) error {
 	if err := s.rpc.RegisterName(service, methods{kv}); err != nil {
 		return err
 	}
-	// The process that left it is dead: we hold the lock.
+	// Its process has died: this process holds the lock.
 	if err := os.Remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -156,11 +155,11 @@ func (s *Server) bind(dir string, kv store.KV) error {
 	if s.l, err = net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"}); err != nil {
 		return err
 	}
-	s.l.SetUnlinkOnClose(false) // the path of now may be gone by then
+	s.l.SetUnlinkOnClose(false) // by then the current path may be gone
 	return os.Chmod(path, 0o600)
 }
 
-// accept answers each process in a goroutine of its own.
+// accept serves each process in a goroutine of its own.
 func (s *Server) accept() {
 	for {
 		conn, err := s.l.AcceptUnix()
@@ -172,7 +171,7 @@ func (s *Server) accept() {
 			continue
 		}
 		s.wg.Go(func() {
-			s.rpc.ServeConn(conn) // closes it, after answering what it has begun
+			s.rpc.ServeConn(conn) // closes the connection after answering the calls that have begun
 			s.mu.Lock()
 			delete(s.conns, conn)
 			s.mu.Unlock()
@@ -180,7 +179,7 @@ func (s *Server) accept() {
 	}
 }
 
-// add takes a connection of our own user.
+// add accepts a connection of our own user.
 func (s *Server) add(conn *net.UnixConn) bool {
 	if _, err := ours(conn); err != nil {
 		return false
@@ -193,21 +192,21 @@ func (s *Server) add(conn *net.UnixConn) bool {
 	return !s.closed
 }
 
-// Close takes no more operations, and returns when those under way are answered.
+// Close accepts no more operations, and returns when the running ones are answered.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	s.closed = true
 	for conn := range s.conns {
-		_ = conn.CloseRead() // a connection that broke is what we want
+		_ = conn.CloseRead() // a broken connection is fine here
 	}
 	s.mu.Unlock()
 	err := s.l.Close()
 	s.wg.Wait()
-	// Unlocking, and not only closing: a child that has just been forked has it open, too.
+	// Unlock explicitly: a child that was just forked has the file open, too.
 	return errors.Join(err, os.Remove(s.path), flock.Unlock(s.lock), s.lock.Close())
 }
 
-// ours reports the process at the other end, an error when it is not of our user.
+// ours returns the process at the other end. It is an error if that process belongs to another user.
 func ours(conn *net.UnixConn) (pid int, err error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {

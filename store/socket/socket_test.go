@@ -69,7 +69,7 @@ func open(t testing.TB) store.KV {
 	return openDir(t, dir, &notes{})
 }
 
-// Through the socket everything is as it is without.
+// Everything works through the socket as it does without.
 func TestContract(t *testing.T) { storetest.KV(t, open) }
 
 func BenchmarkKV(b *testing.B) { storetest.BenchmarkKV(b, open) }
@@ -88,7 +88,7 @@ func expect(t testing.TB, db store.KV, key, value string) {
 	}
 }
 
-// A command goes on when the server ends, when another one starts, and says so.
+// A command continues, and says so, when the server ends or another one starts.
 func TestServersComeAndGo(t *testing.T) {
 	dir, n := t.TempDir(), &notes{}
 	first := serve(t, dir)
@@ -113,7 +113,7 @@ func TestServersComeAndGo(t *testing.T) {
 	expect(t, db, "a", "2")
 }
 
-// What a killed server left does not stand in anybody's way.
+// The remains of a killed server are no obstacle.
 func TestStaleSocket(t *testing.T) {
 	dir := t.TempDir()
 	l, err := net.Listen("unix", filepath.Join(dir, "serve.sock"))
@@ -149,8 +149,7 @@ func TestServerThatDoesNotAnswer(t *testing.T) {
 	}
 }
 
-// Updates that are under way when servers end happen once each, or say that it is
-// not known.
+// Updates that are running when servers end happen once each, or report that their result is unknown.
 func TestNoUpdateIsLost(t *testing.T) {
 	dir := t.TempDir()
 	var wg sync.WaitGroup
@@ -211,7 +210,7 @@ func TestLongPath(t *testing.T) {
 
 const probe = "MYTHOS_SOCKET_TEST_PROBE"
 
-// TestMain is also the program of another user, who asks a server for a key.
+// TestMain also runs as another user's program that asks a server for a key.
 func TestMain(m *testing.M) {
 	path := os.Getenv(probe)
 	if path == "" {

@@ -35,7 +35,7 @@ func chunk(i int) (object.Hash, []byte) {
 	return object.Sum(data), data
 }
 
-// put stores chunks [0,n) and ends the put.
+// put puts chunks [0,n) and ends the put.
 func put(t testing.TB, c store.Chunks, durable bool, n int) {
 	t.Helper()
 	p, err := c.Begin(context.Background(), durable)
@@ -71,7 +71,7 @@ func expectChunk(t testing.TB, c store.Chunks, i int, want bool) {
 
 func chunkPut(t *testing.T, c store.Chunks) {
 	expectChunk(t, c, 0, false)
-	for _, durable := range []bool{false, true, true, false} { // the second one has work to do, the others find all
+	for _, durable := range []bool{false, true, true, false} { // the second round has work to do, the others find every chunk
 		put(t, c, durable, 40)
 		for i := range 40 {
 			expectChunk(t, c, i, true)
@@ -161,7 +161,7 @@ func chunkDoubt(t *testing.T, c store.Chunks) {
 	}
 }
 
-// tick is longer than the clock of a file system needs to move on.
+// tick is longer than one step of the file system's clock.
 const tick = 20 * time.Millisecond
 
 func sweepAll(t testing.TB, c store.Chunks, n int) (gone []bool) {
@@ -199,8 +199,7 @@ func chunkSweep(t *testing.T, c store.Chunks) {
 	}
 }
 
-// sweepRunning: what a running put has written or found stays, before and after
-// the collection began.
+// sweepRunning checks that chunks which a running put has written or found stay, before and after the collection began.
 func sweepRunning(t *testing.T, c store.Chunks) {
 	put(t, c, true, 3)
 	time.Sleep(tick)

@@ -1,5 +1,4 @@
-// Package storetest is the contract of the store's backends as tests and
-// benchmarks. Every backend runs them:
+// Package storetest has the contract of the store's backends, as tests and benchmarks. Every backend runs them:
 //
 //	func TestContract(t *testing.T) { storetest.KV(t, open) }
 package storetest
@@ -17,8 +16,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// KV runs the contract of a store.KV. open returns an empty one and arranges for
-// its end.
+// KV runs the contract of a store.KV. open returns an empty one and arranges its cleanup.
 func KV(t *testing.T, open func(testing.TB) store.KV) {
 	for name, test := range map[string]func(*testing.T, store.KV){
 		"get what was put":          getPut,
@@ -109,7 +107,7 @@ func keysOf(t testing.TB, kv store.KV, from, to string) (keys []string) {
 func scanBounds(t *testing.T, kv store.KV) {
 	put := map[string][]byte{}
 	var all []string
-	for i := range 2000 { // more than any page
+	for i := range 2000 { // more than one page
 		key := fmt.Sprintf("x/%04d", i)
 		all, put[key] = append(all, key), []byte("v"+key)
 	}

@@ -1,4 +1,4 @@
-// Package folder opens the files of a database, and says which of them is damaged.
+// Package folder opens the files of a database, and names the damaged one in its errors.
 package folder
 
 import (
@@ -15,7 +15,7 @@ import (
 // Castagnoli is the polynomial of every checksum in the folder.
 var Castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Open opens a file of the folder, and makes it where flag says so.
+// Open opens a file of the folder. It makes the file if flag says so.
 func Open(path string, flag int) (*os.File, error) {
 	f, err := plainfile.Open(path, flag, 0o600)
 	if errors.Is(err, plainfile.ErrKind) {
@@ -24,10 +24,10 @@ func Open(path string, flag int) (*os.File, error) {
 	return f, err
 }
 
-// In says in which file something is wrong.
+// In adds the file to an error.
 func In(path string, err error) error { return fmt.Errorf("%w (in %s)", err, path) }
 
-// Corrupt is damage of a file. The error wraps store.ErrDamaged.
+// Corrupt is the error for a damaged file. It wraps store.ErrDamaged.
 func Corrupt(dir, name, format string, args ...any) error {
 	return fmt.Errorf("%w: %s: %s", store.ErrDamaged, filepath.Join(dir, name), fmt.Sprintf(format, args...))
 }

@@ -6,8 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Datasync makes what was written to f durable, and as much of its inode as reading
-// it back takes.
+// Datasync makes the data written to f durable, and as much of its inode as reading requires.
 func Datasync(f *os.File) error {
 	for {
 		if err := unix.Fdatasync(int(f.Fd())); err != unix.EINTR {

@@ -4,5 +4,5 @@ package folder
 
 import "os"
 
-// Datasync makes what was written to f durable.
+// Datasync makes the data written to f durable.
 func Datasync(f *os.File) error { return f.Sync() }

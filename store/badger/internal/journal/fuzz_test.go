@@ -9,8 +9,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// FuzzJournal: what a journal's file holds is records that were written, or is refused as
-// damaged; nothing of it panics.
+// FuzzJournal: a journal's file holds records that were written, or is refused as damaged; no input panics.
 func FuzzJournal(f *testing.F) {
 	dir := f.TempDir()
 	path := filepath.Join(dir, Names[0])

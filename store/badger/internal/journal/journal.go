@@ -1,5 +1,5 @@
-// Package journal makes updates durable before Badger learns of them: a file of records, which
-// was written with zeros once, so that a sync has data to write and nothing else.
+// Package journal makes updates durable before Badger gets them. A journal is a file of records that was filled with
+// zeros once, so that a sync writes only data.
 package journal
 
 import (
@@ -19,23 +19,22 @@ import (
 	"github.com/mythos-project/mythos/store/badger/internal/folder"
 )
 
-// File is a file of records, each of them the puts of updates that share a sync.
-// It is what makes an update durable; Badger learns of it later.
+// File is a file of records. A record has the puts of updates that share a sync. The record makes them durable; Badger
+// gets them later.
 //
 //	header   "mythosj1", generation u64, tag 8 bytes, CRC-32C of these; 64 bytes in all
 //	record   length u32, CRC-32C u32, tag 8 bytes, then length bytes
 //
-// Integers are big-endian. The checksum of a record covers tag, offset and content.
-// The tag is drawn anew each time the journal is begun, so that what an earlier
-// generation left behind in the file is never taken for a record: the file is written
-// with zeros once, and from then on a sync has no sizes and no extents to write.
+// Integers are big-endian. The checksum of a record covers tag, offset and content. The tag is drawn anew each time the
+// journal is begun, so that remains of an earlier generation are never taken for a record. The file is filled with
+// zeros once; from then on a sync has no sizes and no extents to write.
 type File struct {
 	Tag        [TagSize]byte
 	End        int64 // where the next record goes
-	Cut        int64 // bytes of a record that was found behind the last whole one, not written wholly; 0: none
+	Cut        int64 // size of an incomplete record after the last complete one; 0: none
 	path       string
-	file       *os.File // nil: there is none yet
-	generation uint64   // 0: what it holds is not needed
+	file       *os.File // nil: no file yet
+	generation uint64   // 0: its content is not needed
 	size       int64    // of the file
 }
 
@@ -44,30 +43,29 @@ const (
 	TagSize    = 8
 	HeaderSize = 64
 	MaxRecord  = 4 << 20 // of the content of a record
-	maxSize    = 1 << 30 // of a file: what a journal holds is moved to Badger long before
+	maxSize    = 1 << 30 // of a file: its content is moved to Badger long before
 	recordHead = 4 + 4 + TagSize
 	firstSize  = 512 << 10 // of a new file
-	spare      = 256 << 10 // that only updates which make room may use
-	growth     = 4 << 20   // by which it grows at most, unless a record needs more
+	spare      = 256 << 10 // for updates that make room only
+	growth     = 4 << 20   // largest step of growth, unless a record needs more
 )
 
 const magic = "mythosj1"
 
-// Names are the names of the two files of a database, which are used by turns.
+// Names are the names of a database's two journals, which are used alternately.
 var Names = []string{"journal.0", "journal.1"}
 
-// Expected is what the seal says about a journal.
+// Expected is the seal's statement about a journal.
 type Expected struct {
-	Generation uint64 // 0: nothing that it may hold is needed
+	Generation uint64 // 0: nothing in it is needed
 	Tag        [TagSize]byte
-	End        int64  // updates were acknowledged up to here; it may go further
-	Newest     uint64 // generation that was begun last in either journal
+	End        int64  // updates were acknowledged up to here; the journal may be longer
+	Newest     uint64 // newest generation begun in either journal
 }
 
-// Open reads what a journal holds: replay is called with the content of each
-// record in order, which is its own to keep. A record at the end that was not written
-// wholly was not acknowledged either, and is left out. A journal that does not hold what
-// is expected wraps store.ErrDamaged.
+// Open reads the content of a journal: it calls replay with each record's content in order, which replay may keep. An
+// incomplete record at the end was never acknowledged; Open ignores it. If the journal does not match the seal, the
+// error wraps store.ErrDamaged.
 func Open(path string, flag int, want Expected, replay func(content []byte) error) (*File, error) {
 	j := &File{path: path}
 	f, err := folder.Open(path, flag)
@@ -93,8 +91,8 @@ func (j *File) checksum(offset int64, content []byte) uint32 {
 	return crc32.Update(crc32.Checksum(head[:], folder.Castagnoli), folder.Castagnoli, content)
 }
 
-// Begun is the size of a journal, and whether anything was written into its zeros. It
-// reads a piece at a time: nothing says how large the file is.
+// Begun is the size of a journal, and whether anything was written into its zeros. It reads a piece at a time, because
+// the file may be large.
 func Begun(path string) (size int64, begun bool, err error) {
 	f, err := folder.Open(path, os.O_RDONLY)
 	if err != nil {
@@ -115,7 +113,7 @@ func Begun(path string) (size int64, begun bool, err error) {
 
 func allZero(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }
 
-// Begin empties the journal and makes it that of a generation.
+// Begin empties the journal and starts a generation in it.
 func (j *File) Begin(generation uint64) error {
 	if err := j.Reserve(0, true); err != nil {
 		return err
@@ -134,13 +132,13 @@ func (j *File) Begin(generation uint64) error {
 	return folder.Datasync(j.file)
 }
 
-// Make makes a journal that no generation has begun yet.
+// Make makes a journal without a generation.
 func Make(path string) error {
 	j := &File{path: path}
 	return errors.Join(j.create(), j.Close())
 }
 
-// create makes the file, and makes its name durable.
+// create makes the file and makes its name durable.
 func (j *File) create() error {
 	f, err := folder.Open(j.path, os.O_CREATE|os.O_RDWR)
 	if err != nil {
@@ -162,7 +160,7 @@ func (j *File) create() error {
 	return err
 }
 
-// grow writes zeros up to a size.
+// grow appends zeros up to a size.
 func (j *File) grow(to int64) error {
 	zeros := make([]byte, 64<<10)
 	for j.size < to {
@@ -175,15 +173,14 @@ func (j *File) grow(to int64) error {
 	return nil
 }
 
-// NewRecord is room for a record's head; content is appended to it.
+// NewRecord returns a buffer with room for a record's head; append the content to it.
 func NewRecord(size int64) []byte { return make([]byte, recordHead, recordHead+size) }
 
-// Content is what was appended to a record that newRecord began.
+// Content is the content of a record that NewRecord began.
 func Content(record []byte) []byte { return record[recordHead:] }
 
-// Reserve makes room for a record of so many bytes. A full disk is found out here,
-// while nothing has been written. Behind the record stays room for those that free some,
-// unless this is one of them.
+// Reserve makes room for a record of so many bytes, so that a full disk is noticed before anything is written. It
+// leaves room for records that free some, unless this is such a record.
 func (j *File) Reserve(n int, frees bool) error {
 	if j.file == nil {
 		if err := j.create(); err != nil {
@@ -202,13 +199,13 @@ func (j *File) Reserve(n int, frees bool) error {
 	}
 	err := j.grow(max(end, j.size+min(j.size, growth)))
 	if end <= j.size {
-		return nil // it did not grow as far as it would have been good
+		return nil // the file grew less than desired, but enough
 	}
 	return err
 }
 
-// Append makes a record, begun with newRecord and reserved, durable. After an error
-// the journal must be opened anew before it is appended to.
+// Append makes a record durable. NewRecord began it, and Reserve made room for it. After an error, open the journal
+// again before the next append.
 func (j *File) Append(record []byte) error {
 	binary.BigEndian.PutUint32(record, uint32(len(record)-recordHead))
 	binary.BigEndian.PutUint32(record[4:], j.checksum(j.End, record[recordHead:]))
@@ -223,7 +220,7 @@ func (j *File) Append(record []byte) error {
 	return nil
 }
 
-// Shrink gives the space of an empty journal back.
+// Shrink frees the space of an empty journal.
 func (j *File) Shrink() error {
 	if j.file == nil || j.size <= firstSize {
 		return nil
@@ -251,7 +248,7 @@ func AppendPut(record []byte, key string, value []byte) []byte {
 	return append(record, value...)
 }
 
-// PutSize is what appendPut appends.
+// PutSize is the number of bytes that AppendPut appends.
 func PutSize(key string, value []byte) int64 { return 8 + int64(len(key)+len(value)) }
 
 // EachPut calls fn with the puts of a record's content, in order.

@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// written is a journal of generation 1 with these records, closed.
+// written is a closed journal of generation 1 with these records.
 func written(t *testing.T, contents [][]byte) *File {
 	t.Helper()
 	j := &File{path: filepath.Join(t.TempDir(), Names[0])}
@@ -32,8 +32,7 @@ func written(t *testing.T, contents [][]byte) *File {
 	return j
 }
 
-// TestPages reads records that lie over the borders of what is read at once. What replay was
-// given stays as it is.
+// TestPages reads records that cross the borders of pages. The content given to replay stays unchanged.
 func TestPages(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var contents [][]byte
@@ -69,13 +68,13 @@ func TestPages(t *testing.T) {
 	if _, err := f.WriteAt([]byte{0}, j.End-recordHead-10); err != nil { // in the record of a page
 		t.Fatal(err)
 	}
-	want.End = 0 // as if nothing had been acknowledged: the last record alone says that one was
+	want.End = 0 // as if nothing had been acknowledged: only the last record shows that something was
 	if got, err := open(); !errors.Is(err, store.ErrDamaged) {
 		t.Errorf("%d records, and the one before the last is damaged: %v", len(got), err)
 	}
 }
 
-// TestSize: no file is believed that is larger than a journal becomes, and none becomes so.
+// TestSize: a file larger than a journal can become is refused, and no journal grows so large.
 func TestSize(t *testing.T) {
 	j := written(t, nil)
 	if err := os.Truncate(j.path, maxSize+1); err != nil {

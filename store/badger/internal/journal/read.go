@@ -13,17 +13,17 @@ import (
 	"github.com/mythos-project/mythos/store/badger/internal/folder"
 )
 
-// pages reads a file a piece at a time. What it gives stays as it is.
+// pages reads a file a piece at a time. The bytes it returns stay unchanged.
 type pages struct {
 	file io.ReaderAt
 	size int64
-	from int64 // of data in the file
+	from int64 // offset of data in the file
 	data []byte
 }
 
-const pageSize = 1 << 20 // bytes that are read at once, unless a record needs more
+const pageSize = 1 << 20 // bytes read at once, unless a record needs more
 
-// at gives n bytes, nil where the file ends before.
+// at returns n bytes; nil if the file ends before.
 func (p *pages) at(offset, n int64) ([]byte, error) {
 	if offset+n > p.size {
 		return nil, nil
@@ -74,7 +74,7 @@ func (j *File) read(f *os.File, want Expected, replay func([]byte) error) error 
 	return j.nothingFollows(p)
 }
 
-// header reads the header, and reports whether there is a whole one.
+// header reads the header and reports whether it is complete.
 func (j *File) header(p *pages) (bool, error) {
 	head, err := p.at(0, HeaderSize)
 	if head == nil {
@@ -87,9 +87,8 @@ func (j *File) header(p *pages) (bool, error) {
 	return true, nil
 }
 
-// notNewer refuses a journal that goes on where the seal ends: then the seal is older
-// than the journal. The next generation may have been begun, with nothing in it, when
-// the process ended.
+// notNewer refuses a journal that continues where the seal ends, because the seal is then older than the journal. The
+// process may have ended just after it began the next generation, with nothing in it.
 func (j *File) notNewer(p *pages, newest uint64) error {
 	newer := j.generation > newest+1
 	if j.generation == newest+1 {
@@ -106,7 +105,7 @@ func (j *File) notNewer(p *pages, newest uint64) error {
 	return nil
 }
 
-// replay calls fn with the content of every whole record from End on, and moves End behind them.
+// replay calls fn with the content of every complete record from End on, and moves End behind them.
 func (j *File) replay(p *pages, fn func([]byte) error) error {
 	for {
 		content, err := j.record(p, j.End)
@@ -120,7 +119,7 @@ func (j *File) replay(p *pages, fn func([]byte) error) error {
 	}
 }
 
-// record is the content of the record at offset, nil when there is no whole one.
+// record is the content of the record at offset; nil if there is no complete one.
 func (j *File) record(p *pages, offset int64) ([]byte, error) {
 	head, err := p.at(offset, recordHead)
 	if head == nil {
@@ -140,8 +139,8 @@ func (j *File) record(p *pages, offset int64) ([]byte, error) {
 	return nil, nil
 }
 
-// begunAt is the size of the record at offset by its head, whether it is whole or not; 0
-// when there is no head of this generation.
+// begunAt is the size of the record at offset according to its head, complete or not; 0 if there is no head of this
+// generation.
 func (j *File) begunAt(p *pages, offset int64) (int64, error) {
 	head, err := p.at(offset, recordHead)
 	if head == nil || [TagSize]byte(head[8:]) != j.Tag {
@@ -150,9 +149,9 @@ func (j *File) begunAt(p *pages, offset int64) (int64, error) {
 	return recordHead + int64(binary.BigEndian.Uint32(head)), nil
 }
 
-// nothingFollows refuses a journal with a record behind one that is not whole: each is
-// durable before the next one is begun, so that only the last one can have been cut off.
-// Bytes of a record that was cut off may hold anything, also what looks like a head.
+// nothingFollows refuses a journal with a record after an incomplete one. Each record is durable before the next one is
+// begun, so only the last one can be incomplete. Bytes of an incomplete record may hold anything, even something that
+// looks like a head.
 func (j *File) nothingFollows(p *pages) error {
 	damaged := fmt.Errorf("%w: the record at byte %d of the journal is damaged", store.ErrDamaged, j.End)
 	if j.Cut > 0 {

@@ -12,7 +12,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// FuzzSeal: a seal that is read and written again is the same; no bytes panic.
+// FuzzSeal: reading a seal and writing it again gives the same seal; no input panics.
 func FuzzSeal(f *testing.F) {
 	s := State{Clean: true, Epoch: 2, Begun: 7, Files: []Listed{{Manifest, 12, 3}, {"000001.sst", 99, 4}}}
 	f.Add(s.append(nil))

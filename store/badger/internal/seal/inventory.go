@@ -27,7 +27,7 @@ const (
 	footprint    = 64 // bytes at a table's end that its fingerprint covers
 )
 
-// badgers reports whether a name is that of a file of Badger.
+// badgers reports whether a name is that of one of Badger's files.
 func badgers(name string) bool {
 	switch filepath.Ext(name) {
 	case table.Ext, ValueExt, MemoryExt:
@@ -62,7 +62,7 @@ func Present(dir string) (map[string]int64, error) {
 	return found, nil
 }
 
-// TakeInventory lists Badger's files after it was closed.
+// TakeInventory lists Badger's files after Badger was closed.
 func TakeInventory(dir string) ([]Listed, error) {
 	found, err := Present(dir)
 	if err != nil {
@@ -79,9 +79,9 @@ func TakeInventory(dir string) ([]Listed, error) {
 	return list, nil
 }
 
-// fingerprint tells a file from another of the same name and size. Of a table it covers
-// the end, which holds the checksum of the index; of a value log the head, which is
-// random; of MANIFEST and the key registry everything. DISCARD is a hint to Badger.
+// fingerprint distinguishes a file from another one with the same name and size. For a table it covers the end, which
+// holds the checksum of the index; for a value log the head, which is random; for MANIFEST and the key registry
+// everything. DISCARD is only a hint to Badger and has none.
 func fingerprint(dir, name string, size int64) (uint32, error) {
 	from, n := int64(0), size
 	switch filepath.Ext(name) {
@@ -114,9 +114,9 @@ func sumOf(path string, from, n int64) (uint32, error) {
 	return sum.Sum32(), nil
 }
 
-// CheckFiles compares the folder with the inventory: after Badger was closed nothing may
-// be missing, changed or there besides. While it was open, when a process was killed,
-// files come and go; then what MANIFEST names must be there (checkKilled).
+// CheckFiles compares the folder with the inventory. After Badger was closed, no file may be missing, changed or new.
+// While Badger is open, files come and go; if the process was killed then, the files that MANIFEST names must be there
+// (checkKilled).
 func (s *State) CheckFiles(dir string) error {
 	found, err := Present(dir)
 	if err != nil {

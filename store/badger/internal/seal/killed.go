@@ -11,12 +11,12 @@ import (
 	"github.com/mythos-project/mythos/store/badger/internal/table"
 )
 
-// rewriting is the size in bytes from which Badger may have written MANIFEST anew.
+// rewriting is the size in bytes from which Badger may have rewritten MANIFEST.
 const rewriting = 64 << 10
 
-// checkKilled compares the folder with the inventory of the last proper close, when the
-// process that had Badger open for writing was killed. MANIFEST only grows, so that it
-// still begins as it was; tables that it names must be there.
+// checkKilled compares the folder with the inventory of the last proper close, after the process that had Badger open
+// for writing was killed. MANIFEST only grows, so it must still begin as it did then; the tables that it names must be
+// there.
 func (s *State) checkKilled(dir string, found map[string]int64) error {
 	for _, f := range s.Files {
 		size, is := found[f.Name]
@@ -61,7 +61,7 @@ func (s *State) checkKilled(dir string, found map[string]int64) error {
 func (s *State) checkManifest(dir string, f Listed, size int64) error {
 	if size < f.size {
 		if size > 0 && f.size >= rewriting {
-			return nil // it was written anew; tables that it does not name are looked for
+			return nil // MANIFEST was rewritten; the tables in it are checked elsewhere
 		}
 		return folder.Corrupt(dir, f.Name, "it is missing, or was cut off: it had %d bytes", f.size)
 	}
@@ -72,8 +72,7 @@ func (s *State) checkManifest(dir string, f Listed, size int64) error {
 	return err
 }
 
-// Tables are the names of the tables that MANIFEST lists. Of a folder that was closed
-// properly the inventory has them.
+// Tables are the names of the tables that MANIFEST lists. For a properly closed folder they come from the inventory.
 func (s *State) Tables(dir string) (names []string, err error) {
 	if s.Clean {
 		for _, f := range s.Files {
@@ -85,7 +84,7 @@ func (s *State) Tables(dir string) (names []string, err error) {
 	}
 	f, err := folder.Open(filepath.Join(dir, Manifest), os.O_RDONLY)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil // it was being made
+		return nil, nil // the database was being made
 	}
 	if err != nil {
 		return nil, err

@@ -1,5 +1,5 @@
-// Package seal keeps what the folder of a database must hold: without it a lost file and a new
-// folder look the same.
+// Package seal records the required content of a database's folder. Without it a lost file and a new folder look the
+// same.
 package seal
 
 import (
@@ -29,11 +29,10 @@ const Name = "seal"
 //	byte 4096   slot 0
 //	the middle  slot 1
 //
-// A change goes into the older slot, so that a write that was cut off leaves the newer
-// one. Slots are numbered; the valid one with the highest number counts. The note is
-// rewritten after each update and never synced: it says how far the journal was
-// acknowledged. It also repeats the number of the slot, so that a damaged newest slot
-// cannot be taken for one that was never written.
+// A change goes into the older slot, so that an interrupted write leaves the newer one intact. Slots are numbered; the
+// valid one with the highest number counts. The note is rewritten after each update and never synced: it says how far
+// the journal was acknowledged. It also repeats the number of the newest slot, so that a damaged newest slot cannot
+// pass for one that was never written.
 const (
 	slotMagic = "mythoss1"
 	noteMagic = "mythosn1"
@@ -48,13 +47,13 @@ const (
 // IDSize is the size of a database's id, in bytes.
 const IDSize = 16
 
-// State is what the folder must hold.
+// State is the required content of the folder.
 type State struct {
-	ID    [IDSize]byte // of the database, drawn when it was made
+	ID    [IDSize]byte // of the database, random, set when it was made
 	Clean bool         // Badger is closed: its files are exactly those listed
 	Epoch uint64       // counts the times that Badger was opened for writing
 	Txns  uint64       // transactions of this epoch that Badger acknowledged
-	Moved uint64       // the newest generation of journals that is wholly in Badger
+	Moved uint64       // the newest generation of journals that is completely in Badger
 	Begun uint64       // the newest generation that was begun
 	Tags  [2][journal.TagSize]byte
 	Ended uint64 // where generation begun-1 ended
@@ -68,7 +67,7 @@ type Listed struct {
 	print uint32 // fingerprint, see inventory.go
 }
 
-// note is how far updates were acknowledged.
+// note says how far updates were acknowledged.
 type note struct {
 	slot  uint64 // number of the newest slot
 	epoch uint64
@@ -82,14 +81,14 @@ type File struct {
 	path   string
 	file   *os.File
 	size   int64
-	mu     sync.Mutex // guards the rest while the session runs
+	mu     sync.Mutex // guards the rest during the session
 	number uint64     // of the newest slot
 	State
 	last note
 }
 
-// Read reads the seal of a folder. The error wraps fs.ErrNotExist when there is none,
-// and store.ErrDamaged when it is damaged.
+// Read reads the seal of a folder. The error wraps fs.ErrNotExist if there is none, and store.ErrDamaged if it is
+// damaged.
 func Read(dir string, flag int) (*File, error) {
 	s := &File{path: filepath.Join(dir, Name)}
 	f, err := folder.Open(s.path, flag)
@@ -146,7 +145,7 @@ func (s *File) heed(n note) {
 	s.last = s.noteNow(end)
 }
 
-// Acknowledged is how far the journal of a generation must go.
+// Acknowledged is the least end of the journal of a generation.
 func (s *File) Acknowledged(generation uint64) int64 {
 	if generation == s.Begun {
 		return int64(s.last.end)
@@ -168,7 +167,7 @@ func Make(dir string) (*File, error) {
 	return s, nil
 }
 
-// rewrite writes the whole file anew, and opens it.
+// rewrite writes the whole file again, and opens it.
 func (s *File) rewrite() error {
 	s.number++
 	body := s.State.append(nil)
@@ -191,7 +190,7 @@ func (s *File) rewrite() error {
 	return err
 }
 
-// Change changes the seal, durably. The newest generation was acknowledged up to end.
+// Change changes the seal durably. The newest generation was acknowledged up to end.
 func (s *File) Change(edit func(*State), end uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -211,8 +210,8 @@ func (s *File) Change(edit func(*State), end uint64) error {
 	return s.note()
 }
 
-// Acknowledge takes down that the newest generation was acknowledged up to end. That is
-// not synced: what it tells was durable before.
+// Acknowledge records that the newest generation was acknowledged up to end. It does not sync: the updates themselves
+// are durable already.
 func (s *File) Acknowledge(end int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -220,7 +219,7 @@ func (s *File) Acknowledge(end int64) error {
 	return s.note()
 }
 
-// AcknowledgeTxns takes down how many transactions Badger has acknowledged.
+// AcknowledgeTxns records how many transactions Badger has acknowledged.
 func (s *File) AcknowledgeTxns(n uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -235,21 +234,21 @@ func (s *File) note() error {
 	return err
 }
 
-// MovedNow is the newest generation that is in Badger, which changes in the background.
+// MovedNow is the newest generation that is in Badger. It changes in the background.
 func (s *File) MovedNow() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.Moved
 }
 
-// CountsNow are the epoch, and the transactions of it that Badger acknowledged.
+// CountsNow returns the epoch and the number of its transactions that Badger has acknowledged.
 func (s *File) CountsNow() (epoch, txns uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.Epoch, s.Txns
 }
 
-// EndNow is how far the newest generation was acknowledged.
+// EndNow is the acknowledged end of the newest generation.
 func (s *File) EndNow() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -293,7 +292,7 @@ func encodeSlot(number uint64, body []byte) []byte {
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, folder.Castagnoli))
 }
 
-// parseSlot reads a slot; one that is not whole is none.
+// parseSlot reads a slot. ok is false if the slot is incomplete.
 func parseSlot(b []byte) (number uint64, state State, ok bool) {
 	if string(b[:8]) != slotMagic {
 		return 0, State{}, false

@@ -1,5 +1,4 @@
-// Package table reads the tables of a Badger database beside Badger. Badger takes a block that
-// it cannot read for the end of the table, and a key in it for absent; so anyone who relies on
-// an answer has the blocks checked that it came from ([Tables.Key], [Tables.Span]), each once.
-// The errors wrap store.ErrDamaged.
+// Package table reads the tables of a Badger database independently of Badger. Badger takes an unreadable block for the
+// end of the table, and a key in it for absent. A caller that relies on an answer therefore has the underlying blocks
+// checked ([Tables.Key], [Tables.Span]), each once. The errors wrap store.ErrDamaged.
 package table

@@ -18,23 +18,22 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// file is one of Badger's tables, as we read it ourselves:
+// file is one of Badger's tables:
 //
 //	blocks, index, length of the index u32, checksum of the index, its length u32
 type file struct {
 	base        string // name of the file
 	name        string // with its folder, for errors
-	left, right []byte // first and last key, without versions; nil: not known yet
+	left, right []byte // first and last key, without versions; nil: not yet known
 	mapped      *z.MmapFile
 	index       *fb.TableIndex
 	bloom       y.Filter
-	checked     []atomic.Uint64 // a bit for each block
+	checked     []atomic.Uint64 // one bit per block
 	whole       atomic.Bool     // all of them
 }
 
-// open maps a table, and checks its footer and its last block: Badger reads both
-// when it opens, and ends the process when they make no sense. It does not read the
-// index, whose checksum Badger verifies.
+// open maps a table and checks its footer and its last block. Badger reads both when it opens, and ends the process if
+// they are malformed. open does not read the index, whose checksum Badger verifies.
 func open(dir, name string) (t *file, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -94,7 +93,7 @@ func (t *file) damaged(what string) error {
 	return fmt.Errorf("%w: %s: %s", store.ErrDamaged, t.name, what)
 }
 
-// blocks is their number.
+// blocks is the number of blocks.
 func (t *file) blocks() int { return t.index.OffsetsLength() }
 
 // key is the first key of a block, without its version.
@@ -104,7 +103,7 @@ func (t *file) key(i int) []byte {
 	return y.ParseKey(o.KeyBytes())
 }
 
-// block checks one block, once.
+// block checks one block; later calls cost nothing.
 func (t *file) block(i int) error {
 	bit := uint64(1) << (i & 63)
 	if t.checked[i>>6].Load()&bit != 0 {
@@ -126,7 +125,7 @@ func (t *file) block(i int) error {
 	return nil
 }
 
-// span checks the blocks that may hold keys from one to another, both included.
+// span checks the blocks that may hold keys between two keys, inclusive.
 func (t *file) span(from, to []byte) error {
 	if t.whole.Load() || bytes.Compare(to, t.left) < 0 || bytes.Compare(from, t.right) > 0 {
 		return nil

@@ -9,8 +9,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// FuzzTable: a table with changed bytes has damage that is named, or its blocks are as they
-// were.
+// FuzzTable: if bytes of a table change, the damage is reported or the blocks are unchanged.
 func FuzzTable(f *testing.F) {
 	f.Add([]byte("no table at all, but some bytes of it: long enough to have a footer, and to be mapped"))
 	f.Add([]byte{})

@@ -9,8 +9,8 @@ import (
 	"github.com/dgraph-io/badger/v4/y"
 )
 
-// Tables are those that Badger had when the session began. What it writes during the
-// session comes from memory, and what it merges was checked wholly before.
+// Tables are the tables that Badger had when the session began. Tables that Badger writes during the session come from
+// memory, and tables that it merges were checked completely before.
 type Tables []*file
 
 // Open maps tables and checks what Badger reads of them when it opens.
@@ -26,7 +26,7 @@ func Open(dir string, names []string) (list Tables, err error) {
 	return list, nil
 }
 
-// Locate takes over from Badger which keys each table has.
+// Locate takes the key range of each table from Badger.
 func (l Tables) Locate(infos []badger.TableInfo) {
 	byName := make(map[string]*file, len(l))
 	for _, t := range l {
@@ -39,7 +39,7 @@ func (l Tables) Locate(infos []badger.TableInfo) {
 	}
 }
 
-// Key checks the blocks that Badger looks into for a key.
+// Key checks the blocks in which Badger looks for a key.
 func (l Tables) Key(key []byte) error {
 	hash := y.Hash(key)
 	for _, t := range l {
@@ -53,7 +53,7 @@ func (l Tables) Key(key []byte) error {
 	return nil
 }
 
-// Span checks the blocks that Badger looks into for the keys from one to another.
+// Span checks the blocks in which Badger looks for the keys between two keys.
 func (l Tables) Span(from, to []byte) error {
 	for _, t := range l {
 		if err := t.span(from, to); err != nil {
@@ -73,14 +73,14 @@ func (l Tables) All() error {
 	return nil
 }
 
-// Close unmaps them.
+// Close unmaps the tables.
 func (l Tables) Close() {
 	for _, t := range l {
 		t.close()
 	}
 }
 
-// Names are the names of their files.
+// Names are the tables' file names.
 func (l Tables) Names() []string {
 	names := make([]string, len(l))
 	for i, t := range l {
@@ -89,7 +89,7 @@ func (l Tables) Names() []string {
 	return names
 }
 
-// Ext is how a table's name ends.
+// Ext is the extension of a table's name.
 const Ext = ".sst"
 
 // Name is the name of the table with a number.
