@@ -22,6 +22,7 @@ import (
 type Conn struct {
 	runner *Runner
 	server exec.Call // without a tool
+	key    string    // of the server
 	p      peer
 	s      *session
 	hear   func(line []byte) // a message of the server to the client
@@ -48,7 +49,14 @@ func OwnID(id json.RawMessage) bool {
 // that is for the client, one after another; ended is told, once, that no more will come.
 func (r *Runner) Connect(ctx context.Context, call exec.Call, hear func(line []byte), ended func()) (*Conn, error) {
 	call.Request, call.Module.Definition = nil, nil
-	c := &Conn{runner: r, server: call, hear: hear, ended: ended, s: &session{tools: catalogue{token: make(chan struct{}, 1)}}}
+	key, err := keyOf(call.Module)
+	if err != nil {
+		return nil, err
+	}
+	c := &Conn{runner: r, server: call, key: key, hear: hear, ended: ended, s: &session{tools: catalogue{token: make(chan struct{}, 1)}}}
+	if call.Module.URL == "" {
+		r.Process.Soon()
+	}
 	if err := c.ready(call); err != nil {
 		return nil, err
 	}
@@ -199,12 +207,8 @@ func (t *Through) params(args json.RawMessage, about jsontext.Fields) []byte {
 // prepare refuses a server that has changed, and a tool that is described otherwise than it
 // was registered.
 func (t *Through) prepare(ctx context.Context, call exec.Call) error {
-	key, err := keyOf(call.Module)
-	if err != nil {
+	if err := t.check(call); err != nil {
 		return err
-	}
-	if own, err := keyOf(t.Conn.server.Module); err != nil || own != key {
-		return errors.Join(err, fmt.Errorf("tool %s: %w: it is registered for another server", call.Name, exec.ErrPinned))
 	}
 	if err := t.Conn.ready(call); err != nil {
 		return err
@@ -221,6 +225,15 @@ func (t *Through) prepare(ctx context.Context, call exec.Call) error {
 		return err
 	}
 	return nil // a server that cannot be asked fails the attempt: what was recorded needs none
+}
+
+// check refuses a tool of another server.
+func (t *Through) check(call exec.Call) error {
+	key, err := keyOf(call.Module)
+	if err == nil && key != t.Conn.key {
+		err = fmt.Errorf("tool %s: %w: it is registered for another server", call.Name, exec.ErrPinned)
+	}
+	return err
 }
 
 // attempt calls the tool. A server that took too long several times in a row is ended.

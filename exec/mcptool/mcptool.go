@@ -120,7 +120,11 @@ func (r *Runner) exchange(ctx context.Context, call exec.Call, tail *output.Tail
 
 // Run calls the tool at its server, which it starts or reaches when no call did so before.
 func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error) {
-	if err := r.Prepare(ctx, call); err != nil {
+	if via, ok := call.Local.(*Through); ok { // it was prepared, and its server runs
+		if err := via.check(call); err != nil {
+			return exec.Response{}, exec.NotStarted(err)
+		}
+	} else if err := r.Prepare(ctx, call); err != nil {
 		return exec.Response{}, exec.NotStarted(err)
 	}
 	limited, cancel := context.WithTimeout(ctx, call.Limits.Timeout)

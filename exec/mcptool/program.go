@@ -197,13 +197,7 @@ func (p *program) ask(ctx context.Context, x *exchange, method string, params []
 	}
 	n, err := p.write(ctx, request(p.id(number), method, params))
 	if err != nil {
-		if ctx.Err() == nil {
-			select { // why it does not read is what people want to know
-			case <-p.ended:
-				err = p.why()
-			case <-time.After(graceful):
-			}
-		}
+		err = p.unread(ctx, err)
 		if n == 0 {
 			err = &unsentError{err}
 		}
@@ -220,6 +214,19 @@ func (p *program) ask(ctx context.Context, x *exchange, method string, params []
 	}
 }
 
+// unread is why the server does not read: it may be about to end.
+func (p *program) unread(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	select {
+	case <-p.ended:
+		return p.why()
+	case <-time.After(graceful):
+		return err
+	}
+}
+
 // giveUp tells the server that nobody waits for an answer any more.
 func (p *program) giveUp(number int64) {
 	ctx, cancel := context.WithTimeout(context.Background(), replyTime/10)
@@ -233,6 +240,9 @@ func (p *program) id(number int64) json.RawMessage { return idOf(number, p.clien
 // send implements peer.
 func (p *program) send(ctx context.Context, line []byte) error {
 	_, err := p.write(ctx, append(bytes.Clone(line), '\n'))
+	if err != nil {
+		err = p.unread(ctx, err)
+	}
 	return err
 }
 
@@ -250,7 +260,14 @@ func (p *program) changed() error { return p.cmd.Disturbed() }
 
 // hold lets the server hold the lock of an attempt: where the caller is killed, the attempt
 // goes on as long as the server does.
-func (p *program) hold(lock *os.File) (drop func(), err error) { return p.cmd.Hold(lock) }
+func (p *program) hold(lock *os.File) (drop func(), err error) {
+	drop, err = p.cmd.Hold(lock)
+	if errors.Is(err, os.ErrProcessDone) {
+		<-p.ended // soon: who asks next shall see it
+		err = p.why()
+	}
+	return drop, err
+}
 
 // down implements link.
 func (p *program) down() bool {

@@ -99,6 +99,10 @@ func (r *Runner) Prepare(_ context.Context, call exec.Call) error {
 	return r.Check(call)
 }
 
+// Soon says that a program is going to be checked and started: what it takes to start one is
+// made ready beside that.
+func (r *Runner) Soon() { r.pool.Ready() }
+
 // Check refuses files that changed and a confinement that cannot be had, of any tool
 // that is a program. A file that is not there is no refusal: the program does not start.
 func (r *Runner) Check(call exec.Call) error {

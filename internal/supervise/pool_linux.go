@@ -63,6 +63,18 @@ func (p *Pool) take(s Spec) (*remote, error) {
 	return r, nil
 }
 
+// Ready has a supervisor start, unless one waits, while its caller checks what it shall run.
+func (p *Pool) Ready() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.idle) > 0 {
+		return
+	}
+	if r, err := newRemote(); err == nil { // else Start says why
+		p.idle = append(p.idle, r)
+	}
+}
+
 func (p *Pool) put(r *remote) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -223,11 +235,7 @@ func (p *Process) Hold(lock *os.File) (drop func(), err error) {
 	}
 	p.locks++
 	number := binary.BigEndian.AppendUint32(nil, p.locks)
-	// The descriptor comes with the first byte, and with nothing that follows it.
-	if _, _, err := p.remote.conn.WriteMsgUnix([]byte{msgHold}, unix.UnixRights(int(lock.Fd())), nil); err != nil {
-		return nil, fmt.Errorf("supervisor: %w", err)
-	}
-	if _, err := p.remote.conn.Write(number); err != nil {
+	if _, _, err := p.remote.conn.WriteMsgUnix(append([]byte{msgHold}, number...), unix.UnixRights(int(lock.Fd())), nil); err != nil {
 		return nil, fmt.Errorf("supervisor: %w", err)
 	}
 	return func() { p.tell(append([]byte{msgDrop}, number...)...) }, nil

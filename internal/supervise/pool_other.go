@@ -15,3 +15,6 @@ func Lacking() []string { return nil }
 
 // Pool does nothing here: there are no supervisors on this system.
 type Pool struct{}
+
+// Ready has nothing to make ready.
+func (*Pool) Ready() {}

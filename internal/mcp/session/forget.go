@@ -5,10 +5,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// forgetting removes records beside the calls: as many in one update as have come together.
+// forgetting removes records: with the register of a call that soon follows, or else beside the
+// calls, as many in one update as have come together.
 type forgetting struct {
 	kv kv.KV
 
@@ -19,20 +21,48 @@ type forgetting struct {
 	err     error // the first one
 }
 
-const forgetTime = 10 * time.Second
+const (
+	forgetTime = 10 * time.Second
+	forgetWait = 3 * time.Millisecond // for a register: an update of its own would delay the next one
+	maxRiding  = 32                   // records that are removed with one register
+	recordSize = 160                  // bytes of a record's name, at most
+)
 
-func (f *forgetting) add(record string) {
+func (f *forgetting) add(records ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.records = append(f.records, record)
-	if !f.busy {
+	f.records = append(f.records, records...)
+	if !f.busy && len(f.records) > 0 {
 		f.busy = true
 		f.done.Go(f.run)
 	}
 }
 
+// riding removes records with a register; end is told afterwards whether that may have failed.
+func (f *forgetting) riding() (r ledger.Rider, end func(failed bool)) {
+	var took []string
+	r = ledger.Rider{Size: maxRiding * recordSize, Ride: func(func(string) ([]byte, error)) (map[string][]byte, error) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		n := min(len(f.records), maxRiding-len(took))
+		took = append(took, f.records[:n]...)
+		f.records = f.records[n:]
+		put := make(map[string][]byte, len(took))
+		for _, record := range took {
+			put[record] = nil
+		}
+		return put, nil
+	}}
+	return r, func(failed bool) {
+		if failed {
+			f.add(took...)
+		}
+	}
+}
+
 func (f *forgetting) run() {
 	for {
+		time.Sleep(forgetWait)
 		f.mu.Lock()
 		records := f.records
 		f.records = nil

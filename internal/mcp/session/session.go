@@ -128,7 +128,9 @@ func (s *Session) Call(ctx context.Context, c Call) Reply {
 	work, begun, end := s.lasting(ctx, c.Tool.Policy.Cancellable)
 	defer end()
 	if k.text != "" {
-		e.Riders = append(e.Riders, begun)
+		riding, rode := s.gone.riding()
+		e.Riders = append(e.Riders, begun, riding)
+		defer func() { rode(r.Err != nil) }()
 	}
 	if r.Outcome, r.Err = s.Gate.Do(work, e); errors.Is(r.Err, caps.ErrDenied) && s.renew(work, c.Tool.ID, &e) {
 		r.Outcome, r.Err = s.Gate.Do(work, e)

@@ -97,36 +97,27 @@ func (p *Proxy) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 		return err
 	}
 	defer context.AfterFunc(ctx, func() { p.stop(true) })()
-	lines := make(chan []byte)
-	go p.read(ctx, in, lines)
-	for line := range lines {
-		p.take(ctx, line)
-		if p.broken() {
-			break
-		}
-	}
+	p.read(ctx, in)
 	p.leave()
 	p.working.Wait()
 	p.stop(false)
 	return nil
 }
 
-// read hands on the client's lines until there are no more or ctx ends.
-func (p *Proxy) read(ctx context.Context, in io.Reader, to chan<- []byte) {
-	defer close(to)
+// read takes the client's lines until there are no more, nothing can be written to it, or ctx ends.
+func (p *Proxy) read(ctx context.Context, in io.Reader) {
 	r := output.NewLines(in)
 	for {
 		line, over, err := r.Next(maxLine)
-		if over {
+		switch {
+		case ctx.Err() != nil:
+			return
+		case over:
 			p.Notef("a message of the client has more than %d MiB: it is left out", maxLine>>20)
-		} else if len(bytes.TrimSpace(line)) > 0 {
-			select {
-			case to <- line:
-			case <-ctx.Done():
-				return
-			}
+		case len(bytes.TrimSpace(line)) > 0:
+			p.take(ctx, line)
 		}
-		if err != nil {
+		if err != nil || p.broken() {
 			return
 		}
 	}
