@@ -87,7 +87,7 @@ func calls(t *testing.T, dir string) int {
 }
 
 // TestInterruptedTraining stops a training as Ctrl-C does: the tool and what it
-// started are gone, nothing is half done, and the same command goes on under a
+// started are gone, nothing is half done, and run the same command to continue under a
 // capability for one job.
 func TestInterruptedTraining(t *testing.T) {
 	t.Parallel()
@@ -109,7 +109,7 @@ func TestInterruptedTraining(t *testing.T) {
 	if err := s.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	if code := s.end(); code != 130 || !strings.Contains(s.err.String(), "the same command goes on") {
+	if code := s.end(); code != 130 || !strings.Contains(s.err.String(), "run the same command to continue") {
 		t.Errorf("exit code %d: %s", code, s.err.String())
 	}
 	pid, err := os.ReadFile(child)

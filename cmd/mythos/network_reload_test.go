@@ -31,7 +31,7 @@ func TestNetworkTrustChanges(t *testing.T) {
 	if err := os.WriteFile(trust, []byte("agents: [{nonsense: 1}]\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, func() bool { return strings.Contains(far.log.String(), "not taken over") }, far.log)
+	waitFor(t, func() bool { return strings.Contains(far.log.String(), "not applied") }, far.log)
 	submits(0)
 	if err := os.WriteFile(trust, nil, 0o600); err != nil {
 		t.Fatal(err)

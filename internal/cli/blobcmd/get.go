@@ -35,7 +35,7 @@ func newGet(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().StringVar(&o.Range, "range", "", "only LEN bytes from OFF on, as OFF:LEN")
 	c.Flags().StringVarP(&o.Out, "output", "o", "", "write to this file, whole or not at all")
 	c.Flags().StringArrayVarP(&o.Identities, "identity", "i", nil,
-		"age or SSH identity file to decrypt with (may be repeated); keys of this repository are found by themselves")
+		"age or SSH identity file to decrypt with (may be repeated); keys of this repository are used without it")
 	return c
 }
 

@@ -28,8 +28,8 @@ func newPin(f *cmdutil.Factory) *cobra.Command {
 			return runPin(c.Context(), f, o)
 		},
 	}
-	c.Flags().Var(&o.TTL, "ttl", "how long; for ever by default")
-	c.Flags().StringVar(&o.Reason, "reason", "", "a note on why")
+	c.Flags().Var(&o.TTL, "ttl", "how long to keep it; for ever by default")
+	c.Flags().StringVar(&o.Reason, "reason", "", "a note that says why")
 	return c
 }
 

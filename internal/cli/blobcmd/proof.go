@@ -23,7 +23,7 @@ func newProve(f *cmdutil.Factory) *cobra.Command {
 	o := &proveOptions{}
 	c := &cobra.Command{
 		Use:     "prove CID --chunk N [-o FILE]",
-		Short:   "Write the proof that a chunk stands at its place in a blob",
+		Short:   "Write the proof that a chunk is at its place in a blob",
 		Example: "  mythos blob prove \"$(head -c 1000000 /dev/zero | mythos blob put -)\" --chunk 0 -o chunk0.proof",
 		Args:    cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -46,7 +46,7 @@ func runProve(ctx context.Context, f *cmdutil.Factory, o *proveOptions) error {
 		return err
 	}
 	if ref, err := n.Store.BlobRef(ctx, cid); err == nil && ref.Chunks == 0 {
-		return clierr.New(clierr.NotFound, "%s has no chunks: a blob of %d bytes is in one piece", cid.Short(), ref.Size).On(cid.String()).
+		return clierr.New(clierr.NotFound, "%s has no chunks: a blob of %d bytes is one piece", cid.Short(), ref.Size).On(cid.String()).
 			With("its cid is the SHA-256 of its bytes: compare it with `mythos hash FILE`")
 	}
 	proof, err := n.Store.ProveChunk(ctx, cid, o.Chunk)

@@ -48,9 +48,9 @@ func newPut(f *cmdutil.Factory) *cobra.Command {
 	o := &putOptions{ChunkSize: merkle.DefaultChunkSize}
 	c := &cobra.Command{
 		Use:   "put [flags] FILE|-...",
-		Short: "Store files or standard input; prints a cid a line",
-		Long: "Stores each file as a blob and prints its cid when every byte of it is synced. A blob of at most 8 KiB has the\n" +
-			"cid that sha256sum prints; a larger one is a Merkle DAG over chunks.",
+		Short: "Store files or standard input; prints one cid per line",
+		Long: "Stores each file as a blob, and prints its cid when all of its bytes are synced. The cid of a blob of at most 8\n" +
+			"KiB is what sha256sum prints; a larger blob is a Merkle DAG over chunks.",
 		Example: "  echo hello | mythos blob put -",
 		Args:    cmdutil.Args(1, -1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -59,10 +59,10 @@ func newPut(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	flags := c.Flags()
-	flags.Var(&o.ChunkSize, "chunk-size", "bytes a chunk, 256KiB to 16MiB")
+	flags.Var(&o.ChunkSize, "chunk-size", "bytes per chunk, 256KiB to 16MiB")
 	flags.StringVar(&o.Media, "media", "", "media type; guessed from the name by default")
 	flags.StringVar(&o.Codec, "codec", "raw", "raw, zstd (seekable, readable by zstd -d) or auto")
-	flags.StringArrayVar(&o.Recipients, "encrypt", nil, "age or SSH recipients, one a line (may be repeated), or aes:NAME: a key of this repository")
+	flags.StringArrayVar(&o.Recipients, "encrypt", nil, "age or SSH recipients, one per line (may be repeated), or aes:NAME: a key of this repository")
 	flags.BoolVar(&o.PlainHash, "plain-hash", false, "with --encrypt: record the hash of the plain bytes")
 	flags.BoolVar(&o.NoSync, "no-sync", false, "do not wait until the bytes are on the disk")
 	flags.StringArrayVar(&o.Parents, "parent", nil, "provenance: the blob that this one was made from; may be repeated")
@@ -183,7 +183,7 @@ func unchanged(name string, r io.Reader) (size int64, same func() error) {
 		after, err := file.Stat()
 		if err == nil && (after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime())) {
 			err = clierr.New(clierr.Conflict, "%s %w while it was read", cmdutil.FileName(name), store.ErrChanged).On(name).
-				With("put it again, or pipe it in (`mythos blob put -`) to take it as it comes")
+				With("put it again, or pipe it in to take it as it comes: `mythos blob put -`")
 		}
 		return err
 	}
@@ -214,7 +214,7 @@ const aesPrefix = "aes:"
 func encryption(n *repo.Repo, o *putOptions) (*codec.Encryption, error) {
 	if len(o.Recipients) == 0 {
 		if o.PlainHash {
-			return nil, clierr.Usagef("--plain-hash is for --encrypt: the cid of a blob that is not encrypted tells its bytes")
+			return nil, clierr.Usagef("--plain-hash needs --encrypt: the cid of a blob that is not encrypted already identifies its bytes")
 		}
 		return nil, nil
 	}
@@ -223,7 +223,7 @@ func encryption(n *repo.Repo, o *putOptions) (*codec.Encryption, error) {
 		return &codec.Encryption{Recipients: o.Recipients, PlainHash: o.PlainHash}, nil
 	}
 	if len(o.Recipients) > 1 {
-		return nil, clierr.Usagef("--encrypt %s: either one key or recipients", o.Recipients[0])
+		return nil, clierr.Usagef("--encrypt %s: give either one key or recipients", o.Recipients[0])
 	}
 	handle, key, err := n.BlobKey(name)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -20,7 +20,7 @@ import (
 
 // New is `mythos cell`.
 func New(f *cmdutil.Factory) *cobra.Command {
-	return f.Returns(cmdutil.Noun("cell", "State as a log of events: append, read the newest of each key, replay", newAppend(f), newRead(f), newReplay(f), newPolicy(f), newLs(f)), results)
+	return f.Returns(cmdutil.Noun("cell", "State as a log of events: append, read the newest event of each key, replay", newAppend(f), newRead(f), newReplay(f), newPolicy(f), newLs(f)), results)
 }
 
 type appendOptions struct {
@@ -37,9 +37,10 @@ func newAppend(f *cmdutil.Factory) *cobra.Command {
 	o := &appendOptions{}
 	c := &cobra.Command{
 		Use: "append CELL [EVENTKEY] [--type N] [--in FILE|-] [--expect N] [--key K]", Short: "Append an event, as an effect; prints its number",
-		Long: "A cell is named by any text, or by its id; it begins with its first event. The data is empty without --in.\n" +
-			"--events reads up to 1,024 events at once, JSON lines {\"type\":1,\"event_key\":\"user/1\",\"data\":\"...\"}.\n" +
-			"With --expect nothing is appended (6) unless the cell has exactly so many events; with --key it happens once.",
+		Long: "A cell is named by any text, or by its id, and begins with its first event. Without --in, the data is empty.\n" +
+			"--events reads up to 1,024 events at once, as JSON lines {\"type\":1,\"event_key\":\"user/1\",\"data\":\"...\"}. With\n" +
+			"--expect, nothing is appended (6) unless the cell has exactly this many events. With --key, the append happens\n" +
+			"once.",
 		Example: "  echo done | mythos cell append jobs job/17 --in -", Args: cmdutil.Args(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Cell = args[0]
@@ -47,10 +48,10 @@ func newAppend(f *cmdutil.Factory) *cobra.Command {
 				o.EventKey = args[1]
 			}
 			if (len(args) == 2) == (o.Events != "") || (o.Events != "" && (o.In != "" || o.Type != 0)) {
-				return clierr.Usagef("either EVENTKEY with --type and --in, or --events")
+				return clierr.Usagef("give either EVENTKEY with --type and --in, or --events")
 			}
 			if c.Flags().Changed("expect") && o.Expect < 0 {
-				return clierr.Usagef("--expect %d: no cell has so many events; leave it out for any number", o.Expect)
+				return clierr.Usagef("--expect %d: no cell has that many events; leave it out to accept any number", o.Expect)
 			}
 			return runAppend(c.Context(), f, o)
 		},
@@ -90,7 +91,7 @@ func (o *appendOptions) events(f *cmdutil.Factory) ([]cell.Event, error) {
 	var list []cell.Event
 	err = cmdutil.EachLine(o.Events, r, func(num int, l eventLine) error {
 		if l.Key == nil {
-			return cmdutil.LineError(o.Events, num, errors.New("the member \"event_key\" is missing; an event without a key has \"event_key\":\"\""))
+			return cmdutil.LineError(o.Events, num, errors.New("the member \"event_key\" is missing; write \"event_key\":\"\" for an event without a key"))
 		}
 		list = append(list, cell.Event{Type: l.Type, Key: []byte(*l.Key), Data: []byte(l.Data)})
 		return nil
@@ -116,8 +117,8 @@ func runAppend(ctx context.Context, f *cmdutil.Factory, o *appendOptions) error 
 		return refusal(err, n, "cell.write:"+o.Cell)
 	}
 	if called.Status == exec.StatusConflict {
-		return clierr.New(clierr.Conflict, "cell %s has %d events, expected were %d", o.Cell, a.First, o.Expect).On(q.CellID.String()).
-			With("read what came in between, `mythos cell replay " + o.Cell + "`, and try again")
+		return clierr.New(clierr.Conflict, "cell %s has %d events, not the expected %d", o.Cell, a.First, o.Expect).On(q.CellID.String()).
+			With("read what was appended in between, `mythos cell replay " + o.Cell + "`, and try again")
 	}
 	return f.Emit(appended{q.CellID, a.First, a.Count, called.Replayed, called.ReceiptID}, func() { f.IO.Printf("%d\n", a.First) })
 }
@@ -151,13 +152,13 @@ type readOptions struct {
 func newRead(f *cmdutil.Factory) *cobra.Command {
 	o := &readOptions{}
 	c := &cobra.Command{
-		Use: "read CELL [EVENTKEY] [--prefix P] [--at N]", Short: "Print the state: of each key the newest event; of one key its data",
+		Use: "read CELL [EVENTKEY] [--prefix P] [--at N]", Short: "Print the state: the newest event of each key, or the data of one key",
 		Example: "  mythos cell read jobs --prefix job/", Args: cmdutil.Args(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Cell = args[0]
 			if len(args) == 2 {
 				if o.Prefix != "" {
-					return clierr.Usagef("either EVENTKEY or --prefix")
+					return clierr.Usagef("give either EVENTKEY or --prefix")
 				}
 				o.Prefix = args[1]
 			}
@@ -165,7 +166,7 @@ func newRead(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&o.Prefix, "prefix", "", "only keys that begin with this")
-	c.Flags().Int64Var(&o.At, "at", -1, "the state after so many events; negative: after all")
+	c.Flags().Int64Var(&o.At, "at", -1, "the state after this many events; negative: after all")
 	c.Flags().StringArrayVar(&o.Caps, "cap", nil, "the capability to use; may be repeated")
 	return c
 }
@@ -226,7 +227,7 @@ func newReplay(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&o.Prefix, "prefix", "", "only keys that begin with this")
-	c.Flags().Uint64Var(&o.From, "from", 0, "the first number looked at")
+	c.Flags().Uint64Var(&o.From, "from", 0, "the first number to look at")
 	c.Flags().StringArrayVar(&o.Caps, "cap", nil, "the capability to use; may be repeated")
 	return c
 }
@@ -273,12 +274,13 @@ func newPolicy(f *cmdutil.Factory) *cobra.Command {
 	var every uint64
 	var ids []string
 	c := &cobra.Command{
-		Use: "policy CELL --every N", Short: "Keep a snapshot after every so many events; 0 keeps none",
-		Long:    "Snapshots only save reading: without them the state is made of all events. Without a policy there is one every 1,024 events.",
+		Use: "policy CELL --every N", Short: "Keep a snapshot after every N events; 0 keeps none",
+		Long: "Snapshots only make reading faster: without them, all events are read. Without a policy, there is one every\n" +
+			"1,024 events.",
 		Example: "  mythos cell policy jobs --every 256", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if !c.Flags().Changed("every") {
-				return clierr.Usagef("--every is expected")
+				return clierr.Usagef("--every is required")
 			}
 			n, given, err := open(c.Context(), f, ids)
 			if err != nil {

@@ -27,9 +27,10 @@ func NewCluster(f *cmdutil.Factory) *cobra.Command {
 
 func newStatus(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "status", Short: "Show servers and workers, the tasks that wait, and what is stuck",
-		Long: "Everything is by the database's clock. A member that gave no sign of life for 20 seconds is gone: what waited there is taken over, and\n" +
-			"what ran is run again where each of its effects has a key. Exits 1 where something is stuck, or the bucket cannot be used.",
+		Use: "status", Short: "Show servers and workers, waiting tasks, and what is stuck",
+		Long: "All times are by the database's clock. A member that shows no sign of life for 20 seconds is gone: others take\n" +
+			"over its waiting tasks, and run its running tasks again if each of their effects has a key. Exit code 1 if\n" +
+			"something is stuck, or the bucket cannot be used.",
 		Example: "  mythos cluster status", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			n, err := f.Repo(c.Context())
@@ -97,9 +98,9 @@ func show(f *cmdutil.Factory, s *cluster.Status) {
 
 func queuing(l cluster.Log) string {
 	if l.Queuing == 0 {
-		return "nobody queues for its end"
+		return "nobody waits to append"
 	}
-	return fmt.Sprintf("%s for its end, the first for %s", units.Count(l.Queuing, "process")+" queuing", span(l.Longest))
+	return fmt.Sprintf("%s to append, the first for %s", units.Count(l.Queuing, "process")+" queuing", span(l.Longest))
 }
 
 func span(seconds float64) string {

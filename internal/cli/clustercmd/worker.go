@@ -26,16 +26,17 @@ const maxConcurrency = 1024
 func NewWorker(f *cmdutil.Factory) *cobra.Command {
 	o := &workerOptions{}
 	c := &cobra.Command{
-		Use: "worker [--concurrency N]", Short: "Run the tasks that servers leave to workers",
-		Long: "Works on a repository in PostgreSQL, on any machine, and beside any number of others. `mythos serve --leave-tasks` accepts tasks\n" +
-			"for workers; those of servers and workers that are gone are taken over, too. A task that ran there is run again where each effect\n" +
-			"that it can reach has a key, three times at most; else it fails and says so. Interrupted, a worker takes no more tasks, and lets\n" +
-			"those that run end for up to --drain; then they have failed.",
+		Use: "worker [--concurrency N]", Short: "Run tasks that servers leave to workers",
+		Long: "Works on a repository in PostgreSQL, from any machine, beside any number of other workers. It runs the tasks\n" +
+			"that `mythos serve --leave-tasks` accepts, and takes over those of servers and workers that are gone. It runs a\n" +
+			"task again, at most three times, if each effect that the task can reach has a key; otherwise the task fails and\n" +
+			"says so. When interrupted, a worker takes no more tasks, and gives running tasks up to --drain to end; then they\n" +
+			"have failed.",
 		Example: "  mythos worker --concurrency 8", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return runWorker(c.Context(), f, o) },
 	}
-	c.Flags().IntVar(&o.Concurrency, "concurrency", 4, "tasks that run at a time")
-	c.Flags().StringVar(&o.Drain, "drain", "30s", "how long tasks may go on when the worker is to end")
+	c.Flags().IntVar(&o.Concurrency, "concurrency", 4, "number of tasks to run at a time")
+	c.Flags().StringVar(&o.Drain, "drain", "30s", "how long running tasks may go on after an interrupt")
 	return f.Returns(c, workerResults)
 }
 

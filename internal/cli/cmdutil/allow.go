@@ -26,7 +26,7 @@ func AllowHint(n *repo.Repo, err error, tool string) string {
 // allowing is the command that allows a call of a tool, and who may run it.
 func allowing(n *repo.Repo, tool string) string {
 	if t, err := n.Toolbox.Find(context.Background(), tool); err == nil && n.Gate.Elsewhere(t.ID) {
-		return "ask someone who may issue it at the server to run: " + remedy.Issue(n.Self().KeyHex(), "tool.call:"+t.ID.String()+",calls=1", "1h")
+		return "ask someone who may issue it to run at the server: " + remedy.Issue(n.Self().KeyHex(), "tool.call:"+t.ID.String()+",calls=1", "1h")
 	}
 	scopeText := "tool.call:" + tool + ",calls=1"
 	if n.MayIssue(scope.KindToolCall) {

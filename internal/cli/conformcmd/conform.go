@@ -22,9 +22,10 @@ import (
 func New(f *cmdutil.Factory) *cobra.Command {
 	return f.Returns(&cobra.Command{
 		Use: "conformance [PACKDIR]", Short: "Rebuild every vector of a conformance pack and compare bytes",
-		Long: "Without a folder the golden vectors of this version (spec/vectors) are checked. A folder holds a pack with a manifest,\n" +
-			"such as the public one, or golden vectors that another implementation wrote. Exit code 5 when a vector fails. Where a\n" +
-			"pack departs from its own text, a note on the vector's line says so. -v lists the golden vectors that pass, too.",
+		Long: "Without a folder, it checks the golden vectors of this version (spec/vectors). A folder holds a pack with a\n" +
+			"manifest, such as the public one, or golden vectors that another implementation wrote. Exit code 5 if a vector\n" +
+			"fails. If a pack departs from its own text, a note on the vector's line says so. -v also lists the golden\n" +
+			"vectors that pass.",
 		Example: "  mythos conformance\n  mythos conformance ./ctvp", Args: cmdutil.Args(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {

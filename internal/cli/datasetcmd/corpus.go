@@ -20,7 +20,7 @@ import (
 
 // NewCorpus is `mythos corpus`.
 func NewCorpus(f *cmdutil.Factory) *cobra.Command {
-	return f.Returns(cmdutil.Noun("corpus", "Fixed sets of episodes, and the signals seen with them", newSnapshot(f), newSignals(f), newCorpusLs(f)), corpusResults)
+	return f.Returns(cmdutil.Noun("corpus", "Fixed sets of episodes, and of signals about them", newSnapshot(f), newSignals(f), newCorpusLs(f)), corpusResults)
 }
 
 type snapshotOptions struct {
@@ -34,14 +34,14 @@ func newSnapshot(f *cmdutil.Factory) *cobra.Command {
 	o := &snapshotOptions{}
 	c := &cobra.Command{
 		Use: "snapshot [--from FILE] [--tool T] [--part I/N] [--ref NAME]", Short: "Fix a corpus; prints its root",
-		Long: "A root over all episodes, over the ids listed one a line in a file, or over the episodes that call one tool.\n" +
-			"--part takes one part of a split into N equal parts by the hash of what each episode's call asked: parts never share an\n" +
-			"episode, the same request is always in the same part, and so is an episode without a call, by its id.",
+		Long: "The root covers all episodes, the ids listed one per line in a file, or the episodes that call one tool. --part\n" +
+			"takes one of N equal parts, split by the hash of what each episode's call asked for: parts never share an\n" +
+			"episode, and the same request is always in the same part. An episode without a call goes by its id.",
 		Example: "  mythos corpus snapshot --ref corpus/all", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return runSnapshot(c.Context(), f, o) },
 	}
-	c.Flags().StringVar(&o.From, "from", "", "a file of episode ids, one a line; - is standard input")
-	c.Flags().StringVar(&o.Tool, "tool", "", "only episodes whose call is of this tool")
+	c.Flags().StringVar(&o.From, "from", "", "a file of episode ids, one per line; - is standard input")
+	c.Flags().StringVar(&o.Tool, "tool", "", "only episodes that call this tool")
 	c.Flags().StringVar(&o.Part, "part", "", "one part of a split, such as 1/5 or 2-5/5")
 	c.Flags().StringVar(&o.Ref, "ref", "", "also point this ref to the root")
 	return c
@@ -181,7 +181,7 @@ func runSignals(ctx context.Context, f *cmdutil.Factory, corpus, name string) er
 
 func newCorpusLs(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "ls", Short: "List the corpora that are here; a manifest is one, too", Example: "  mythos corpus ls", Args: cmdutil.Args(0, 0),
+		Use: "ls", Short: "List the corpora here, which include manifests", Example: "  mythos corpus ls", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return lists(c.Context(), f, dataset.MediaCorpus, dataset.MediaManifest)
 		},

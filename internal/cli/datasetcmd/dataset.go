@@ -32,8 +32,9 @@ func newBuild(f *cmdutil.Factory) *cobra.Command {
 	o := &buildOptions{}
 	c := &cobra.Command{
 		Use: "build DEF [-o FILE] [--ref NAME] [--cap CAP]...", Short: "Build a dataset from its definition; prints the manifest's cid",
-		Long: "DEF is YAML, JSON or a canonical DatasetDef. -o writes the DatasetRef. The build is the effect mythos.dataset.build:\n" +
-			"it leaves a receipt, and takes a capability, which the owner of the repository has unless the setting require_cap is on.",
+		Long: "DEF is YAML, JSON or a canonical DatasetDef. -o writes the DatasetRef. The build is the effect\n" +
+			"mythos.dataset.build: it leaves a receipt and needs a capability; the owner of the repository has it, unless the\n" +
+			"setting require_cap is on.",
 		Example: "  echo 'corpus: [\"@corpus/all\"]' | mythos dataset build -", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Def = args[0]
@@ -87,7 +88,7 @@ func runBuild(ctx context.Context, f *cmdutil.Factory, o *buildOptions) error {
 
 func newIDs(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "ids MANIFEST", Short: "Print the selected episode ids, one a line, ascending", Example: "  mythos dataset ids @train", Args: cmdutil.Args(1, 1),
+		Use: "ids MANIFEST", Short: "Print the selected episode ids, one per line, ascending", Example: "  mythos dataset ids @train", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			n, err := f.Repo(c.Context())
 			if err != nil {
@@ -106,7 +107,7 @@ func newIDs(f *cmdutil.Factory) *cobra.Command {
 
 func newLs(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "ls", Short: "List the manifests that are here", Example: "  mythos dataset ls", Args: cmdutil.Args(0, 0),
+		Use: "ls", Short: "List the manifests here", Example: "  mythos dataset ls", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return runLs(c.Context(), f) },
 	}
 }

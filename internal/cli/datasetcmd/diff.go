@@ -15,9 +15,9 @@ import (
 
 func newDiff(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "diff A B", Short: "Say which episodes came (+) and went (-), and why",
-		Long: "Each line names an episode that only one of the two has, and why the other one has it not: it is in no corpus,\n" +
-			"a clause of the predicate fails, or it is not in the sample.",
+		Use: "diff A B", Short: "Show which episodes were added (+) and removed (-), and why",
+		Long: "Each line names an episode that only one of the two datasets has, and why the other does not have it: it is in\n" +
+			"no corpus, a clause of the predicate fails, or it is not in the sample.",
 		Example: "  mythos dataset diff @train @train2", Args: cmdutil.Args(2, 2),
 		RunE: func(c *cobra.Command, args []string) error { return runDiff(c.Context(), f, args) },
 	}
@@ -59,7 +59,7 @@ func runDiff(ctx context.Context, f *cmdutil.Factory, names []string) error {
 			return err
 		}
 	}
-	f.IO.Notef("%d in both, %d came, %d went", stats.Same, stats.Added, stats.Removed)
+	f.IO.Notef("%d in both, %d added, %d removed", stats.Same, stats.Added, stats.Removed)
 	return nil
 }
 
@@ -78,7 +78,7 @@ func reasons(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, roots [2]obj
 		}
 		def, err := definitionOf(ctx, n, root)
 		if errors.Is(err, store.ErrNotFound) {
-			f.IO.Notef("no definition of %s is here: reasons are not known", root.Short())
+			f.IO.Notef("no definition of %s is here: the reasons are unknown", root.Short())
 			continue
 		}
 		if err != nil {

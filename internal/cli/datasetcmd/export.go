@@ -39,15 +39,16 @@ func newExport(f *cmdutil.Factory) *cobra.Command {
 	o := &exportOptions{}
 	c := &cobra.Command{
 		Use: "export DATASET [-o FILE|DIR] [--rows KIND] [--format jsonl|parquet] [--split train=0.9,test=0.1] [--shards N] [--redact RULES] [--card]", Short: "Write the episodes as JSON lines or Parquet",
-		Long: "KIND says what a row holds: raw, all evidence of an episode; messages, a conversation {messages, tools};\n" +
-			"prompt-completion, a call of a model {prompt, completion, tools}; preference, two answers to one prompt {prompt, chosen,\n" +
-			"rejected}, of which rewards prefer the first. Calls that failed or have no recorded answer give no row but a raw one.\n" +
-			"How many episodes give no row, and why, is said. Parquet has one schema for each KIND.\n" +
-			"One file, or with --split, --shards, --card or an -o that ends in a slash a folder. The files depend on the evidence\n" +
-			"and the flags only. A split goes by the hash of each episode's id: parts of different datasets never share an episode.\n" +
-			"RULES is a YAML list of {pointer or regex, of, tool, label}: what they find is replaced by a hash under the repository's\n" +
-			"redaction key. The setting redact makes rules binding. The export is the effect mythos.dataset.export: it leaves a\n" +
-			"receipt and takes a capability, which the owner of the repository has unless the setting require_cap is on.",
+		Long: "KIND sets what a row holds: raw, all evidence of an episode; messages, a conversation {messages, tools};\n" +
+			"prompt-completion, a model call {prompt, completion, tools}; preference, two answers to one prompt {prompt,\n" +
+			"chosen, rejected}, of which rewards prefer the first. Calls that failed or have no recorded answer give only raw\n" +
+			"rows. The export reports how many episodes give no row, and why. Parquet has one schema for each KIND. The\n" +
+			"output is one file; with --split, --shards, --card or an -o that ends in a slash, it is a folder. The files\n" +
+			"depend only on the evidence and the flags. A split goes by the hash of each episode's id: parts of different\n" +
+			"datasets never share an episode. RULES is a YAML list of {pointer or regex, of, tool, label}: what they match is\n" +
+			"replaced by a hash under the repository's redaction key. The setting redact makes rules binding. The export is\n" +
+			"the effect mythos.dataset.export: it leaves a receipt and needs a capability; the owner of the repository has\n" +
+			"it, unless the setting require_cap is on.",
 		Example: "  mythos dataset export @train -o train.jsonl --rows messages\n  mythos dataset export @train -o data/ --format parquet --split train=0.9,test=0.1 --card", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Name = args[0]
@@ -56,13 +57,13 @@ func newExport(f *cmdutil.Factory) *cobra.Command {
 	}
 	flags := c.Flags()
 	flags.StringVarP(&o.Out, "output", "o", "", "the file, or the folder; standard output by default")
-	flags.StringVar(&o.Format, "format", "", "jsonl or parquet; by default what the file's name ends in, else jsonl")
-	flags.StringVar(&o.Rows, "rows", "raw", "what a row is: raw, messages, prompt-completion or preference")
+	flags.StringVar(&o.Format, "format", "", "jsonl or parquet; by default the ending of the file's name, else jsonl")
+	flags.StringVar(&o.Rows, "rows", "raw", "what a row holds: raw, messages, prompt-completion or preference")
 	flags.StringVar(&o.Split, "split", "", "parts with weights, such as train=0.9,test=0.1")
-	flags.IntVar(&o.Shards, "shards", 0, "files a part")
+	flags.IntVar(&o.Shards, "shards", 0, "number of files per part")
 	flags.BoolVar(&o.Payloads, "payloads", true, "write captured requests and responses, not only their hashes")
 	flags.BoolVar(&o.Card, "card", false, "write README.md, the dataset card, and croissant.json beside the files")
-	flags.StringVar(&o.Signals, "signals", "", "see the signals of this list only; the receipt of an export of pairs names one")
+	flags.StringVar(&o.Signals, "signals", "", "use the signals of this list only; the receipt of an export of pairs names one")
 	flags.StringVar(&o.Redact, "redact", "", "a file of redaction rules")
 	flags.StringArrayVar(&o.Caps, "cap", nil, "the capability to use; may be repeated")
 	return c
@@ -90,7 +91,7 @@ func (o *exportOptions) format() (export.Format, error) {
 		}
 	}
 	if o.Shards < 0 || o.Shards > 99999 {
-		return f, clierr.Usagef("--shards is 1 to 99999")
+		return f, clierr.Usagef("--shards must be 1 to 99999")
 	}
 	if o.folder() && (o.Out == "" || o.Out == "-") {
 		return f, clierr.Usagef("several files need a folder: -o DIR")
@@ -138,7 +139,7 @@ func runExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error 
 	e.Open = out.open
 	x, err := exportWatched(ctx, f, n, e, out)
 	if err = errors.Join(err, out.finish(err == nil)); errors.Is(err, episodes.ErrUnredacted) {
-		return clierr.New(clierr.Refused, "%w", err).On(o.Name).With("leave out --redact: the rules of the policy are applied without it")
+		return clierr.New(clierr.Refused, "%w", err).On(o.Name).With("leave out --redact: the policy's rules are applied without it")
 	}
 	if err != nil {
 		return runcmd.Refusal(n, err, "mythos.dataset.export")
@@ -146,7 +147,7 @@ func runExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error 
 	noteLeft(f, x.Files)
 	result := exported{Files: x.Files, Receipt: x.Receipt}
 	if !x.Signals.IsZero() {
-		f.IO.Notef("the signals that were seen: %s", x.Signals)
+		f.IO.Notef("signals used: %s", x.Signals)
 		result.Signals = &x.Signals
 	}
 	if !out.folder && out.toStd() {

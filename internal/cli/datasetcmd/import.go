@@ -30,14 +30,18 @@ type importOptions struct {
 func newEpisodeImport(f *cmdutil.Factory) *cobra.Command {
 	o := &importOptions{}
 	c := &cobra.Command{
-		Use: "import (--form chat|otel|mcp | --map MAPPING) FILE|-...", Short: "Take in evidence that others recorded; prints the corpus of it",
-		Long: "chat is JSON lines of {\"messages\": [...]}, otel OTLP JSON with spans or logs of generative AI, mcp JSON lines of\n" +
-			"JSON-RPC messages. A mapping (YAML) says by JSON pointers where things stand in any other JSON lines:\n\n" +
-			"  input: /prompt\n  output: /completion\n  time: /created\n  calls: {each: /steps, tool: /name, request: /args, response: /result}\n" +
+		Use: "import (--form chat|otel|mcp | --map MAPPING) FILE|-...", Short: "Import evidence that others recorded; prints its corpus",
+		Long: "chat is JSON lines of {\"messages\": [...]}; otel is OTLP JSON with spans or logs of generative AI; mcp is JSON\n" +
+			"lines of JSON-RPC messages. A mapping (YAML) names the parts of any other JSON lines by JSON pointers:\n\n" +
+			"  input: /prompt\n" +
+			"  output: /completion\n" +
+			"  time: /created\n" +
+			"  calls: {each: /steps, tool: /name, request: /args, response: /result}\n" +
 			"  signals: [{type: reward, value: /score}]\n\n" +
-			"Nobody who saw it happen signed it. A definition tells it by `imported`: `not imported` leaves it out. The tools in it\n" +
-			"are has_tool(\"NAME\"). Importing the same again adds nothing. It ends with what was taken, what was not understood\n" +
-			"and why. A file of which nothing was understood is an error; with --strict, so is one with any loss.",
+			"Nobody who saw it happen signed imported evidence. A definition selects by `imported`: `not imported` leaves it\n" +
+			"out. has_tool(\"NAME\") finds its tools. Importing the same file again adds nothing. At the end, import reports\n" +
+			"what it took, and what it did not understand and why. It is an error if nothing was understood; with --strict,\n" +
+			"any loss is.",
 		Example: "  mythos episode import --form chat chats.jsonl --ref corpus/chats", Args: cmdutil.Args(1, 1000),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Files = args
@@ -47,16 +51,16 @@ func newEpisodeImport(f *cmdutil.Factory) *cobra.Command {
 	flags := c.Flags()
 	flags.StringVar(&o.Form, "form", "", "chat, otel or mcp")
 	flags.StringVar(&o.Mapping, "map", "", "a mapping file")
-	flags.Var(&o.Time, "time", "time of records that have none, such as 2026-01-31T12:00:00Z; 1970 by default, so that importing again gives the same")
+	flags.Var(&o.Time, "time", "time for records that have none, such as 2026-01-31T12:00:00Z; 1970 by default, so that importing again gives the same")
 	flags.BoolVar(&o.Skip, "skip-bad", false, "leave out records that cannot be understood, and name them")
-	flags.BoolVar(&o.Strict, "strict", false, "fail where anything that belongs to the form is not understood")
+	flags.BoolVar(&o.Strict, "strict", false, "fail if anything that belongs to the form is not understood")
 	flags.StringVar(&o.Ref, "ref", "", "also point this ref to the corpus")
 	return c
 }
 
 func (o *importOptions) reader(f *cmdutil.Factory) (foreign.Reader, error) {
 	if (o.Form == "") == (o.Mapping == "") {
-		return nil, clierr.Usagef("either --form or --map is expected")
+		return nil, clierr.Usagef("give either --form or --map")
 	}
 	if o.Form != "" {
 		r, err := ingest.Form(o.Form)
@@ -129,9 +133,9 @@ func (o *importOptions) file(ctx context.Context, f *cmdutil.Factory, n *repo.Re
 func (o *importOptions) explained(name string, err error) error {
 	switch {
 	case errors.Is(err, ingest.ErrNothing):
-		return clierr.New(clierr.Failed, "%s: %w", name, err).On(name).With("mythos episode import --help    # the forms, and what each reads")
+		return clierr.New(clierr.Failed, "%s: %w", name, err).On(name).With("mythos episode import --help    # the forms, and what each one reads")
 	case errors.Is(err, ingest.ErrLost):
-		return clierr.New(clierr.Failed, "%s: %w", name, err).On(name).With("leave out --strict: what is not understood is then counted")
+		return clierr.New(clierr.Failed, "%s: %w", name, err).On(name).With("leave out --strict to only count what is not understood")
 	case errors.Is(err, foreign.ErrRecord):
 		return clierr.New(clierr.Failed, "%s, %w", name, err).On(name).With("--skip-bad leaves out records that cannot be understood, and names them")
 	}
@@ -159,7 +163,7 @@ func (t *importTotal) notes(f *cmdutil.Factory) {
 		f.IO.Notef("not understood: %s", l)
 	}
 	for _, l := range t.passed {
-		f.IO.Notef("passed over: %s", l)
+		f.IO.Notef("skipped: %s", l)
 	}
 }
 

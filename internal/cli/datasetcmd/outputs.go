@@ -144,7 +144,7 @@ func (o *outputs) checkCard() error {
 		if _, err := os.Lstat(name); ours || errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		return clierr.New(clierr.Conflict, "%w", fmt.Errorf("%s is there and is no dataset card: move it away, or leave out --card", name)).On(name)
+		return clierr.New(clierr.Conflict, "%w", fmt.Errorf("%s exists and is not a dataset card: move it away, or leave out --card", name)).On(name)
 	}
 	return nil
 }

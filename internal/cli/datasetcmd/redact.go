@@ -19,9 +19,9 @@ type redactOptions struct {
 func newEpisodeRedact(f *cmdutil.Factory) *cobra.Command {
 	o := &redactOptions{}
 	c := &cobra.Command{
-		Use: "redact --rules FILE [--corpus ROOT] [--ref NAME]", Short: "Make redacted episodes, to build datasets from; prints the corpus of them",
-		Long: "Each redacted episode names in its provenance the one it was made of, the rules and the key. Its receipts and signals are\n" +
-			"signed here. Rules are those of `dataset export --redact`. Doing it again adds nothing.",
+		Use: "redact --rules FILE [--corpus ROOT] [--ref NAME]", Short: "Make redacted episodes to build datasets from; prints their corpus",
+		Long: "The provenance of each redacted episode names its original, the rules and the key. Its receipts and signals are\n" +
+			"signed here. The rules are those of `dataset export --redact`. Running it again adds nothing.",
 		Example: "  mythos episode redact --rules pii.yaml --corpus @corpus/all --ref corpus/redacted", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return runRedact(c.Context(), f, o) },
 	}
@@ -33,7 +33,7 @@ func newEpisodeRedact(f *cmdutil.Factory) *cobra.Command {
 
 func runRedact(ctx context.Context, f *cmdutil.Factory, o *redactOptions) error {
 	if o.Rules == "" {
-		return clierr.Usagef("--rules is expected")
+		return clierr.Usagef("--rules is required")
 	}
 	n, err := f.Repo(ctx)
 	if err != nil {

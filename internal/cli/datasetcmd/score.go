@@ -30,8 +30,8 @@ type scoreOptions struct {
 func NewScore(f *cmdutil.Factory) *cobra.Command {
 	o := &scoreOptions{}
 	c := &cobra.Command{
-		Use: "score TOOL [--corpus ROOT]", Short: "Run a scorer over episodes and store the signals, signed",
-		Long: "Each episode is scored at most once, as a keyed effect: scoring again replays. Episodes must have been captured.",
+		Use: "score TOOL [--corpus ROOT]", Short: "Run a scorer over episodes and store its signed signals",
+		Long: "Each episode is scored at most once, as a keyed effect: scoring again replays. The episodes must have been captured.",
 		Args: cmdutil.Args(1, 1), Example: "  mythos score scorer",
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Tool = args[0]
@@ -45,7 +45,7 @@ func NewScore(f *cmdutil.Factory) *cobra.Command {
 
 func runScore(ctx context.Context, f *cmdutil.Factory, o *scoreOptions) error {
 	if o.Parallel < 1 || o.Parallel > 256 {
-		return clierr.Usagef("--parallel is 1 to 256")
+		return clierr.Usagef("--parallel must be 1 to 256")
 	}
 	n, err := f.Repo(ctx)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 func newShow(f *cmdutil.Factory) *cobra.Command {
 	var explain bool
 	c := &cobra.Command{
-		Use: "show MANIFEST [--explain]", Short: "Print how a dataset came about",
-		Long:    "Prints the DatasetRef. --explain evaluates the definition again and says what each clause of the predicate kept.",
+		Use: "show MANIFEST [--explain]", Short: "Show how a dataset was made",
+		Long:    "Prints the DatasetRef. --explain evaluates the definition again and shows what each clause of the predicate kept.",
 		Example: "  mythos dataset show @train --explain", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			b, err := openBuilt(c.Context(), f, args[0])
@@ -51,7 +51,7 @@ func (b *opened) print(f *cmdutil.Factory) {
 		{About: "corpora", Text: strings.Join(corpora, " ")},
 		{About: "predicate", Text: query.Decompile(&b.def.Query.Predicate)},
 		{About: "sampling", Text: b.def.SamplingText()},
-		{About: "receipt", Text: b.ref.BuildReceiptID.Short() + ", of its building"},
+		{About: "receipt", Text: b.ref.BuildReceiptID.Short() + ", of its build"},
 		{About: "manifest", Text: ui.Size(b.ref.Manifest.Size)},
 	})
 }

@@ -16,8 +16,8 @@ import (
 func newVerify(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "verify MANIFEST|FILE", Short: "Build a dataset again and compare",
-		Long: "Rebuilds the dataset from its definition and the evidence that is here, keeping nothing, and compares everything\n" +
-			"that its DatasetRef says. FILE is a DatasetRef as `dataset build -o` writes it. Exit code 5 when something differs.",
+		Long: "Rebuilds the dataset from its definition and the evidence here, without keeping anything, and compares the\n" +
+			"result with its DatasetRef. FILE is a DatasetRef that `dataset build -o` wrote. Exit code 5 if anything differs.",
 		Example: "  mythos dataset verify @train", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runVerify(c.Context(), f, args[0]) },
 	}

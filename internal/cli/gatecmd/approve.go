@@ -33,7 +33,7 @@ func newApproveLs(f *cmdutil.Factory) *cobra.Command {
 	all := false
 	c := &cobra.Command{
 		Use: "ls [--all]", Short: "List the calls that wait for approval", Example: "  mythos approve ls", Args: cmdutil.Args(0, 0),
-		Long: "A call waits where its capability says approve=N/ROLE. --all lists those as well that are over: spent, denied or expired.",
+		Long: "A call waits if its capability says approve=N/ROLE. --all also lists calls that are over: spent, denied or expired.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			n, err := f.Repo(c.Context())
 			if err != nil {
@@ -42,7 +42,7 @@ func newApproveLs(f *cmdutil.Factory) *cobra.Command {
 			return listApprovals(c.Context(), f, n, all)
 		},
 	}
-	c.Flags().BoolVar(&all, "all", false, "those that are over, too")
+	c.Flags().BoolVar(&all, "all", false, "also those that are over")
 	return c
 }
 
@@ -91,8 +91,8 @@ func approvalOf(ctx context.Context, n *repo.Repo, st *approval.Standing) approv
 
 func newApproveShow(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "show ID", Short: "Show what is asked for, and the exact request", Example: "  mythos approve show 3f9a", Args: cmdutil.Args(1, 1),
-		Long: "The request is shown whole, with what a terminal would not show escaped; --json has it in base64.",
+		Use: "show ID", Short: "Show what the call asks for, and the exact request", Example: "  mythos approve show 3f9a", Args: cmdutil.Args(1, 1),
+		Long: "Prints the whole request, with escapes for what a terminal would not show. --json has it in base64.",
 		RunE: func(c *cobra.Command, args []string) error { return showApproval(c.Context(), f, args[0]) },
 	}
 }
@@ -108,7 +108,7 @@ func showApproval(ctx context.Context, f *cmdutil.Factory, id string) error {
 	}
 	request, err := n.Store.Bytes(ctx, st.RequestHash)
 	if errors.Is(err, store.ErrNotFound) {
-		return clierr.New(clierr.NotFound, "the request %s is not kept here any more", st.RequestHash.Short()).On(st.ID.String())
+		return clierr.New(clierr.NotFound, "the request %s is no longer kept here", st.RequestHash.Short()).On(st.ID.String())
 	}
 	if err != nil {
 		return err
@@ -169,15 +169,16 @@ func newDecide(f *cmdutil.Factory, yes bool) *cobra.Command {
 	var key, note string
 	c := &cobra.Command{
 		Use: "sign ID [--key NAME] [--note TEXT]", Short: "Agree to one call", Example: "  mythos approve sign 3f9a --key bob --note 'as agreed'", Args: cmdutil.Args(1, 1),
-		Long: "The key must be one that trust.yaml names for the role (`mythos trust add bob --for approve/ops`), and not that of the agent for\n" +
-			"whom the call is made. Look first: `mythos approve show ID`. When enough people have agreed, the agent's next equal call runs, once.",
+		Long: "trust.yaml must name the key for the role (`mythos trust add bob --for approve/ops`), and the key must not be\n" +
+			"that of the agent for which the call is made. Look first: `mythos approve show ID`. When enough people have\n" +
+			"agreed, the agent's next identical call runs, once.",
 		RunE: func(c *cobra.Command, args []string) error { return decide(c.Context(), f, args[0], key, note, yes) },
 	}
 	if !yes {
-		c.Use, c.Short, c.Example = "deny ID [--key NAME] [--note TEXT]", "Say no to one call", "  mythos approve deny 3f9a --note 'not on a Friday'"
-		c.Long = "One no denies the call, whoever said yes, until the request would have expired. The agent reads the note."
+		c.Use, c.Short, c.Example = "deny ID [--key NAME] [--note TEXT]", "Deny one call", "  mythos approve deny 3f9a --note 'not on a Friday'"
+		c.Long = "One denial is enough, even if others have agreed: the call stays denied until the request would have expired. The agent reads the note."
 	}
-	c.Flags().StringVar(&key, "key", "", "a key of this repository that signs; its own by default")
+	c.Flags().StringVar(&key, "key", "", "the key of this repository to sign with; its own by default")
 	c.Flags().StringVar(&note, "note", "", "why, for those who read the record")
 	return c
 }
@@ -194,7 +195,7 @@ func decide(ctx context.Context, f *cmdutil.Factory, id, name, note string, yes 
 	var key sign.Signer = n.Key
 	if name != "" {
 		if key, err = n.KeyNamed(name); errors.Is(err, fs.ErrNotExist) {
-			return clierr.New(clierr.NotFound, "key %s: none of that name is here", name).With("mythos key ls")
+			return clierr.New(clierr.NotFound, "no key %s is here", name).With("mythos key ls")
 		} else if err != nil {
 			return err
 		}
@@ -206,11 +207,11 @@ func decide(ctx context.Context, f *cmdutil.Factory, id, name, note string, yes 
 		if who == "" {
 			who = "self"
 		}
-		return clierr.New(clierr.Refused, "approval %s: %w %s", st.ID.Short(), err, st.Role).With("if it shall have it: mythos trust add " + who + " --for " + keyfile.ForApprove + st.Role)
+		return clierr.New(clierr.Refused, "approval %s: %w %s", st.ID.Short(), err, st.Role).With("if it should have the role: mythos trust add " + who + " --for " + keyfile.ForApprove + st.Role)
 	case errors.Is(err, approval.ErrAgent):
 		return clierr.New(clierr.Refused, "approval %s: %w", st.ID.Short(), err)
 	case errors.Is(err, approval.ErrOver):
-		return clierr.New(clierr.Conflict, "%w", err).With("if the call is still wanted, have it made again: it asks anew")
+		return clierr.New(clierr.Conflict, "%w", err).With("if the call is still wanted, have it made again: that asks for new approval")
 	case err != nil:
 		return err
 	}

@@ -24,11 +24,11 @@ func NewFreeze(f *cmdutil.Factory) *cobra.Command {
 	var t target
 	c := &cobra.Command{
 		Use:   "freeze [--agent A|--tool T] --reason TEXT [--cancel]",
-		Short: "Let no call happen: of anything, of a tool, or of an agent",
-		Long: "Every door refuses with status 423 until `mythos thaw`: call, once, run, batch, serve, MCP. Recorded answers are not given out\n" +
-			"either. When the command returns, no call starts any more on this machine that it stands against. Calls under way go on;\n" +
-			"with --cancel they are stopped within seconds, and nobody knows then what they did.\n" +
-			"Without mythos: `touch .mythos/FROZEN` freezes everything on this machine, until the file is removed.",
+		Short: "Stop all calls, the calls of a tool, or the calls of an agent",
+		Long: "Every entry point (call, once, run, batch, serve, MCP) refuses with status 423 until `mythos thaw`. Recorded\n" +
+			"answers are not given out either. When the command returns, no call that it covers starts on this machine any\n" +
+			"more. Running calls go on. With --cancel, they are stopped within seconds, and then nobody knows what they did.\n" +
+			"Without mythos: `touch .mythos/FROZEN` freezes everything on this machine until you remove the file.",
 		Example: "  mythos freeze --reason 'incident 12'\n  mythos freeze --agent scout --cancel --reason 'reads what it should not'\n  mythos thaw --agent scout",
 		Args:    cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -48,9 +48,10 @@ func NewFreeze(f *cmdutil.Factory) *cobra.Command {
 func NewThaw(f *cmdutil.Factory) *cobra.Command {
 	var t target
 	c := &cobra.Command{
-		Use:     "thaw [--agent A|--tool T] [--note TEXT]",
-		Short:   "Take a freeze back",
-		Long:    "Without a flag it takes back the freeze of everything; those of single agents and tools stay. `mythos status` lists them.",
+		Use:   "thaw [--agent A|--tool T] [--note TEXT]",
+		Short: "Lift a freeze",
+		Long: "Without a flag, it lifts the freeze of everything; freezes of single agents and tools stay. `mythos status`\n" +
+			"lists them.",
 		Example: "  mythos freeze --reason 'incident 12'\n  mythos thaw --note 'it was a false alarm'",
 		Args:    cmdutil.Args(0, 0),
 		RunE:    func(c *cobra.Command, _ []string) error { return runHold(c.Context(), f, t, false) },
@@ -61,7 +62,7 @@ func NewThaw(f *cmdutil.Factory) *cobra.Command {
 }
 
 func (t *target) flags(c *cobra.Command) {
-	c.Flags().StringVar(&t.agent, "agent", "", "what is done under capabilities of this agent")
+	c.Flags().StringVar(&t.agent, "agent", "", "calls made under capabilities of this agent")
 	c.Flags().StringVar(&t.tool, "tool", "", "calls of this tool")
 	c.MarkFlagsMutuallyExclusive("agent", "tool")
 }
@@ -102,7 +103,7 @@ func runHold(ctx context.Context, f *cmdutil.Factory, t target, frozen bool) err
 	}
 	what := n.Holds.What(ctx, h)
 	if frozen {
-		f.IO.Notef("%s is frozen; to take that back: %s", what, n.Holds.Remedy(ctx, h))
+		f.IO.Notef("%s is frozen; to lift that: %s", what, n.Holds.Remedy(ctx, h))
 	} else {
 		f.IO.Notef("%s is thawed", what)
 		still(ctx, f, n, st)
@@ -113,7 +114,7 @@ func runHold(ctx context.Context, f *cmdutil.Factory, t target, frozen bool) err
 // still says what is frozen after a thaw.
 func still(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, st *hold.State) {
 	if st.File {
-		f.IO.Notef("everything is frozen still, by the file %s", n.Holds.File)
+		f.IO.Notef("everything is still frozen, by the file %s", n.Holds.File)
 	}
 	for _, h := range st.Frozen {
 		f.IO.Notef("still: %s", n.Holds.Words(ctx, h))

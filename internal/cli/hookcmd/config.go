@@ -19,14 +19,15 @@ func newConfig(f *cmdutil.Factory) *cobra.Command {
 	var agent string
 	names := strings.Join(hook.Names(), "|")
 	c := &cobra.Command{
-		Use: "config " + names + " [--agent A]", Short: "Print the configuration with which a harness asks and tells this repository",
-		Long: "Prints the JSON that is added to what the harness reads: Claude Code .claude/settings.json, Codex .codex/hooks.json, Cursor .cursor/hooks.json,\n" +
-			"Gemini CLI .gemini/settings.json. Nothing is written. It refuses calls also where the hook cannot be started or is killed, as far as the\n" +
-			"harness lets it. Without --agent, the calls are those of the agent that has the harness's name, if there is one, else yours.",
+		Use: "config " + names + " [--agent A]", Short: "Print the configuration that makes a harness use this repository",
+		Long: "Prints JSON to add to the harness's settings: Claude Code .claude/settings.json, Codex .codex/hooks.json, Cursor\n" +
+			".cursor/hooks.json, Gemini CLI .gemini/settings.json. It writes no file. The configuration also refuses calls\n" +
+			"when the hook cannot start or is killed, as far as the harness allows it. Without --agent, the calls are made as\n" +
+			"the agent with the harness's name, or as you if there is none.",
 		Example: "  mythos hook config claude --agent scout", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runConfig(c.Context(), f, args[0], agent) },
 	}
-	c.Flags().StringVar(&agent, "agent", "", "whose calls they are: a name of `mythos agent add`")
+	c.Flags().StringVar(&agent, "agent", "", "make the calls as this agent: a name from mythos agent add")
 	return c
 }
 
@@ -62,7 +63,7 @@ func runConfig(ctx context.Context, f *cmdutil.Factory, name, agent string) erro
 	if err := writeJSON(f.IO.Out, h.Config(run+orBlock, run), "  "); err != nil {
 		return err
 	}
-	f.IO.Notef("for %s, beside what is there; the calls are %s", h.File, whose)
+	f.IO.Notef("for %s, in addition to what is there; the calls are %s", h.File, whose)
 	return nil
 }
 

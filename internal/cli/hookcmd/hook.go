@@ -31,7 +31,7 @@ func New(f *cmdutil.Factory) *cobra.Command {
 		h, _ := hook.For(name)
 		verbs = append(verbs, newHarness(f, h))
 	}
-	c := cmdutil.Noun("hook", "The tools that a harness runs itself: asked before, recorded after", append(verbs, newConfig(f))...)
+	c := cmdutil.Noun("hook", "Tools that a harness runs itself: checked before, recorded after", append(verbs, newConfig(f))...)
 	help := c.RunE
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 && !f.IO.OutTTY {
@@ -46,10 +46,10 @@ func newHarness(f *cmdutil.Factory, h *hook.Harness) *cobra.Command {
 	var agent string
 	c := &cobra.Command{
 		Use: h.Name + " [--agent A]", Short: "Answer one event of " + h.Title + ", from standard input",
-		Long: "For the configuration of the harness, which `mythos hook config " + h.Name + "` prints. Before a call it needs a capability for the\n" +
-			"tool " + h.Name + ".NAME (mythos tool add " + h.Name + ".NAME --declared), which is charged, and the call is registered. After it, its outcome is\n" +
-			"recorded as the harness declares it. An allowed call gives {}: the harness still asks its user, where it would. Anything else, an\n" +
-			"error too, ends before a call with exit status 2, which refuses it, and after one with 1. docs/hooks.md says what this cannot promise.",
+		Long: "For the harness's configuration, which `mythos hook config " + h.Name + "` prints. Before a call, the hook requires and charges a capability\n" +
+			"for the tool " + h.Name + ".NAME (mythos tool add " + h.Name + ".NAME --declared), and registers the call. After the call, it records the outcome\n" +
+			"that the harness declares. For an allowed call it prints {}: the harness still asks its user if it would. In any other case, errors\n" +
+			"included, exit status 2 before a call refuses it, and after a call the status is 1. docs/hooks.md says what this cannot promise.",
 		Example: "  mythos hook " + h.Name + " --agent scout < event.json", Args: cmdutil.Args(0, 0),
 		PersistentPreRunE: func(c *cobra.Command, args []string) error {
 			f.ErrorStatus = blocks
@@ -57,7 +57,7 @@ func newHarness(f *cmdutil.Factory, h *hook.Harness) *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return answer(c.Context(), f, h, agent) },
 	}
-	c.Flags().StringVar(&agent, "agent", "", "whose calls they are: a name of `mythos agent add`, under whose capabilities alone they are made; by default yours")
+	c.Flags().StringVar(&agent, "agent", "", "make the calls as this agent, a name from mythos agent add, under its capabilities alone; by default as you")
 	return c
 }
 
@@ -178,6 +178,6 @@ func read(ctx context.Context, r io.Reader) ([]byte, error) {
 	case in := <-done:
 		return in.raw, in.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("the event on standard input does not end: %w", ctx.Err())
+		return nil, fmt.Errorf("the event on standard input has no end: %w", ctx.Err())
 	}
 }

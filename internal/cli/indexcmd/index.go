@@ -50,7 +50,7 @@ func emit(f *cmdutil.Factory, s *model.IndexState, called *calls.Called) error {
 
 func newRollback(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "rollback NAME", Short: "Take an index's newest update back, as an effect; prints its state",
+		Use: "rollback NAME", Short: "Undo an index's newest update, as an effect; prints its state",
 		Example: "  mythos index rollback memory", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			n, err := f.Repo(c.Context())
@@ -78,11 +78,11 @@ func newSearch(f *cmdutil.Factory) *cobra.Command {
 	o := &searchOptions{}
 	c := &cobra.Command{
 		Use: "search NAME [TEXT] [--batch FILE]", Short: "Find the episodes nearest to a text, the nearest first",
-		Long: "Each line has the episode, its score in millionths and an excerpt. `mythos why EPISODE` shows what an episode rests on.\n" +
-			"Nearness goes by words (BM25), by vectors (cosine similarity; the text is embedded, as an effect), or by both: 1/(60+rank)\n" +
-			"in each search, summed. Without --by it is both where the index has vectors.\n" +
-			"--vote NAME answers with what the text labels NAME=... of the found episodes say, weighted by score.\n" +
-			"--batch reads texts from a file, one JSON object with the member \"text\" a line, and answers one line for each.",
+		Long: "Each line has the episode, its score in millionths and an excerpt. `mythos why EPISODE` shows what an episode\n" +
+			"rests on. --by words ranks by BM25, --by vectors by cosine similarity (the text is embedded, as an effect), and\n" +
+			"--by both sums 1/(60+rank) of each search. The default is both if the index has vectors, else words. --vote NAME\n" +
+			"answers with what the text labels NAME=... of the found episodes say, weighted by score. --batch reads texts\n" +
+			"from a file, one JSON object with the member \"text\" per line, and answers one line for each.",
 		Example: "  mythos index search memory 'open a connection'", Args: cmdutil.Args(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Name = args[0]
@@ -98,17 +98,17 @@ func newSearch(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().StringVar(&o.Batch, "batch", "", "texts to search for, as JSON lines; - is standard input")
 	c.Flags().IntVarP(&o.Limit, "limit", "n", 5, "most episodes to find, 1 to 100")
 	c.Flags().StringVar(&o.By, "by", "", "words, vectors or both")
-	c.Flags().StringVar(&o.Vote, "vote", "", "answer with the label that the episodes found agree on")
+	c.Flags().StringVar(&o.Vote, "vote", "", "answer with the label NAME=... that the found episodes rank highest")
 	return c
 }
 
 func runSearch(ctx context.Context, f *cmdutil.Factory, o *searchOptions) error {
 	if o.Limit < 1 || o.Limit > 100 {
-		return clierr.Usagef("--limit is 1 to 100")
+		return clierr.Usagef("--limit must be 1 to 100")
 	}
 	by, known := nearness[o.By]
 	if !known {
-		return clierr.Usagef("--by is words, vectors or both")
+		return clierr.Usagef("--by must be words, vectors or both")
 	}
 	n, err := f.Repo(ctx)
 	if err != nil {

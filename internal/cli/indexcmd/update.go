@@ -36,30 +36,31 @@ func newUpdate(f *cmdutil.Factory) *cobra.Command {
 	o := &updateOptions{MaxText: 8 << 10}
 	c := &cobra.Command{
 		Use: "update NAME [CORPUS|DATASET] [--embed TOOL]", Short: "Add episodes to an index, as an effect; prints its state",
-		Long: "Without a corpus or dataset, all episodes that are here. Episodes whose request was not captured are left out.\n" +
-			"An index that is not there is made. `index rollback` takes the newest update back.\n\n" +
-			"With --embed each request gets a vector, too: the tool is called once for each text, as an effect with a receipt. It is\n" +
-			"given the text and answers with the vector's parts, as float32 in little-endian order. With --embed-form json it is asked as\n" +
-			"an embeddings endpoint is: {\"input\":TEXT,\"model\":MODEL}, and its data[0].embedding is taken. Later updates keep the embedder.",
+		Long: "Without a corpus or dataset, it takes all episodes here. It leaves out episodes whose request was not captured.\n" +
+			"If there is no such index, it makes one. `index rollback` undoes the newest update.\n\n" +
+			"With --embed, each request also gets a vector: the tool is called once for each text, as an effect with a\n" +
+			"receipt. The tool gets the text and answers with the vector's components, as little-endian float32. With\n" +
+			"--embed-form json, it is called like an embeddings endpoint, with {\"input\":TEXT,\"model\":MODEL}, and its\n" +
+			"data[0].embedding is taken. Later updates keep the embedder.",
 		Example: "  mythos index update memory @corpus/train\n" +
 			"  mythos tool build wordvec && mythos tool add wordvec --wasm wordvec.wasm --retry-safe\n" +
 			"  mythos index update memory --embed wordvec", Args: cmdutil.Args(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
 			for _, name := range []string{"embed-form", "embed-model", "dimension", "max-text"} {
 				if o.Embed == "" && c.Flags().Changed(name) {
-					return clierr.Usagef("--%s says how --embed embeds: name the tool, too", name)
+					return clierr.Usagef("--%s sets how --embed embeds: give --embed, too", name)
 				}
 			}
 			return runUpdate(c.Context(), f, o, args)
 		},
 	}
-	c.Flags().BoolVar(&o.Replace, "replace", false, "hold these episodes alone, instead of adding them")
+	c.Flags().BoolVar(&o.Replace, "replace", false, "hold only these episodes, instead of adding them")
 	c.Flags().StringVar(&o.Embed, "embed", "", "the tool that embeds the requests")
-	c.Flags().StringVar(&o.Form, "embed-form", formBytes, "what it is asked and answers: bytes or json")
-	c.Flags().StringVar(&o.Model, "embed-model", "", "the model that it is asked for, with --embed-form json")
-	c.Flags().Uint32Var(&o.Dim, "dimension", 256, "of its vectors; any other is refused")
-	c.Flags().Var(&o.MaxText, "max-text", "how much of a request is embedded")
-	c.Flags().BoolVar(&o.NoVectors, "no-vectors", false, "have no vectors any more")
+	c.Flags().StringVar(&o.Form, "embed-form", formBytes, "the form of its input and answer: bytes or json")
+	c.Flags().StringVar(&o.Model, "embed-model", "", "the model to ask for, with --embed-form json")
+	c.Flags().Uint32Var(&o.Dim, "dimension", 256, "the dimension of its vectors; any other is refused")
+	c.Flags().Var(&o.MaxText, "max-text", "how much of a request to embed")
+	c.Flags().BoolVar(&o.NoVectors, "no-vectors", false, "drop the vectors")
 	c.MarkFlagsMutuallyExclusive("embed", "no-vectors")
 	return c
 }
@@ -104,7 +105,7 @@ func (o *updateOptions) embedder(ctx context.Context, n *repo.Repo) (*model.Embe
 	case formJSON:
 		e.Form = model.EmbedJSON
 	default:
-		return nil, clierr.Usagef("--embed-form is bytes or json")
+		return nil, clierr.Usagef("--embed-form must be bytes or json")
 	}
 	if o.Model != "" {
 		e.Model = &o.Model
@@ -126,8 +127,8 @@ func embedFailed(err error) error {
 func newVerify(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "verify NAME", Short: "Check each vector of an index against the receipt that signs it",
-		Long: "For each episode: a receipt of the embedder's tool, for this request, signs a vector of the right dimension; and the file\n" +
-			"that is searched has what the receipts give. `mythos fsck` checks it as well, for all indexes.",
+		Long: "For each episode, a receipt of the embedder's tool for this request must sign a vector of the right dimension,\n" +
+			"and the searched file must hold what the receipts give. `mythos fsck` also checks this, for all indexes.",
 		Example: "  mythos index verify memory", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runVerify(c.Context(), f, args[0]) },
 	}
@@ -158,7 +159,7 @@ func runVerify(ctx context.Context, f *cmdutil.Factory, name string) error {
 	return f.Emit(verified{name, s.StateID, s.Count, s.Vectors != nil, done.Exact, int64(done.Recall * 1e6)}, func() {
 		switch {
 		case s.Vectors == nil:
-			f.IO.Printf("ok, and there are no vectors\n")
+			f.IO.Printf("ok, without vectors\n")
 		case done.Exact:
 			f.IO.Printf("ok: %s\n", units.Count(s.Count, "vector"))
 		default:

@@ -20,12 +20,12 @@ func newCheckpoint(f *cmdutil.Factory) *cobra.Command {
 	var since string
 	c := &cobra.Command{
 		Use: "checkpoint [--since N|FILE]", Short: "Print a signed checkpoint to publish, or with --since a request to a witness",
-		Long: "A checkpoint is a C2SP signed note. With --since it comes with the proof that the log begins with its first N\n" +
-			"entries (or those of the checkpoint in FILE), as a C2SP tlog-witness request for `mythos ledger cosign`.",
+		Long: "A checkpoint is a C2SP signed note. With --since, it comes with the proof that the log begins with its first N\n" +
+			"entries (or with those of the checkpoint in FILE), as a C2SP tlog-witness request for `mythos ledger cosign`.",
 		Example: "  mythos ledger checkpoint > checkpoint.txt\n  mythos ledger checkpoint --since checkpoint.txt > request.txt", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return runCheckpoint(c.Context(), f, since) },
 	}
-	c.Flags().StringVar(&since, "since", "", "what the witness has cosigned last: a number of entries, or a file with that checkpoint")
+	c.Flags().StringVar(&since, "since", "", "what the witness cosigned last: a number of entries, or a file with that checkpoint")
 	return c
 }
 
@@ -86,21 +86,22 @@ func witnessRequest(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, since
 func newCosign(f *cmdutil.Factory) *cobra.Command {
 	var of, out string
 	c := &cobra.Command{
-		Use: "cosign FILE --log AGENT [-o FILE]", Short: "As a witness, cosign another agent's checkpoint, if its log only grew",
-		Long: "FILE is what the other side printed with `mythos ledger checkpoint`, the first time, and with `--since` from then on.\n" +
-			"What was cosigned last is remembered here; a log that does not begin with it is refused (5), one that cannot show it\n" +
-			"is told what to start from (6). The cosigned checkpoint is printed, to be published.",
+		Use: "cosign FILE --log AGENT [-o FILE]", Short: "As a witness, cosign another agent's checkpoint if its log only grew",
+		Long: "FILE is what the other side printed with `mythos ledger checkpoint` the first time, and with `--since` from then\n" +
+			"on. The last cosigned checkpoint is remembered here. A log that does not begin with it is refused (5). If the\n" +
+			"request does not prove this, the error says what to start from (6). It prints the cosigned checkpoint, for\n" +
+			"publication.",
 		Example: "  mythos ledger cosign checkpoint.txt --log ci -o cosigned.txt", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runCosign(c.Context(), f, args[0], of, out) },
 	}
-	c.Flags().StringVar(&of, "log", "", "whose log it is: a public key, or a name in trust.yaml")
+	c.Flags().StringVar(&of, "log", "", "the agent whose log it is: a public key, or a name from trust.yaml")
 	c.Flags().StringVarP(&out, "output", "o", "", "the file; standard output by default")
 	return c
 }
 
 func runCosign(ctx context.Context, f *cmdutil.Factory, name, of, out string) error {
 	if of == "" {
-		return clierr.Usagef("--log is missing: whose log it is")
+		return clierr.Usagef("--log is required: whose log is it?")
 	}
 	n, err := f.Repo(ctx)
 	if err != nil {
@@ -120,7 +121,7 @@ func runCosign(ctx context.Context, f *cmdutil.Factory, name, of, out string) er
 	case errors.Is(err, mlog.ErrCheckpoint):
 		return clierr.New(clierr.Invalid, "%s: %w", name, err).On(name)
 	case errors.As(err, &stale):
-		return clierr.New(clierr.Conflict, "%s: %w", name, err).On(name).With(fmt.Sprintf("ask the other side for `mythos ledger checkpoint --since %d`", stale.Has))
+		return clierr.New(clierr.Conflict, "%s: %w", name, err).On(name).With(fmt.Sprintf("ask the other side to run `mythos ledger checkpoint --since %d`", stale.Has))
 	case err != nil:
 		return err
 	}

@@ -39,13 +39,14 @@ func newReceiptExport(f *cmdutil.Factory) *cobra.Command {
 	o := &exportOptions{}
 	c := &cobra.Command{
 		Use:   "export [ID]... [--tool T] [--agent A] [--cap CAP] [--since T] [--until T] [--format F] [-o FILE]",
-		Short: "Write one file of evidence for receipts, to be verified anywhere",
-		Long: "Of one ID the file is its evidence alone. Of several, or of those that the flags select, it has a line of JSON for each\n" +
-			"receipt, all proven under one checkpoint. `mythos receipt verify FILE` checks either, without any repository.\n" +
-			"Formats: evidence, the receipt with its ledger entries, capabilities, inclusion proofs and a checkpoint; in-toto, an\n" +
-			"in-toto statement about the response, in a DSSE envelope, with that evidence inside; tlog-proof, only the C2SP proof\n" +
-			"that the receipt is in the log; receipt, only its canonical bytes. The last two are of one ID. Evidence holds nothing that\n" +
-			"it does not verify itself: the key of each witness that cosigned --checkpoint is in trust.yaml or given with --witness.",
+		Short: "Write evidence for receipts to one file that can be verified anywhere",
+		Long: "For one ID, the file is its evidence alone. For several, or for those that the flags select, it has a line of\n" +
+			"JSON for each receipt, all proven under one checkpoint. `mythos receipt verify FILE` checks either, without a\n" +
+			"repository. Formats: evidence, the receipt with its ledger entries, capabilities, inclusion proofs and a\n" +
+			"checkpoint; in-toto, an in-toto statement about the response, in a DSSE envelope with that evidence inside;\n" +
+			"tlog-proof, only the C2SP proof that the receipt is in the log; receipt, only its canonical bytes. The last two\n" +
+			"take one ID. Evidence holds only what it verifies itself: the key of each witness that cosigned --checkpoint\n" +
+			"must be in trust.yaml or given with --witness.",
 		Example: "  mythos receipt export 3f9c01 -o evidence.bin\n" +
 			"  mythos receipt export --tool deploy --since yesterday -o audit.jsonl\n" +
 			"  mythos receipt export 3f9c01 --format in-toto -o evidence.intoto.json", Args: cmdutil.Args(0, -1),
@@ -54,7 +55,7 @@ func newReceiptExport(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().StringVarP(&o.Out, "output", "o", "", "the file; standard output by default")
 	o.flags(c.Flags())
 	c.Flags().StringVar(&o.Format, "format", "evidence", "evidence, in-toto, tlog-proof or receipt")
-	c.Flags().StringVar(&o.Checkpoint, "checkpoint", "", "prove under this checkpoint; one that others keep, or witnesses cosigned, instead of a fresh one")
+	c.Flags().StringVar(&o.Checkpoint, "checkpoint", "", "prove under this checkpoint instead of a new one, such as one that others keep or witnesses cosigned")
 	c.Flags().StringArrayVar(&o.Witnesses, "witness", nil, "the public key of a witness that cosigned --checkpoint; may be repeated")
 	return c
 }
@@ -77,13 +78,13 @@ func runExport(ctx context.Context, f *cmdutil.Factory, names []string, o *expor
 	case !ok:
 		return clierr.Usagef("--format %s: expected one of %s", o.Format, strings.Join(Formats(), ", "))
 	case len(names) == 0 && !many:
-		return clierr.Usagef("which receipts? Give ids, or select them").With("mythos receipt export --since yesterday -o FILE")
+		return clierr.Usagef("which receipts? Give ids or flags that select them").With("mythos receipt export --since yesterday -o FILE")
 	case len(names) > 0 && o.given():
-		return clierr.Usagef("either ids or flags that select receipts, not both")
+		return clierr.Usagef("give either ids or flags that select receipts, not both")
 	}
 	if many {
 		if format, ok = lineFormats[o.Format]; !ok {
-			return clierr.Usagef("--format %s is of one receipt; of several: %s", o.Format, strings.Join(slices.Sorted(maps.Keys(lineFormats)), ", "))
+			return clierr.Usagef("--format %s takes one receipt; for several: %s", o.Format, strings.Join(slices.Sorted(maps.Keys(lineFormats)), ", "))
 		}
 	}
 	n, err := f.Repo(ctx)
@@ -116,7 +117,7 @@ func runExport(ctx context.Context, f *cmdutil.Factory, names []string, o *expor
 	})
 	if errors.Is(err, mlog.ErrCheckpoint) && o.Checkpoint != "" {
 		return clierr.New(clierr.Invalid, "%s: %w", o.Checkpoint, err).On(o.Checkpoint).
-			With("it must cover every receipt; the key of a witness that cosigned it: --witness KEY")
+			With("the checkpoint must cover every receipt; give the key of a witness that cosigned it: --witness KEY")
 	}
 	if err == nil && many {
 		f.IO.Notef("%s", units.Count(written, "receipt"))

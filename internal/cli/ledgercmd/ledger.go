@@ -9,6 +9,6 @@ import (
 
 // NewLedger is `mythos ledger`.
 func NewLedger(f *cmdutil.Factory) *cobra.Command {
-	return f.Returns(cmdutil.Noun("ledger", "Which effects happened, provably",
+	return f.Returns(cmdutil.Noun("ledger", "The record of effects: what happened, provably",
 		newShow(f), newLog(f), newVerify(f), newCheckpoint(f), newCosign(f), newResolve(f)), ledgerResults)
 }

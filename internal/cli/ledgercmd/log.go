@@ -25,7 +25,7 @@ func newLog(f *cmdutil.Factory) *cobra.Command {
 	o := &logOptions{}
 	c := &cobra.Command{
 		Use: "log [--tool T] [--state S] [--kind K] [--agent A] [--since T] [--until T]", Short: "List the entries of the log, oldest first",
-		Long: "An entry is listed when all filters hold. --state asks where the entry's effect stands now:\n" +
+		Long: "Lists an entry if all filters match. --state is the state of the entry's effect now:\n" +
 			strings.Join(ledger.StatusNames()[1:], ", ") + ".",
 		Example: "  mythos ledger log --tool wc --state committed", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return runLog(c.Context(), f, o) },
@@ -35,7 +35,7 @@ func newLog(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().StringVar(&o.Tool, "tool", "", "only entries about this tool")
 	c.Flags().StringVar(&o.State, "state", "", "only entries of effects that are in this state now")
 	c.Flags().StringVar(&o.Kind, "kind", "", "only entries of this kind: "+strings.Join(kindNames[1:], ", "))
-	c.Flags().StringVar(&o.Agent, "agent", "", "only entries that this agent signed: a public key, a name in trust.yaml, or self")
+	c.Flags().StringVar(&o.Agent, "agent", "", "only entries that this agent signed: a public key, a name from trust.yaml, or self")
 	return c
 }
 
@@ -83,7 +83,7 @@ func stateOf(text string) (ledger.Status, error) {
 	case err == nil && s != ledger.StatusNone:
 		return s, nil
 	case slices.Contains(kindNames[1:], text):
-		return s, clierr.Usagef("--state %s: that is a kind of entries", text).With("--kind " + text)
+		return s, clierr.Usagef("--state %s: that is a kind of entry", text).With("--kind " + text)
 	}
 	return s, clierr.Usagef("--state %s: expected one of %s", text, strings.Join(ledger.StatusNames()[1:], ", "))
 }

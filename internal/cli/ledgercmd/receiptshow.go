@@ -31,14 +31,14 @@ type receiptShowOptions struct {
 func newReceiptShow(f *cmdutil.Factory) *cobra.Command {
 	o := &receiptShowOptions{}
 	c := &cobra.Command{
-		Use: "show ID [--request|--response] [-o FILE]", Short: "Say what a tool was asked and answered, by whom, under what",
-		Long: "--response and --request write the bytes themselves, where they are kept: responses are, and requests with --capture.\n" +
-			"--json is the receipt as it was signed.",
+		Use: "show ID [--request|--response] [-o FILE]", Short: "Show what a tool was asked and answered, by whom, and under which capability",
+		Long: "--response and --request write the bytes themselves, if they are kept: responses are, requests only with\n" +
+			"--capture. --json prints the receipt as it was signed.",
 		Example: "  mythos receipt show 3f9c01\n  mythos receipt show 3f9c01 --response > answer", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runReceiptShow(c.Context(), f, args[0], o) },
 	}
-	c.Flags().BoolVar(&o.Request, "request", false, "only the bytes that the tool was asked with")
-	c.Flags().BoolVar(&o.Response, "response", false, "only the bytes that it answered")
+	c.Flags().BoolVar(&o.Request, "request", false, "only the bytes of the request")
+	c.Flags().BoolVar(&o.Response, "response", false, "only the bytes of the response")
 	c.Flags().StringVarP(&o.Out, "output", "o", "", "write them to this file; standard output by default")
 	c.MarkFlagsMutuallyExclusive("request", "response")
 	return c
@@ -96,9 +96,9 @@ func receiptWords(ctx context.Context, n *repo.Repo, r *ledger.Receipt) []cmduti
 		by = n.AgentName(r.Signer)
 	}
 	if by == "" || by == `""` {
-		by = "somebody without a name here"
+		by = "someone without a name here"
 	}
-	key := "none: every such call happens anew"
+	key := "none: every such call happens again"
 	if len(r.IdempotencyKey) > 0 {
 		key = ledger.KeyText(r.IdempotencyKey)
 	}
@@ -128,11 +128,11 @@ func costWords(notes string) string {
 	case use.Cost == nil && price == 0:
 		return ""
 	case use.Cost == nil:
-		return fmt.Sprintf("%d charged; the tool says nothing of it", price)
+		return fmt.Sprintf("%d charged; the tool does not report a cost", price)
 	case *use.Cost > price:
-		return fmt.Sprintf("%d charged before; the tool says that it cost %d, which counts", price, *use.Cost)
+		return fmt.Sprintf("%d charged before; the tool reports a cost of %d, which counts", price, *use.Cost)
 	}
-	return fmt.Sprintf("%d charged, %d used as the tool says; the rest was given back", price, *use.Cost)
+	return fmt.Sprintf("%d charged, %d used as the tool reports; the rest was given back", price, *use.Cost)
 }
 
 // underWords name the capability, which is the first of a receipt's evidence.

@@ -27,17 +27,17 @@ func newReceiptVerify(f *cmdutil.Factory) *cobra.Command {
 	o := &receiptVerifyOptions{}
 	c := &cobra.Command{
 		Use: "verify ID|FILE [--trust KEY]... [--checkpoint FILE] [--proof FILE] [--witness KEY]...", Short: "Check a receipt, or an evidence file without any repository",
-		Long: "Two verdicts: the bytes are intact (else 5), and the one who signed them (the receipt, the log, the envelope) is trusted\n" +
-			"(else 4). FILE is what `mythos receipt export` wrote: evidence of one receipt or of many, an in-toto envelope or a line for\n" +
-			"each, or a receipt, then with its tlog-proof in --proof. Of many receipts each has its verdicts, and the worst decides the\n" +
-			"exit code. --checkpoint asks in addition that the receipts are in the log of that checkpoint, which was kept elsewhere: of\n" +
-			"evidence that was exported under it (`receipt export --checkpoint`), or of a receipt in the repository here. --witness\n" +
-			"asks for witnesses' cosignatures on the checkpoint.",
+		Long: "Two verdicts: the bytes are intact (else 5), and the signer of the receipt, the log or the envelope is trusted\n" +
+			"(else 4). FILE is what `mythos receipt export` wrote: evidence of one receipt or of many, an in-toto envelope or\n" +
+			"a line for each; or a receipt, with its tlog-proof in --proof. Each of many receipts has its own verdicts, and\n" +
+			"the worst decides the exit code. --checkpoint also requires that the receipts are in the log of a checkpoint\n" +
+			"that was kept elsewhere; this works for evidence exported under it (`receipt export --checkpoint`), and for a\n" +
+			"receipt in the repository here. --witness requires the cosignatures of witnesses on the checkpoint.",
 		Args: cmdutil.Args(1, 1), Example: "  mythos receipt verify evidence.bin --trust 8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c",
 		RunE: func(c *cobra.Command, args []string) error { return runReceiptVerify(c.Context(), f, args[0], o) },
 	}
 	c.Flags().StringArrayVar(&o.Trust, "trust", nil, "a public key or key id that is trusted; may be repeated")
-	c.Flags().StringVar(&o.Checkpoint, "checkpoint", "", "a checkpoint kept elsewhere, whose log must have the receipt")
+	c.Flags().StringVar(&o.Checkpoint, "checkpoint", "", "a checkpoint kept elsewhere, whose log must contain the receipt")
 	c.Flags().StringVar(&o.Proof, "proof", "", "the tlog-proof of a receipt")
 	c.Flags().StringArrayVar(&o.Witnesses, "witness", nil, "a public key that must have cosigned the checkpoint; may be repeated")
 	return c
@@ -74,7 +74,7 @@ func runReceiptVerify(ctx context.Context, f *cmdutil.Factory, name string, o *r
 	defer done()
 	if lines != nil {
 		if o.Proof != "" {
-			return clierr.Usagef("--proof is of one receipt, and %s has a line for each of many", name)
+			return clierr.Usagef("--proof takes one receipt, and %s has a line for each of many", name)
 		}
 		return d.many(ctx, f, name, lines)
 	}
@@ -228,10 +228,10 @@ func (v finding) included(ctx context.Context, f *cmdutil.Factory, d *demands) e
 	case v.Log == nil || v.Log.Size != c.Size && c.Origin == v.Log.Origin:
 		if err := v.includedHere(ctx, f, c); err != nil {
 			return clierr.New(clierr.Invalid, "%s: %w", name, err).On(name).
-				With("where the ledger is: mythos receipt export " + v.ID.String() + " --checkpoint " + name)
+				With("run this where the ledger is: mythos receipt export " + v.ID.String() + " --checkpoint " + name)
 		}
 	case *v.Log != c:
-		return clierr.New(clierr.Invalid, "%s: %w: it is not that of the evidence (%s, %d entries)", name, mlog.ErrCheckpoint, v.Log.Origin, v.Log.Size).On(name)
+		return clierr.New(clierr.Invalid, "%s: %w: it is not the checkpoint of the evidence (%s, %d entries)", name, mlog.ErrCheckpoint, v.Log.Origin, v.Log.Size).On(name)
 	}
 	v.Under(c, text)
 	return nil

@@ -32,17 +32,18 @@ func newResolve(f *cmdutil.Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "resolve KEY|IDEM_ID --decision retry|abandon|accept [--attempt N] [--evidence HASH]... [--note TEXT]",
 		Short: "Decide, signed, about an unknown outcome, a failure or a divergence",
-		Long: "The decision is appended; nothing is deleted. retry: it did not happen or failed, and its request may run again.\n" +
-			"abandon: it shall not run again. accept: one of the recorded outcomes holds, that of the receipt in --evidence, and is\n" +
-			"replayed. A decision is about one attempt, by default the latest; --attempt N refuses to decide about a later one (6).",
+		Long: "The decision is appended; nothing is deleted. retry: the effect did not happen or failed, and its request may\n" +
+			"run again. abandon: it must not run again. accept: the outcome in the receipt that --evidence names is right,\n" +
+			"and is replayed. A decision is about one attempt, by default the latest. With --attempt N, it is refused if\n" +
+			"there is a later attempt (6).",
 		Example: "  mythos ledger resolve my-key --tool deploy --decision accept --evidence 3f9c01 --note 'the first one is live'",
 		Args:    cmdutil.Args(1, 1),
 		RunE:    func(c *cobra.Command, args []string) error { return runResolve(c.Context(), f, args[0], o) },
 	}
 	c.Flags().StringVar(&o.Tool, "tool", "", "the tool that the key belongs to")
 	c.Flags().StringVar(&o.Decision, "decision", "", "retry, abandon or accept")
-	c.Flags().StringArrayVar(&o.Evidence, "evidence", nil, "what the decision rests on: an object's hash; for accept the receipt that holds; may be repeated")
-	c.Flags().Uint64Var(&o.Attempt, "attempt", 0, "the attempt that is decided on, as mythos ledger show numbers them; the latest by default")
+	c.Flags().StringArrayVar(&o.Evidence, "evidence", nil, "what the decision is based on: an object's hash; for accept, the receipt that is right; may be repeated")
+	c.Flags().Uint64Var(&o.Attempt, "attempt", 0, "the attempt to decide on, by its number in mythos ledger show; the latest by default")
 	c.Flags().StringVar(&o.Note, "note", "", "why, for those who read the ledger")
 	return c
 }
@@ -53,7 +54,7 @@ func runResolve(ctx context.Context, f *cmdutil.Factory, name string, o *resolve
 		return clierr.Usagef("--decision is %s", strings.Join(decisionNames[1:], ", "))
 	}
 	if uint8(decision) == ledger.ResolveAccept && len(o.Evidence) == 0 {
-		return clierr.Usagef("--decision accept needs --evidence RECEIPT: which of the recorded outcomes holds").With("mythos ledger show " + name)
+		return clierr.Usagef("--decision accept needs --evidence RECEIPT: which of the recorded outcomes is right").With("mythos ledger show " + name)
 	}
 	n, err := f.Repo(ctx)
 	if err != nil {

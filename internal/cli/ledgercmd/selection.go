@@ -20,8 +20,8 @@ type selection struct {
 func (s *selection) flags(flags *pflag.FlagSet) {
 	s.log.Kind = "receipt"
 	flags.StringVar(&s.log.Tool, "tool", "", "only of this tool")
-	flags.StringVar(&s.log.Agent, "agent", "", "only signed by this agent; a public key, a name of trust.yaml, or self")
-	flags.StringVar(&s.Cap, "cap", "", "only under this capability, or one that was made from it")
+	flags.StringVar(&s.log.Agent, "agent", "", "only signed by this agent; a public key, a name from trust.yaml, or self")
+	flags.StringVar(&s.Cap, "cap", "", "only under this capability, or one derived from it")
 	flags.Var(&s.log.Since, "since", "from this time on; "+cmdutil.TimeHelp)
 	flags.Var(&s.log.Until, "until", "before this time")
 	flags.StringVar(&s.log.State, "state", "", "only of effects that are in this state now")

@@ -20,7 +20,7 @@ import (
 func newShow(f *cmdutil.Factory) *cobra.Command {
 	var tool string
 	c := &cobra.Command{
-		Use: "show KEY|IDEM_ID [--tool T]", Short: "Show where an effect stands, with its whole history",
+		Use: "show KEY|IDEM_ID [--tool T]", Short: "Show the state of an effect, with its whole history",
 		Example: "  mythos ledger show my-key --tool wc", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runShow(c.Context(), f, args[0], tool) },
 	}
@@ -151,7 +151,7 @@ func summary(ctx context.Context, n *repo.Repo, e ledger.Entry) string {
 		text = fmt.Sprintf("attempt %d: %s", *r.About, text)
 	}
 	if e.Unverified {
-		text += ", who is no operator here"
+		text += ", who is not an operator here"
 	}
 	if e.Resolution.Notes != nil {
 		text += ": " + *e.Resolution.Notes

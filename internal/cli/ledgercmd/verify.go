@@ -24,11 +24,11 @@ type verifyOptions struct {
 func newVerify(f *cmdutil.Factory) *cobra.Command {
 	o := &verifyOptions{}
 	c := &cobra.Command{
-		Use: "verify [--checkpoint FILE [--witness KEY]...]", Short: "Recompute the whole ledger, and that it extends a kept checkpoint",
+		Use: "verify [--checkpoint FILE [--witness KEY]...]", Short: "Recompute the whole ledger, and check that it extends a kept checkpoint",
 		Example: "  mythos ledger verify --checkpoint checkpoint.txt", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return runVerify(c.Context(), f, o) },
 	}
-	c.Flags().StringVar(&o.Checkpoint, "checkpoint", "", "a checkpoint that was kept elsewhere")
+	c.Flags().StringVar(&o.Checkpoint, "checkpoint", "", "a checkpoint kept elsewhere")
 	c.Flags().StringArrayVar(&o.Witnesses, "witness", nil, "a public key that must have cosigned the checkpoint; may be repeated")
 	return c
 }

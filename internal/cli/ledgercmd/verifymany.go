@@ -48,7 +48,7 @@ func (d *demands) many(ctx context.Context, f *cmdutil.Factory, name string, lin
 		return err
 	}
 	if sum.Receipts == 0 {
-		return clierr.New(clierr.Invalid, "%s: there is no receipt in it", name).On(name)
+		return clierr.New(clierr.Invalid, "%s: it contains no receipt", name).On(name)
 	}
 	sum.OK = sum.Good == sum.Receipts
 	if err := f.Emit(sum, func() { sum.print(f) }); err != nil {

@@ -37,15 +37,15 @@ func (o *serverOptions) flags(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&o.Read, "read", nil, "a path that the confined server may read; may be repeated")
 	flags.StringArrayVar(&o.Write, "write", nil, "a path that the confined server may write; may be repeated")
 	flags.StringArrayVar(&o.Runtimes, "runtime", nil, "let the confined server read what "+strings.Join(toolbox.Runtimes(), ", ")+" need; may be repeated")
-	flags.StringArrayVar(&o.Env, "env", nil, "pass on these variables and no others; +NAME: besides the usual ones; may be repeated")
-	flags.StringVar(&o.In, "dir", "", "where the server runs: . is your folder at the start (of an unconfined one by default), '' a fresh one")
-	flags.BoolVar(&o.NoPin, "no-pin", false, "files that the server's arguments name may change")
+	flags.StringArrayVar(&o.Env, "env", nil, "pass on only these variables; +NAME: in addition to the usual ones; may be repeated")
+	flags.StringVar(&o.In, "dir", "", "where the server runs: . is your folder at the start (the default if unconfined), '' a new one")
+	flags.BoolVar(&o.NoPin, "no-pin", false, "allow changes to files that the server's arguments name")
 	flags.BoolVar(&o.Floating, "floating", false, "let npx, uvx or docker start another version tomorrow")
-	flags.Var(&o.Timeout, "timeout", "longest time of a call")
-	flags.StringVar(&o.URL, "url", "", "the server's address, of the streamable HTTP transport")
-	flags.StringArrayVar(&o.Header, "header", nil, "of --url: 'Name: value'; may be repeated")
-	flags.StringArrayVar(&o.Hosts, "host", nil, "of --url: a host that a redirect may lead to; may be repeated")
-	flags.StringArrayVar(&o.Redirects, "redirect-path", nil, "of --url: a path of its own host to which secrets go along in a redirect; may be repeated")
+	flags.Var(&o.Timeout, "timeout", "time limit of a call")
+	flags.StringVar(&o.URL, "url", "", "the server's address (streamable HTTP transport)")
+	flags.StringArrayVar(&o.Header, "header", nil, "with --url: 'Name: value'; may be repeated")
+	flags.StringArrayVar(&o.Hosts, "host", nil, "with --url: a host that a redirect may lead to; may be repeated")
+	flags.StringArrayVar(&o.Redirects, "redirect-path", nil, "with --url: a path on its own host that may get secrets after a redirect; may be repeated")
 }
 
 // module is how the server is started or reached.
@@ -54,12 +54,12 @@ func (o *serverOptions) module(f *cmdutil.Factory, c *cobra.Command, argv []stri
 		return exec.ModuleRef{}, clierr.Usagef("name the server: -- CMD..., or --url URL")
 	}
 	if len(o.Header)+len(o.Hosts)+len(o.Redirects) > 0 && o.URL == "" {
-		return exec.ModuleRef{}, clierr.Usagef("--header, --host and --redirect-path belong to --url")
+		return exec.ModuleRef{}, clierr.Usagef("--header, --host and --redirect-path need --url")
 	}
 	if o.MCP = argv; o.URL != "" {
 		o.MCP = []string{o.URL}
 	} else if err := launcher.Check(argv); err != nil && !o.Floating {
-		return exec.ModuleRef{}, clierr.New(clierr.Usage, "%w", err).With("name an exact version, or let it change: --floating")
+		return exec.ModuleRef{}, clierr.New(clierr.Usage, "%w", err).With("name an exact version, or allow changes: --floating")
 	}
 	if c.Flags().Changed("dir") {
 		o.Dir = &o.In
@@ -70,11 +70,11 @@ func (o *serverOptions) module(f *cmdutil.Factory, c *cobra.Command, argv []stri
 	for _, h := range o.Header {
 		name, value, ok := strings.Cut(h, ":")
 		if _, twice := o.Headers[name]; !ok || twice {
-			return exec.ModuleRef{}, clierr.Usagef("--header %q: 'Name: value' is expected, each name once", name)
+			return exec.ModuleRef{}, clierr.Usagef("--header %q: expected 'Name: value', each name once", name)
 		}
 		o.Headers[name] = strings.TrimSpace(value)
 		if endpoint.LiteralSecret(name, o.Headers[name]) {
-			f.IO.Notef("header %s holds its value as text, which everybody sees who may read the registration; if it is a secret, name it instead: '%s: env:NAME' or file:/path", name, name)
+			f.IO.Notef("everyone who may read the registration sees the value of header %s; if it is a secret, name it instead: '%s: env:NAME' or file:/path", name, name)
 		}
 	}
 	o.ToolSpec.Timeout = time.Duration(o.Timeout)
@@ -105,10 +105,11 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 	o := &addOptions{}
 	c := &cobra.Command{
 		Use: "add NAME [flags] -- CMD [ARG]... | --url URL", Short: "Register every tool of an MCP server, as NAME.TOOL",
-		Long: "The server is started and asked for its tools, as a client would that can do everything. Each is registered with what the\n" +
-			"server says of it: names, descriptions, schemas, annotations. What it says otherwise later is refused until you approve it\n" +
-			"(mythos tool approve NAME). The server is confined to the system's folders and the paths that --read and --write name, without\n" +
-			"network, as a process tool is; --unconfined lets it run with your rights. npx, uvx and docker need an exact version or digest.",
+		Long: "Starts the server and asks for its tools, as a client with all abilities would. Each tool is registered with\n" +
+			"what the server says about it: names, descriptions, schemas, annotations. If the server later says something\n" +
+			"else, the tool is refused until you approve the change (mythos tool approve NAME). The server is confined like a\n" +
+			"process tool: to the system's folders and the paths that --read and --write name, without network. --unconfined\n" +
+			"lets it run with your rights. npx, uvx and docker need an exact version or digest.",
 		Example: "  mythos mcp add fs --runtime node --read \"$PWD/node_modules\" --write \"$PWD/proj\" -- node node_modules/@modelcontextprotocol/server-filesystem/dist/index.js \"$PWD/proj\"\n" +
 			"  mythos mcp add search --url https://example.org/mcp",
 		Args: func(c *cobra.Command, args []string) error { return nameAndCommand(c, args) },
@@ -119,9 +120,9 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 	}
 	flags := c.Flags()
 	o.serverOptions.flags(flags)
-	flags.BoolVar(&o.RetrySafe, "retry-safe", false, "calls with unknown outcome may be repeated, of all its tools")
+	flags.BoolVar(&o.RetrySafe, "retry-safe", false, "repeat calls with unknown outcome, of all its tools")
 	flags.BoolVar(&o.Hints, "accept-hints", false, "believe the server's readOnlyHint and idempotentHint: such calls are reads, or may be repeated (mythos tool policy)")
-	flags.BoolVar(&o.Replace, "replace", false, "register it anew where it is registered otherwise")
+	flags.BoolVar(&o.Replace, "replace", false, "register it again if it is registered differently")
 	return c
 }
 
@@ -132,14 +133,14 @@ func nameAndCommand(c *cobra.Command, args []string) error {
 		at = len(args)
 	}
 	if at != 1 || args[0] == "" {
-		return clierr.Usagef("one name is expected, and the server's command after --").With("see `" + c.CommandPath() + " --help`")
+		return clierr.Usagef("expected one name, and the server's command after --").With("see `" + c.CommandPath() + " --help`")
 	}
 	return nil
 }
 
 func runAdd(ctx context.Context, f *cmdutil.Factory, c *cobra.Command, o *addOptions, argv []string) error {
 	if err := toolname.Check(o.Name + ".x"); err != nil || strings.Contains(o.Name, ".") {
-		return clierr.Usagef("%q is no name of a server: letters, digits, dash and underscore, starting with a small letter", o.Name)
+		return clierr.Usagef("%q is not a server name: use letters, digits, dash and underscore, starting with a small letter", o.Name)
 	}
 	module, err := o.module(f, c, argv)
 	if err != nil {
@@ -168,8 +169,8 @@ func register(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, name string
 	}
 	for _, change := range changes {
 		if change.Kind != pin.New && !o.Replace {
-			return clierr.New(clierr.Conflict, "%s is registered otherwise (%s: %s)", change.Name, change.Kind, strings.Join(change.Lines, "; ")).On(name).
-				With("take what is registered now for the right one: --replace; see what changed: mythos tool approve " + name + " --dry-run")
+			return clierr.New(clierr.Conflict, "%s is registered differently (%s: %s)", change.Name, change.Kind, strings.Join(change.Lines, "; ")).On(name).
+				With("if the new registration is right: --replace; to see what changed: mythos tool approve " + name + " --dry-run")
 		}
 	}
 	added, err := s.Approve(ctx, module, changes, exec.Policy{RetrySafe: o.RetrySafe})
@@ -190,7 +191,7 @@ func register(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, name string
 	}
 	f.IO.Notef("%s", summary(name, len(added), len(tools)))
 	if reads, repeats := pin.Claimed(tools); !o.Hints && len(added) > 0 && reads+repeats > 0 {
-		f.IO.Notef("the server claims that %s only read, and that %d more may be repeated; that counts for nothing unless you accept it: `mythos mcp add --accept-hints`, or `mythos tool policy`",
+		f.IO.Notef("the server claims that %s only read, and that %d more may be repeated; the claims are ignored unless you accept them: `mythos mcp add --accept-hints`, or `mythos tool policy`",
 			units.Count(reads, "tool"), repeats)
 	}
 	return nil
@@ -200,5 +201,5 @@ func summary(name string, added, all int) string {
 	if added == all {
 		return fmt.Sprintf("server %s: %s pinned", name, units.Count(all, "tool"))
 	}
-	return fmt.Sprintf("server %s: %s, of which %d were pinned already", name, units.Count(all, "tool"), all-added)
+	return fmt.Sprintf("server %s: %s pinned, of which %d were pinned before", name, units.Count(all, "tool"), all-added)
 }

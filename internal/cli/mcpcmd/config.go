@@ -51,17 +51,18 @@ func newConfig(f *cmdutil.Factory) *cobra.Command {
 	o := &configOptions{}
 	names := strings.Join(slices.Sorted(maps.Keys(harnesses)), "|")
 	c := &cobra.Command{
-		Use: "config " + names + " [SERVER...] [--agent A]", Short: "Print the configuration with which a client uses these servers through the gate",
-		Long: "Prints the JSON that the client reads: Claude Code .mcp.json, Cursor .cursor/mcp.json, VS Code .vscode/mcp.json. Nothing is written. Each\n" +
-			"SERVER is one of `mythos mcp add`, and becomes a `mythos mcp wrap`; without any, there is one `mythos mcp serve`. Without --agent, the calls\n" +
-			"are those of the agent that has the client's name, if there is one, else yours.",
+		Use: "config " + names + " [SERVER...] [--agent A]", Short: "Print the configuration that makes a client use these servers through the gate",
+		Long: "Prints JSON for the client: Claude Code .mcp.json, Cursor .cursor/mcp.json, VS Code .vscode/mcp.json. It writes\n" +
+			"no file. Each SERVER is a name from `mythos mcp add` and becomes a `mythos mcp wrap`. Without a SERVER, there is\n" +
+			"one `mythos mcp serve`. Without --agent, the calls are made as the agent with the client's name, or as you if\n" +
+			"there is none.",
 		Example: "  mythos mcp config claude fs --agent scout", Args: cmdutil.Args(1, -1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Harness, o.Servers = args[0], args[1:]
 			return runConfig(c.Context(), f, o)
 		},
 	}
-	c.Flags().StringVar(&o.Agent, "agent", "", "whose calls they are: a name of `mythos agent add`")
+	c.Flags().StringVar(&o.Agent, "agent", "", "make the calls as this agent: a name from mythos agent add")
 	return c
 }
 

@@ -119,11 +119,11 @@ func serveHTTP(ctx context.Context, f *cmdutil.Factory, l net.Listener, h http.H
 func listenHere(address string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		return nil, clierr.Usagef("--listen %s: an address and a port are expected, such as 127.0.0.1:7481", address)
+		return nil, clierr.Usagef("--listen %s: expected an address and a port, such as 127.0.0.1:7481", address)
 	}
 	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
-		return nil, clierr.New(clierr.Usage, "--listen %s: only this machine is served", address).
-			With("listen at 127.0.0.1, and let a proxy with TLS pass requests on to it")
+		return nil, clierr.New(clierr.Usage, "--listen %s: only addresses of this machine are allowed", address).
+			With("listen on 127.0.0.1, and let a proxy with TLS forward requests to it")
 	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {

@@ -52,10 +52,10 @@ func listed(ctx context.Context, n *repo.Repo, name string, m exec.ModuleRef, ti
 	tools, err := n.Toolbox.ListServer(ctx, name, m, timeout)
 	switch {
 	case errors.Is(err, exec.ErrPinned):
-		return nil, clierr.New(clierr.Invalid, "%w", err).On(name).With("if the new one is right: mythos tool approve " + name)
+		return nil, clierr.New(clierr.Invalid, "%w", err).On(name).With("if the new description is right: mythos tool approve " + name)
 	case err != nil:
 		return nil, clierr.New(clierr.Tool, "server %s: %w", name, err).On(name).
-			With("start it by hand to see what it says; a confined one reads only the system's folders and what --read, --write and --runtime name")
+			With("start it by hand to see what it prints; a confined server reads only the system's folders and what --read, --write and --runtime name")
 	}
 	return tools, nil
 }
@@ -77,7 +77,7 @@ func serveLocal(ctx context.Context, f *cmdutil.Factory, n *repo.Repo) (stop fun
 				return
 			}
 			if !errors.Is(err, socket.ErrServed) {
-				f.IO.Notef("commands on this repository do not work through this process: %v", err)
+				f.IO.Notef("commands cannot reach this repository through this process: %v", err)
 				return
 			}
 			select {

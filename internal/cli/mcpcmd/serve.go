@@ -35,27 +35,26 @@ type serveOptions struct {
 func newServe(f *cmdutil.Factory) *cobra.Command {
 	o := &serveOptions{}
 	c := &cobra.Command{
-		Use: "serve [--agent A] [--listen ADDR]", Short: "Be an MCP server: the registered tools that an agent has a capability for",
-		Long: "It speaks MCP on standard input and output, in all versions of the protocol. Its tools are those that are registered here, of\n" +
-			"whatever kind, and that the agent has a capability for; what is registered, issued or revoked meanwhile changes its list. Dots\n" +
-			"in their names become _. Each call goes through the gate, under a key as in `mythos mcp wrap`, and its result names the receipt.\n" +
-			"A tool of an MCP server takes the arguments that its schema asks for; every other one takes {\"input\": TEXT}. A result of more\n" +
-			"than 64 KiB is cut, and names the resource with the rest.\n" +
-			"With --listen it speaks the streamable HTTP transport at a loopback address, to any agent whose bearer token a request has (mythos agent\n" +
-			"token), or to that of --agent alone.\n" +
-			"--with inspect, the default, adds tools with which the agent reads its own receipts and what it may do; --with none adds nothing.\n" +
-			"--with tasks adds mythos_submit, mythos_status, mythos_results, mythos_publish and mythos_fetch: tasks of bundles, under the agent's\n" +
+		Use: "serve [--agent A] [--listen ADDR]", Short: "Serve the registered tools that an agent has a capability for, over MCP",
+		Long: "Speaks MCP on standard input and output, in all versions of the protocol. It lists the registered tools, of any\n" +
+			"kind, that the agent has a capability for; the list follows what is registered, issued or revoked meanwhile.\n" +
+			"Dots in tool names become _. Each call goes through the gate, under a key as in `mythos mcp wrap`, and its\n" +
+			"result names the receipt. A tool of an MCP server takes the arguments of its schema; any other tool takes\n" +
+			"{\"input\": TEXT}. A result of more than 64 KiB is cut, and names the resource with the rest. With --listen, it\n" +
+			"speaks the streamable HTTP transport on a loopback address. It serves any agent whose bearer token a request has (mythos agent token); with --agent, that agent alone. --with inspect, the default, adds tools that let the\n" +
+			"agent read its own receipts and permissions; --with none adds nothing. --with tasks adds mythos_submit,\n" +
+			"mythos_status, mythos_results, mythos_publish and mythos_fetch: tasks of bundles, under the agent's\n" +
 			"compute.spawn, and bytes under their content id, under its blob.write (mythos agent add --scope).",
 		Example: "  mythos mcp serve --agent scout\n  mythos mcp serve --listen 127.0.0.1:7481", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return runServe(c.Context(), f, o) },
 	}
 	flags := c.Flags()
-	flags.StringVar(&o.Agent, "agent", "", "whose calls they are: a name of `mythos agent add`, under whose capabilities alone they are made; by default yours")
+	flags.StringVar(&o.Agent, "agent", "", "make the calls as this agent, a name from mythos agent add, under its capabilities alone; by default as you")
 	flags.StringVar(&o.Listen, "listen", "", "a loopback address and port for HTTP; port 0 picks a free one")
 	flags.StringSliceVar(&o.With, "with", []string{withInspect}, "tools of mythos itself: inspect, tasks, or none")
-	flags.BoolVar(&o.RFCNames, "rfc-names", false, "of --with tasks: list its tools with dots, as mythos.submit; they are called by either name")
-	flags.BoolVar(&o.Tell, "tell", false, "say the receipt in the text of each result, too, for clients that hide _meta")
-	flags.Var(&o.Keep, "keep", "how long a call whose client went away waits for an equal one; 15m by default")
+	flags.BoolVar(&o.RFCNames, "rfc-names", false, "with --with tasks: list its tools with dots, as mythos.submit; they can be called by either name")
+	flags.BoolVar(&o.Tell, "tell", false, "also put the receipt in the text of each result, for clients that hide _meta")
+	flags.Var(&o.Keep, "keep", "how long a call waits for an equal one after its client went away; 15m by default")
 	return c
 }
 
@@ -76,7 +75,7 @@ func (o *serveOptions) check() error {
 		return clierr.Usagef("--rfc-names goes with --with tasks")
 	}
 	if len(o.With) > 1 && slices.Contains(o.With, withNone) {
-		return clierr.Usagef("--with none stands alone")
+		return clierr.Usagef("--with none excludes the others")
 	}
 	return nil
 }

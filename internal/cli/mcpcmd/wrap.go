@@ -35,17 +35,17 @@ type wrapOptions struct {
 func newWrap(f *cmdutil.Factory) *cobra.Command {
 	o := &wrapOptions{}
 	c := &cobra.Command{
-		Use: "wrap NAME [--agent A] [--listen ADDR] [-- CMD [ARG]... | --url URL]", Short: "Stand between an MCP client and a server: its calls go through the gate",
-		Long: "For the configuration of an agent, in place of the server's own command. It speaks MCP on standard input and output, starts\n" +
-			"or reaches the server that is registered as NAME, and passes everything on as it was written, but for calls of tools: each needs a\n" +
-			"capability and leaves a receipt. A call that was cut off, and is asked again, happens once: under the client's key\n" +
-			"(_meta \"mythos/idempotencyKey\" or \"claudecode/toolUseId\"), or else under the key of the equal call whose client went away\n" +
-			"within the last 15 minutes. Two equal calls that are both waited for are two. Tools that are not registered, or that the\n" +
-			"server describes otherwise, are left out of its list and refused.\n" +
-			"With a command or --url, a server that is not registered yet is registered at its first start, unless --strict is given. A server at\n" +
-			"a URL gives the client a session of its own; when it has forgotten that, the client is introduced to it again.\n" +
-			"With --listen it speaks the streamable HTTP transport at a loopback address, to any agent whose bearer token a request has (mythos agent\n" +
-			"token), or to that of --agent alone. Each session has the server for itself.",
+		Use: "wrap NAME [--agent A] [--listen ADDR] [-- CMD [ARG]... | --url URL]", Short: "Stand between an MCP client and a server, so that calls go through the gate",
+		Long: "For an agent's configuration, in place of the server's own command. It speaks MCP on standard input and output,\n" +
+			"starts or reaches the server registered as NAME, and passes everything on unchanged, except tool calls: each\n" +
+			"needs a capability and leaves a receipt. A call that was cut off and is repeated happens once: under the\n" +
+			"client's key (_meta \"mythos/idempotencyKey\" or \"claudecode/toolUseId\"), or else under the key of an equal call\n" +
+			"whose client went away within the last 15 minutes. Two equal calls that are both waited for are two. Tools that\n" +
+			"are not registered, or that the server now describes differently, are left out of its list and refused. With a\n" +
+			"command or --url, the first start registers a server that is not registered yet, unless --strict is given. A\n" +
+			"server at a URL gives the client its own session; if the server forgets the session, the client is introduced\n" +
+			"again. With --listen, it speaks the streamable HTTP transport on a loopback address. It serves any agent whose bearer token a request has (mythos agent token); with --agent, that agent alone. Each session has its own\n" +
+			"server.",
 		Example: "  mythos mcp wrap fs --agent scout\n  mythos mcp wrap fs --listen 127.0.0.1:7482",
 		Args:    func(c *cobra.Command, args []string) error { return nameAndCommand(c, args) },
 		RunE: func(c *cobra.Command, args []string) error {
@@ -55,10 +55,10 @@ func newWrap(f *cmdutil.Factory) *cobra.Command {
 	}
 	flags := c.Flags()
 	o.serverOptions.flags(flags)
-	flags.StringVar(&o.Agent, "agent", "", "whose calls they are: a name of `mythos agent add`, under whose capabilities alone they are made; by default yours")
+	flags.StringVar(&o.Agent, "agent", "", "make the calls as this agent, a name from mythos agent add, under its capabilities alone; by default as you")
 	flags.StringVar(&o.Listen, "listen", "", "a loopback address and port for HTTP; port 0 picks a free one")
 	flags.BoolVar(&o.Strict, "strict", false, "refuse a server that is not registered")
-	flags.Var(&o.Keep, "keep", "how long a call whose client went away waits for an equal one; 15m by default")
+	flags.Var(&o.Keep, "keep", "how long a call waits for an equal one after its client went away; 15m by default")
 	return c
 }
 
@@ -130,7 +130,7 @@ func (w *wrapping) proxy(s *session.Session) *wrap.Proxy {
 
 func (w *wrapping) failed(err error) error {
 	if errors.Is(err, exec.ErrPinned) {
-		return clierr.New(clierr.Invalid, "%w", err).On(w.o.Name).With("if the new one is right: mythos tool approve " + w.o.Name)
+		return clierr.New(clierr.Invalid, "%w", err).On(w.o.Name).With("if the new description is right: mythos tool approve " + w.o.Name)
 	}
 	return err
 }

@@ -21,10 +21,11 @@ func newRecipeCheck(f *cmdutil.Factory) *cobra.Command {
 	var gpu, cancel cmdutil.Duration
 	c := &cobra.Command{
 		Use: "check RECIPE TRAIN HELDOUT [--metric NAME]...", Short: "Check that a recipe's tool keeps the contract of training tools",
-		Long: "Trains on one dataset, from the recipe's base, and evaluates on another: the same request must give the same bytes, also after a training that\n" +
-			"was cancelled in its midst and had to end at once; unknown members must make no difference; hashes and lengths must be those of the\n" +
-			"weights, tokens and GPU time within the budget, if one is given; malformed requests and weights that are missing or cut\n" +
-			"short must fail. Exit code 8 and a line for each thing that is wrong.",
+		Long: "Trains on one dataset, from the recipe's base, and evaluates on another. It checks that the same request gives\n" +
+			"the same bytes, even after a training was cancelled midway; that a cancelled training ends at once; that unknown\n" +
+			"members make no difference; that hashes and lengths are those of the weights; that tokens and GPU time stay\n" +
+			"within the budget, if one is given; and that malformed requests and missing or truncated weights fail. It prints\n" +
+			"a line for each fault, and exits with 8 if there is any.",
 		Example: "  mythos recipe check @recipe @train @test --metric accuracy_micro", Args: cmdutil.Args(3, 3),
 		RunE: func(c *cobra.Command, args []string) error {
 			if c.Flags().Changed("max-tokens") {
@@ -39,9 +40,9 @@ func newRecipeCheck(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	c.Flags().StringArrayVar(&s.Metrics, "metric", nil, "a metric that the evaluation must give; may be repeated")
-	c.Flags().Uint64Var(&tokens, "max-tokens", 0, "most tokens that the tool may report; any number by default")
-	c.Flags().Var(&gpu, "max-gpu", "most GPU time that the tool may report; any by default")
-	c.Flags().Var(&cancel, "cancel-after", "when the training that is cancelled is cancelled; by default when it first reports progress, or after 20ms")
+	c.Flags().Uint64Var(&tokens, "max-tokens", 0, "most tokens that the tool may report; unlimited by default")
+	c.Flags().Var(&gpu, "max-gpu", "most GPU time that the tool may report; unlimited by default")
+	c.Flags().Var(&cancel, "cancel-after", "when to cancel the cancelled training; by default when it first reports progress, or after 20ms")
 	return c
 }
 

@@ -36,30 +36,32 @@ func names(ctx context.Context, f *cmdutil.Factory, n *repo.Repo) model.Names {
 
 // The members of definitions, for help.
 const (
-	recipeForm = "  code: TOOL        # that trains\n" +
-		"  base: MODEL       # that it starts from; left out: from nothing\n" +
-		"  label: TEXT       # what to predict, as the tool says\n" +
+	recipeForm = "  code: TOOL        # the tool that trains\n" +
+		"  base: MODEL       # the model to start from; default: none\n" +
+		"  label: TEXT       # what to predict, as the tool defines it\n" +
 		"  params: {rows: messages, steps: 400}  # for the tool\n" +
-		"rows says what it is given of each episode: raw, messages, prompt-completion\nor preference, as `dataset export` writes them; left out: a sample."
-	suiteForm = "  code: TOOL        # that measures\n" +
+		"rows sets what the tool gets of each episode: raw, messages, prompt-completion or preference, as `dataset\n" +
+		"export` writes them; by default a sample."
+	suiteForm = "  code: TOOL        # the tool that measures\n" +
 		"  tests: DATASET\n" +
-		"  metrics: [NAME]   # that it gives: whole numbers\n" +
+		"  metrics: [NAME]   # that the tool gives: whole numbers\n" +
 		"  label: TEXT       # as of a recipe\n" +
 		"  params: {}"
 	policyForm = "  name: TEXT\n" +
 		"  ring: 0\n" +
-		"  suites: [SUITE]   # that verifiers attest\n" +
+		"  suites: [SUITE]   # to be attested by verifiers\n" +
 		"  thresholds: [{metric: NAME, at_least: 500000}]\n" +
-		"  quorum: 1         # verifiers that sign off\n" +
+		"  quorum: 1         # how many verifiers must sign off\n" +
 		"  verifiers: [self]\n" +
-		"A threshold has at_least or at_most, and may have largest_regression,\nleast_improvement, better and critical. A policy may have rollback, max_age\nand keep, too."
+		"A threshold has at_least or at_most, and may have largest_regression, least_improvement, better and critical. A\n" +
+		"policy may have rollback, max_age and keep, too."
 )
 
 // adder makes the verb add of a noun whose definitions are text or canonical bytes.
 func adder(f *cmdutil.Factory, kind, form, example string, parse func(*repo.Repo, []byte, model.Names) ([]byte, error)) *cobra.Command {
 	var ref string
 	c := &cobra.Command{
-		Use: "add FILE|- [--ref NAME]", Short: "Keep a definition; prints its id", Long: "The file is YAML or JSON:\n" + form, Example: example, Args: cmdutil.Args(1, 1),
+		Use: "add FILE|- [--ref NAME]", Short: "Store a definition; prints its id", Long: "The file is YAML or JSON:\n" + form, Example: example, Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			data, err := f.Read(args[0])
 			if err != nil {

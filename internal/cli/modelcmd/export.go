@@ -33,11 +33,12 @@ func newModelExport(f *cmdutil.Factory) *cobra.Command {
 	o := &exportOptions{}
 	c := &cobra.Command{
 		Use: "export MODEL [--format in-toto|oms] [--key FILE] [-o FILE|DIR]", Short: "Write a model with signed statements about it, for other tools",
-		Long: "in-toto: one DSSE envelope a line, signed by this repository's key: the model, then each attestation about it. Subjects\n" +
-			"are weights and config by the SHA-256 of their content, so that any in-toto tool can match them with files.\n" +
-			"oms: a new folder with weights, config, these statements, and model.sig: an OpenSSF Model Signing 1.0 bundle over all of\n" +
-			"them, which the stock verifier takes. It is signed by --key, a private key in PEM of the curve P-256, P-384 or P-521, as that\n" +
-			"verifier knows no Ed25519. Prints the SHA-256 of each file. The folder is made whole or not at all.",
+		Long: "in-toto: one DSSE envelope per line, signed by this repository's key: first the model, then each attestation\n" +
+			"about it. The subjects are weights and config, by the SHA-256 of their content, so that any in-toto tool can\n" +
+			"match them with files. oms: a new folder with weights, config, these statements, and model.sig, an OpenSSF Model\n" +
+			"Signing 1.0 bundle over all of them that the stock verifier accepts. That verifier does not know Ed25519, so\n" +
+			"--key signs: a PEM private key on the curve P-256, P-384 or P-521. Prints the SHA-256 of each file. The folder\n" +
+			"is made whole or not at all.",
 		Example: "  mythos model export @ring0 -o model.intoto.jsonl\n  mythos model export @ring0 --format oms --key signing.pem -o model/", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Name = args[0]
@@ -45,7 +46,7 @@ func newModelExport(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&o.Format, "format", "in-toto", "in-toto, or oms: OpenSSF Model Signing")
-	c.Flags().StringVar(&o.Key, "key", "", "the private key in PEM that signs, with --format oms")
+	c.Flags().StringVar(&o.Key, "key", "", "the PEM private key that signs, with --format oms")
 	c.Flags().StringVarP(&o.Out, "output", "o", "", "the file, standard output by default; with --format oms the new folder")
 	return c
 }
@@ -56,7 +57,7 @@ const makeKey = "openssl ecparam -name prime256v1 -genkey -noout -out signing.pe
 func runModelExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error {
 	switch {
 	case o.Format != "in-toto" && o.Format != "oms":
-		return clierr.Usagef("--format is in-toto or oms")
+		return clierr.Usagef("--format must be in-toto or oms")
 	case o.Format == "in-toto" && o.Key != "":
 		return clierr.Usagef("--key needs --format oms: in-toto statements are signed by the repository's key")
 	case o.Format == "oms" && (o.Key == "" || o.Out == "" || o.Out == "-"):
@@ -91,7 +92,7 @@ func exportSigned(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, o *expo
 	}
 	folder, err := atomicfile.NewFolder(o.Out)
 	if errors.Is(err, fs.ErrExist) {
-		return clierr.New(clierr.Conflict, "%s is there already: an export writes a new folder", o.Out).On(o.Out)
+		return clierr.New(clierr.Conflict, "%s exists already: an export writes a new folder", o.Out).On(o.Out)
 	}
 	if err != nil {
 		return err
@@ -119,15 +120,15 @@ func newModelVerify(f *cmdutil.Factory) *cobra.Command {
 	o := &verifyOptions{}
 	c := &cobra.Command{
 		Use: "verify FILE|- [--trust KEY]... [--weights FILE]", Short: "Verify exported statements about a model, without a repository",
-		Long: "Each envelope must be signed by a trusted key, and the object inside must hold. --weights also compares a file with\n" +
-			"the weights that the statements are about. Prints one line a statement.",
+		Long: "A trusted key must have signed each envelope, and the object inside must hold. --weights also compares a file\n" +
+			"with the weights that the statements are about. Prints one line per statement.",
 		Example: "  mythos model verify model.intoto.jsonl --trust 8da1d1879e604a995bece06c309a86ba0e08e2cd276d00f348d8c8e15b26385a", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.File = args[0]
 			return runModelVerify(c.Context(), f, o)
 		},
 	}
-	c.Flags().StringArrayVar(&o.Trust, "trust", nil, "a public key that may sign; may be repeated, beside those in trust.yaml")
+	c.Flags().StringArrayVar(&o.Trust, "trust", nil, "a public key that may sign, in addition to those in trust.yaml; may be repeated")
 	c.Flags().StringVar(&o.Weights, "weights", "", "the weights, to compare with the statements")
 	return c
 }

@@ -35,8 +35,8 @@ type jobOptions struct {
 
 func (o *jobOptions) flags(c *cobra.Command) {
 	c.Flags().StringArrayVar(&o.Caps, "cap", nil, "the capability to use; may be repeated")
-	c.Flags().StringVar(&o.Attempt.Name, "attempt", "", "a name that makes this another job than an equal one before")
-	c.Flags().BoolVar(&o.Attempt.Retry, "retry", false, "do it again if it failed; the tool must be registered as --retry-safe")
+	c.Flags().StringVar(&o.Attempt.Name, "attempt", "", "a name that makes this job different from an equal one before")
+	c.Flags().BoolVar(&o.Attempt.Retry, "retry", false, "run it again if it failed; the tool must be registered as --retry-safe")
 }
 
 type trainOptions struct {
@@ -52,8 +52,9 @@ func NewTrain(f *cmdutil.Factory) *cobra.Command {
 	o := &trainOptions{}
 	c := &cobra.Command{
 		Use: "train RECIPE DATASET [--cap CAP]... [--ref NAME]", Short: "Train a model as an effect; prints its id",
-		Long: "The same recipe and dataset give the recorded outcome again, a failure too: --retry does a failed one again.\n" +
-			"Interrupted or killed, the same command goes on. It is charged once, unless it was killed just between the charge and the record of it.",
+		Long: "The same recipe and dataset give the recorded outcome again, even a failure; --retry runs a failed training\n" +
+			"again. After an interrupt or a kill, run the same command to continue. A training is charged once, unless it was\n" +
+			"killed just between the charge and the record of it.",
 		Example: "  mythos train @recipe @train", Args: cmdutil.Args(2, 2),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Recipe, o.Dataset = args[0], args[1]
@@ -129,11 +130,11 @@ func jobError(err error, self, scope string) error {
 	case errors.Is(err, learn.ErrNoRetry):
 		return clierr.New(clierr.Refused, "%w", err).With("--attempt NAME asks for another job")
 	case errors.As(err, &failed) && failed.Replayed:
-		return clierr.New(codeOf(failed), "%w", err).On(failed.Receipt.String()).With("--retry does it again")
+		return clierr.New(codeOf(failed), "%w", err).On(failed.Receipt.String()).With("--retry runs it again")
 	case errors.As(err, &failed):
 		return clierr.New(codeOf(failed), "%w", err).On(failed.Receipt.String())
 	case errors.Is(err, context.Canceled):
-		return clierr.New(clierr.Failed, "%w", err).With("the same command goes on")
+		return clierr.New(clierr.Failed, "%w", err).With("run the same command to continue")
 	}
 	return denied(err, self, scope)
 }
@@ -194,8 +195,8 @@ func NewAttest(f *cmdutil.Factory) *cobra.Command {
 	var against bool
 	c := &cobra.Command{
 		Use: "attest RECEIPT | attest MODEL --policy P", Short: "Attest an evaluation, or sign a model off under a policy",
-		Long: "With the receipt of an evaluation: validates it, runs the evaluation again and issues EvalMetric and EvalPass\n" +
-			"under this repository's key. With a model and a policy: signs off (or with --object, refuses to).",
+		Long: "With the receipt of an evaluation, it validates the receipt, runs the evaluation again and issues EvalMetric and\n" +
+			"EvalPass under this repository's key. With a model and a policy, it signs off, or objects with --object.",
 		Example: "  mythos attest @model --policy @policy", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if policy != "" {
@@ -206,7 +207,7 @@ func NewAttest(f *cmdutil.Factory) *cobra.Command {
 	}
 	c.Flags().StringVar(&policy, "policy", "", "sign the model off under this policy")
 	c.Flags().BoolVar(&against, "object", false, "with --policy: object to the model instead")
-	c.Flags().StringVar(&notes, "notes", "", "why, for those who read it")
+	c.Flags().StringVar(&notes, "notes", "", "why, for those who read the record")
 	return f.Returns(c, attestResults)
 }
 

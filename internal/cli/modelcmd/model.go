@@ -72,9 +72,9 @@ func runModelLs(ctx context.Context, f *cmdutil.Factory) error {
 func newModelShow(f *cmdutil.Factory) *cobra.Command {
 	d := &cmdutil.Drawing{}
 	c := &cobra.Command{
-		Use: "show MODEL [--svg]", Short: "Show what a model was trained from, how it was measured, where it went",
-		Long: "Dataset, recipe, training, evaluations, attestations and promotions, and the same of its ancestors. `mythos why` verifies\n" +
-			"all that it rests on; `mythos object get` gives the model's own bytes.",
+		Use: "show MODEL [--svg]", Short: "Show how a model was trained and measured, and which rings it entered",
+		Long: "Shows dataset, recipe, training, evaluations, attestations and promotions of the model and of its ancestors.\n" +
+			"`mythos why` verifies all that it rests on; `mythos object get` prints the model's own bytes.",
 		Example: "  mythos model show @ring0", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runModelShow(c.Context(), f, args[0], d) },
 	}

@@ -40,17 +40,17 @@ func newPolicySet(f *cmdutil.Factory) *cobra.Command {
 func newPolicyLs(f *cmdutil.Factory) *cobra.Command {
 	ring := -1
 	c := &cobra.Command{
-		Use: "ls [--ring N]", Short: "List the policies that are here and which are in force", Example: "  mythos policy ls --ring 0",
-		Long: "With --ring: the policies that were put into force in that ring, the newest first.", Args: cmdutil.Args(0, 0),
+		Use: "ls [--ring N]", Short: "List the policies here, and which are in force", Example: "  mythos policy ls --ring 0",
+		Long: "With --ring: the policies that were put in force for that ring, the newest first.", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return runPolicyLs(c.Context(), f, ring) },
 	}
-	c.Flags().IntVar(&ring, "ring", -1, "only what was in force in this ring, newest first")
+	c.Flags().IntVar(&ring, "ring", -1, "only what was in force for this ring, newest first")
 	return c
 }
 
 func runPolicyLs(ctx context.Context, f *cmdutil.Factory, ring int) error {
 	if ring > 255 {
-		return clierr.Usagef("--ring %d: the ring is 0 to 255", ring)
+		return clierr.Usagef("--ring %d: a ring is 0 to 255", ring)
 	}
 	n, err := f.Repo(ctx)
 	if err != nil {
@@ -95,7 +95,7 @@ func runPolicyLs(ctx context.Context, f *cmdutil.Factory, ring int) error {
 
 func newPolicyShow(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "show POLICY", Short: "Say in plain words what a policy demands", Example: "  mythos policy show @policy", Args: cmdutil.Args(1, 1),
+		Use: "show POLICY", Short: "Show in plain words what a policy demands", Example: "  mythos policy show @policy", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			id, err := f.Resolve(c.Context(), args[0])
 			if err != nil {

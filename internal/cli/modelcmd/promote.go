@@ -28,7 +28,7 @@ type promoteOptions struct {
 func NewPromote(f *cmdutil.Factory) *cobra.Command {
 	o := &promoteOptions{}
 	c := &cobra.Command{
-		Use: "promote MODEL --ring N --policy P [--dry-run]", Short: "Put a model into a ring, when all six conditions hold",
+		Use: "promote MODEL --ring N --policy P [--dry-run]", Short: "Put a model into a ring if all six conditions hold",
 		Example: "  mythos promote @model --ring 0 --policy @policy --dry-run", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := cmdutil.Required(c, "ring", "policy"); err != nil {
@@ -40,7 +40,7 @@ func NewPromote(f *cmdutil.Factory) *cobra.Command {
 	}
 	c.Flags().Uint8Var(&o.Ring, "ring", 0, "the ring, 0 to 255 (required)")
 	c.Flags().StringVar(&o.Policy, "policy", "", "the policy (required)")
-	c.Flags().StringVar(&o.After, "after", "", "only if the ring's newest record is this one (or none); the one that it has now by default")
+	c.Flags().StringVar(&o.After, "after", "", "only if this is the ring's newest record (or none); by default the one it has now")
 	c.Flags().StringArrayVar(&o.Caps, "cap", nil, "the capability to use; may be repeated")
 	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "only report the conditions")
 	return f.Returns(c, promoteResults)
@@ -83,7 +83,7 @@ func runPromote(ctx context.Context, f *cmdutil.Factory, o *promoteOptions) erro
 		return err
 	}
 	if done && !o.DryRun {
-		f.IO.Notef("not decided again: it is in ring %d already", o.Ring)
+		f.IO.Notef("not decided again: it is already in ring %d", o.Ring)
 		return o.promote(ctx, f, n, q)
 	}
 	conditions, _, err := n.Models.Check(ctx, q)
@@ -213,5 +213,5 @@ func NewRing(f *cmdutil.Factory) *cobra.Command {
 		return c
 	}
 	return f.Returns(cmdutil.Noun("ring", "The rings that models are promoted into",
-		hold("freeze", "Let nothing be promoted into a ring", true), hold("thaw", "Let promotions happen again", false)), ringResults)
+		hold("freeze", "Stop promotions into a ring", true), hold("thaw", "Allow promotions again", false)), ringResults)
 }

@@ -21,8 +21,8 @@ func NewDecode(f *cmdutil.Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "decode [--struct NAME] [--yaml | --diagnostic] [FILE|-]",
 		Short: "Turn canonical bytes into JSON; refuses anything non-canonical",
-		Long: "--yaml writes the same view as YAML. --diagnostic shows the encoded values themselves: 5 is unsigned, +5 and -5 are\n" +
-			"signed, h'00ff' is bytes; keys of structs are their field numbers.",
+		Long: "--yaml prints the same view as YAML. --diagnostic prints the encoded values themselves: 5 is unsigned, +5 and -5\n" +
+			"are signed, h'00ff' is bytes; keys of structs are their field numbers.",
 		Example: "  echo '{\"a\":1}' | mythos encode | mythos decode\n" +
 			"  mythos object get @latest | mythos decode --struct Receipt",
 		Args: cmdutil.Args(0, 1),
@@ -31,7 +31,7 @@ func NewDecode(f *cmdutil.Factory) *cobra.Command {
 			return runDecode(f, o)
 		},
 	}
-	c.Flags().StringVar(&o.Struct, "struct", "", "the struct that the bytes are")
+	c.Flags().StringVar(&o.Struct, "struct", "", "the struct that the bytes hold")
 	c.Flags().BoolVar(&o.YAML, "yaml", false, "write YAML")
 	c.Flags().BoolVar(&o.Diagnostic, "diagnostic", false, "write diagnostic notation")
 	c.MarkFlagsMutuallyExclusive("yaml", "diagnostic")

@@ -23,8 +23,9 @@ func NewEncode(f *cmdutil.Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "encode [--struct NAME] [--hex] [FILE|-]",
 		Short: "Turn JSON or YAML into canonical bytes",
-		Long: "Reads one JSON or YAML value and writes its MYTHOS-CAN bytes. With --struct the input has the fields of that\n" +
-			"struct; without, it is the untyped view: {\"$b\":\"hex\"} is bytes, {\"$i\":\"5\"} a signed integer, {\"$m\":[[k,v]]} any map.",
+		Long: "Reads one JSON or YAML value and writes its MYTHOS-CAN bytes. With --struct, the input has the fields of that\n" +
+			"struct. Without it, the input is the untyped view: {\"$b\":\"hex\"} is bytes, {\"$i\":\"5\"} a signed integer,\n" +
+			"{\"$m\":[[k,v]]} any map.",
 		Example: "  echo '{\"a\":1,\"b\":2}' | mythos encode --hex",
 		Args:    cmdutil.Args(0, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -32,7 +33,7 @@ func NewEncode(f *cmdutil.Factory) *cobra.Command {
 			return runEncode(f, o)
 		},
 	}
-	c.Flags().StringVar(&o.Struct, "struct", "", "the struct that the input has the fields of")
+	c.Flags().StringVar(&o.Struct, "struct", "", "the struct whose fields the input has")
 	c.Flags().BoolVar(&o.Hex, "hex", false, "write hex digits instead of raw bytes")
 	return f.Returns(c, encodeResults)
 }

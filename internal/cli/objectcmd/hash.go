@@ -30,8 +30,8 @@ func NewHash(f *cmdutil.Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "hash [--struct NAME] [--chunk-size N] FILE... | hash --list FILE|-",
 		Short: "Print a struct's id, a file's blob cid, or the root of a list of hashes",
-		Long: "Prints \"<hash>  <file>\" a line: with --struct the id of a canonical object, else the cid that\n" +
-			"`mythos blob put` would give the file. With --list, the MerkleList root of the hashes given one a line.",
+		Long: "Prints one line \"<hash>  <file>\" per file: with --struct the id of a canonical object, else the cid that `mythos\n" +
+			"blob put` would give the file. With --list, it prints the MerkleList root of the hashes in a file, one per line.",
 		Example: "  echo hello > hello.txt && mythos hash hello.txt",
 		Args:    cmdutil.Args(1, -1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -39,9 +39,9 @@ func NewHash(f *cmdutil.Factory) *cobra.Command {
 			return runHash(f, o)
 		},
 	}
-	c.Flags().StringVar(&o.Struct, "struct", "", "take the files as canonical bytes of this struct")
-	c.Flags().Var(&o.ChunkSize, "chunk-size", "bytes a chunk, such as 4MiB")
-	c.Flags().BoolVar(&o.List, "list", false, "take the file as hashes, one a line")
+	c.Flags().StringVar(&o.Struct, "struct", "", "read the files as canonical bytes of this struct")
+	c.Flags().Var(&o.ChunkSize, "chunk-size", "bytes per chunk, such as 4MiB")
+	c.Flags().BoolVar(&o.List, "list", false, "read the file as hashes, one per line")
 	return f.Returns(c, hashResults)
 }
 
@@ -54,7 +54,7 @@ func runHash(f *cmdutil.Factory, o *hashOptions) error {
 		return clierr.Usagef("--list takes one file and no --struct")
 	}
 	if o.ChunkSize == 0 || o.ChunkSize > merkle.MaxChunkSize {
-		return clierr.Usagef("--chunk-size is 1 byte to 16 MiB")
+		return clierr.Usagef("--chunk-size must be 1 byte to 16 MiB")
 	}
 	for _, name := range o.Files {
 		h, err := hashOne(f, o, s, name)

@@ -19,12 +19,12 @@ func NewObject(f *cmdutil.Factory) *cobra.Command {
 func newPut(f *cmdutil.Factory) *cobra.Command {
 	var name string
 	c := &cobra.Command{
-		Use: "put --struct NAME FILE...", Short: "Store verified canonical objects; prints a hash a line",
-		Long:    "Form, field rules, id and signature are checked before anything is stored. Whether the signer is trusted is not asked.",
+		Use: "put --struct NAME FILE...", Short: "Store verified canonical objects; prints one hash per line",
+		Long:    "Form, field rules, id and signature are checked before anything is stored. The signer need not be trusted.",
 		Example: "  mythos object put --struct Receipt receipt.bin", Args: cmdutil.Args(1, -1),
 		RunE: func(c *cobra.Command, args []string) error { return runPut(c.Context(), f, name, args) },
 	}
-	c.Flags().StringVar(&name, "struct", "", "the struct that the files are (required)")
+	c.Flags().StringVar(&name, "struct", "", "the struct that the files hold (required)")
 	return c
 }
 

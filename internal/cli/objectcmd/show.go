@@ -22,10 +22,10 @@ import (
 // NewShow is `mythos show`.
 func NewShow(f *cmdutil.Factory) *cobra.Command {
 	return f.Returns(&cobra.Command{
-		Use: "show OBJECT", Short: "Show whatever it is: decoded, verified, explained",
-		Long: "OBJECT is a hash, a unique prefix of 6 or more digits, or a ref: an object, a receipt, a blob, a node, a run or a\n" +
-			"tool. It is said in plain words what the object states, whether its id and signature hold, who signed it, what it\n" +
-			"refers to, and whether that is here; its fields follow, piped and with --json as JSON.",
+		Use: "show OBJECT", Short: "Show any object: decoded, verified, explained",
+		Long: "OBJECT is a hash, a unique prefix of 6 or more digits, or a ref. It names an object, a receipt, a blob, a node,\n" +
+			"a run or a tool. Show says in plain words what the object states, whether its id and signature hold, who signed\n" +
+			"it, what it refers to, and whether that is here. Its fields follow; when piped and with --json, as JSON.",
 		Example: "  mythos show @ring0", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runShow(c.Context(), f, args[0]) },
 	}, showResults)
@@ -72,7 +72,7 @@ func showOther(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, id object.
 		return notFound
 	}
 	e := &explained{ID: id, Kind: "Bytes", Verdict: verified,
-		Says: []string{fmt.Sprintf("%s of plain bytes: a request, a response, a trace, a program or the like.", ui.Size(uint64(len(data))))}}
+		Says: []string{fmt.Sprintf("%s of plain bytes, such as a request, a response, a trace or a program.", ui.Size(uint64(len(data))))}}
 	if utf8.Valid(data) && len(data) <= 4<<10 {
 		e.Text = string(data)
 	}
@@ -86,7 +86,7 @@ func explain(ctx context.Context, n *repo.Repo, id object.Hash, kind string, raw
 	e := &explained{ID: id, Kind: kind, Verdict: verified}
 	s, ok := catalog.Lookup(kind)
 	if !ok {
-		return nil, fmt.Errorf("it is a %s, which nothing here explains", kind)
+		return nil, fmt.Errorf("it is a %s, a kind that show cannot explain", kind)
 	}
 	var err error
 	if e.Object, err = object.ToJSON(s.Type(), raw); err != nil {
@@ -120,9 +120,9 @@ func signature(n *repo.Repo, signer object.AgentID) string {
 		return "It is signed by this repository's own key."
 	}
 	if e, ok := n.Trust.ByAgent(signer); ok {
-		return fmt.Sprintf("It is signed by %s, whom trust.yaml trusts for %v.", e.Name, e.For)
+		return fmt.Sprintf("It is signed by %s, which trust.yaml trusts for %v.", e.Name, e.For)
 	}
-	return "It is signed by " + signer.KeyHex() + ", whom nobody here trusts: `mythos trust add` would change that."
+	return "It is signed by " + signer.KeyHex() + ", which is not trusted here: `mythos trust add` would change that."
 }
 
 func printExplained(f *cmdutil.Factory, e *explained) error {

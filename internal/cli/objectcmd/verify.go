@@ -24,9 +24,8 @@ func NewVerify(f *cmdutil.Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "verify --struct NAME [--trust KEY]... FILE|-",
 		Short: "Check one canonical object: form, field rules, id and signature",
-		Long: "Prints \"ok\", or the first thing that is wrong (exit 5). Where only trust is missing, the exit code is 4:\n" +
-			"name the keys that you trust with --trust (64 hex digits: a public key or a key id), or run inside a repository\n" +
-			"whose trust.yaml names them.",
+		Long: "Prints \"ok\", or the first fault (exit code 5). If only trust is missing, the exit code is 4: name trusted keys\n" +
+			"with --trust (64 hex digits: a public key or a key id), or run inside a repository whose trust.yaml names them.",
 		Example: "  mythos receipt ls -q | head -1 | xargs mythos object get | mythos verify --struct Receipt -",
 		Args:    cmdutil.Args(0, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -34,7 +33,7 @@ func NewVerify(f *cmdutil.Factory) *cobra.Command {
 			return runVerify(f, o)
 		},
 	}
-	c.Flags().StringVar(&o.Struct, "struct", "", "the struct that the bytes are (required)")
+	c.Flags().StringVar(&o.Struct, "struct", "", "the struct that the bytes hold (required)")
 	c.Flags().StringArrayVar(&o.Trust, "trust", nil, "a public key or key id that is trusted; may be repeated")
 	return f.Returns(c, verifyResults)
 }
@@ -123,7 +122,7 @@ func verifyByKeyID(s object.Struct, id object.Hash, sig object.Signature, keys *
 }
 
 func untrusted(s object.Struct, id object.Hash, signer, key string) error {
-	return clierr.New(clierr.Refused, "%s is intact, but it is signed by %s, whom nobody here trusts", describe(s, id), signer).
+	return clierr.New(clierr.Refused, "%s is intact, but it is signed by %s, which is not trusted here", describe(s, id), signer).
 		On(id.String()).With("if you trust that key: --trust " + key)
 }
 

@@ -92,7 +92,7 @@ func (s speaker) receipt(r *ledger.Receipt) []string {
 	if len(r.IdempotencyKey) > 0 {
 		lines = append(lines, fmt.Sprintf("It happened under the key %q: another call with that key and the same request gets this answer, and nothing happens again.", r.IdempotencyKey))
 	} else {
-		lines = append(lines, "It had no key: every such call happens anew.")
+		lines = append(lines, "It had no key: every such call happens again.")
 	}
 	if len(r.Evidence) > 0 {
 		if o, err := s.n.Store.Object(s.ctx, r.Evidence[0]); err == nil && o.Kind == "Capability" {
@@ -125,7 +125,7 @@ func (s speaker) resolution(r *ledger.Resolution) []string {
 	what := map[uint8]string{ledger.ResolveRetry: "may run again", ledger.ResolveAbandon: "shall never run again", ledger.ResolveAccept: "has one of its recorded outcomes"}[r.Decision]
 	if r.ByOwner() {
 		what = map[uint8]string{ledger.ResolveRelease: "did not start: its key is free", ledger.ResolveStop: "was stopped: nobody knows what it did"}[r.Decision]
-		return []string{fmt.Sprintf("%s noted at %s that attempt %d at effect %s %s.", s.who(r.Signer), at(r.TimeObserved), *r.About, r.IdemID.Short(), what)}
+		return []string{fmt.Sprintf("%s recorded at %s that attempt %d at effect %s %s.", s.who(r.Signer), at(r.TimeObserved), *r.About, r.IdemID.Short(), what)}
 	}
 	lines := []string{fmt.Sprintf("%s decided at %s that effect %s %s.", s.who(r.Signer), at(r.TimeObserved), r.IdemID.Short(), what)}
 	if r.Notes != nil {
@@ -160,7 +160,7 @@ func (s speaker) blob(b *object.BlobRef) []string {
 		lines = append(lines, "Its stored bytes are compressed with zstd.")
 	}
 	if b.Encryption != nil {
-		lines = append(lines, "It is encrypted: only who has the key reads it.")
+		lines = append(lines, "It is encrypted: only holders of the key can read it.")
 	}
 	if b.Provenance != nil {
 		lines = append(lines, fmt.Sprintf("It was made from %d other blobs by %q.", len(b.Provenance.Parents), b.Provenance.Transform))
@@ -169,7 +169,7 @@ func (s speaker) blob(b *object.BlobRef) []string {
 }
 
 func (s speaker) tree(t *tree.Tree) []string {
-	return []string{fmt.Sprintf("A folder with %s in it and below, %s: mythos tree ls.", units.Count(t.Files, "file"), ui.Size(t.Size))}
+	return []string{fmt.Sprintf("A folder with %s in and below it, %s: mythos tree ls.", units.Count(t.Files, "file"), ui.Size(t.Size))}
 }
 
 func (s speaker) treeEntry(e *tree.Entry) []string {
@@ -222,7 +222,7 @@ func (s speaker) run(r *run.Record) []string {
 
 func (s speaker) tool(t *exec.Tool) []string {
 	if t.Module.Kind == exec.KindDeclared {
-		return []string{fmt.Sprintf("Tool %s, declared: its harness runs it as %s and says what became of it. Nobody here does.", t.Name, t.Module.Tool)}
+		return []string{fmt.Sprintf("Tool %s, declared: its harness runs it as %s and reports the outcome. Nobody here runs it.", t.Name, t.Module.Tool)}
 	}
 	lines := []string{fmt.Sprintf("Tool %s, a %s, confined: %s.", t.Name, exec.KindName(t.Module.Kind), t.Module.Confinement)}
 	if len(t.Module.Argv) > 0 {
@@ -231,13 +231,13 @@ func (s speaker) tool(t *exec.Tool) []string {
 	if t.Policy.RetrySafe {
 		return append(lines, "An attempt with unknown outcome may be repeated.")
 	}
-	return append(lines, "An attempt with unknown outcome is not repeated until somebody decides.")
+	return append(lines, "An attempt with unknown outcome is not repeated until an operator decides.")
 }
 
 func (s speaker) datasetDef(d *dataset.DatasetDef) []string {
 	return []string{
 		fmt.Sprintf("Selects episodes of %s where: %s", units.Count(len(d.CorpusRoots), "corpus root"), query.Decompile(&d.Query.Predicate)),
-		"Sampling: " + d.SamplingText() + ".", "Whoever has the evidence builds the same dataset from it, byte for byte.",
+		"Sampling: " + d.SamplingText() + ".", "Anyone who has the evidence builds the same dataset from it, byte for byte.",
 	}
 }
 

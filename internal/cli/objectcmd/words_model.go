@@ -45,7 +45,7 @@ func (s speaker) policy(p *model.PolicyDef) []string {
 func (s speaker) model(m *model.ModelRef) []string {
 	from := "trained from scratch"
 	if m.ParentModelID != nil {
-		from = "trained on from model " + m.ParentModelID.Short()
+		from = "trained further from model " + m.ParentModelID.Short()
 	}
 	return []string{fmt.Sprintf("A model, %s by code %s; its weights have %d bytes.", from, m.CodeHash.Short(), m.Weights.Size),
 		"`mythos why " + m.ModelID.Short() + "` shows what it rests on."}
@@ -72,7 +72,7 @@ func (s speaker) report(r *model.EvalReport) []string {
 }
 
 func (s speaker) promotion(p *model.PromotionRecord) []string {
-	lines := []string{fmt.Sprintf("%s did a %s in ring %d at %s: it has model %s since, on %s, under policy %s.",
+	lines := []string{fmt.Sprintf("%s did a %s in ring %d at %s: since then it has model %s, on %s, under policy %s.",
 		s.who(p.Signer), p.ActionName(), p.RingID, at(p.TimeObserved), p.ModelID.Short(), units.Count(len(p.EvalAttestations), "attestation"), p.PolicyID.Short())}
 	if p.Reason != nil {
 		lines = append(lines, "Because: "+*p.Reason)

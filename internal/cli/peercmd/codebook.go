@@ -33,13 +33,14 @@ func NewCodebook(f *cmdutil.Factory) *cobra.Command {
 func newTrain(f *cmdutil.Factory) *cobra.Command {
 	size := cmdutil.Size(16 << 10)
 	c := &cobra.Command{
-		Use: "train [BUNDLE|PACKET...] [--size N]", Short: "Make a codebook of past packets; prints its id and what it saves",
-		Long: "Without arguments it learns from the bundles of the runs recorded here, submitted ones among them. One sample in five is\n" +
-			"only measured: the saving is that on packets which the codebook was not made of. One that saves nothing is not kept.",
+		Use: "train [BUNDLE|PACKET...] [--size N]", Short: "Make a codebook from past packets; prints its id and what it saves",
+		Long: "Without arguments, it learns from the bundles of the runs recorded here, including submitted ones. One sample in\n" +
+			"five is kept out for measuring: the saving is that on packets which the codebook was not made from. A codebook\n" +
+			"that saves nothing is not kept.",
 		Example: "  mythos codebook train --size 32KiB", Args: cmdutil.Args(0, -1),
 		RunE: func(c *cobra.Command, args []string) error { return runTrain(c.Context(), f, args, int(size)) },
 	}
-	c.Flags().Var(&size, "size", "of the dictionary: 256 bytes to 1MiB")
+	c.Flags().Var(&size, "size", "size of the dictionary: 256 bytes to 1MiB")
 	return c
 }
 
@@ -58,13 +59,13 @@ func runTrain(ctx context.Context, f *cmdutil.Factory, files []string, size int)
 	t, err := n.Codebooks.Train(ctx, samples, size)
 	var failed *calls.FailedError
 	if errors.As(err, &failed) {
-		return clierr.New(clierr.Failed, "%w", err).With("more packets, and such as have something in common")
+		return clierr.New(clierr.Failed, "%w", err).With("give more packets, and packets that have something in common")
 	}
 	if err != nil {
 		return err
 	}
 	saved := 100 * float64(t.Baseline-t.Trained) / float64(t.Baseline)
-	f.IO.Notef("%d packets that it was not made of take %d bytes instead of %d: %.1f%% less (%d without compression)",
+	f.IO.Notef("%d packets that it was not made from take %d bytes instead of %d: %.1f%% less (%d without compression)",
 		t.Measured, t.Trained, t.Baseline, saved, t.Plain)
 	return f.Emit(trainedCodebook{t.Codebook, len(samples), t.Measured, t.Plain, t.Baseline, t.Trained, saved}, func() { f.IO.Printf("%s\n", t.Codebook) })
 }
@@ -104,20 +105,20 @@ func newPropose(f *cmdutil.Factory) *cobra.Command {
 	o := &proposeOptions{TTL: cmdutil.Span(30 * 24 * time.Hour)}
 	c := &cobra.Command{
 		Use: "propose CODEBOOK --to AGENT (--peer PEER | -o FILE)", Short: "Sign a proposal of a codebook to a peer; prints the agreement's id",
-		Long: "With --peer the proposal goes to a peer that serves; when it accepts at once, or has accepted before, the agreement is in\n" +
-			"force afterwards: propose again to learn what became of it. With -o the offer is a file, for `mythos codebook accept`\n" +
-			"over there. Until both sides have signed, packets are written with the baseline.",
+		Long: "With --peer, the proposal goes to a peer that serves. If the peer accepts at once, or has accepted before, the\n" +
+			"agreement is then in force; otherwise, propose again later to see. With -o, the offer is a file for `mythos\n" +
+			"codebook accept` on the other side. Until both sides have signed, packets are written with the baseline.",
 		Example: "  mythos codebook propose 3f9c01 --to build --peer build", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Codebook = args[0]
 			return runPropose(c.Context(), f, o)
 		},
 	}
-	c.Flags().StringVar(&o.To, "to", "", "the agent: a public key, or a name of trust.yaml (required)")
-	c.Flags().StringVar(&o.Peer, "peer", "", "where the agent serves: a URL or a name of `mythos peer ls`")
+	c.Flags().StringVar(&o.To, "to", "", "the agent: a public key, or a name from trust.yaml (required)")
+	c.Flags().StringVar(&o.Peer, "peer", "", "where the agent serves: a URL, or a name from mythos peer ls")
 	c.Flags().StringVarP(&o.Out, "output", "o", "", "the offer, as a file")
-	c.Flags().StringVar(&o.Cap, "cap", "", "a blob.write capability to show, where the peer demands one: a file or an id")
-	c.Flags().Var(&o.TTL, "ttl", "how long the agreement is good, such as 30d")
+	c.Flags().StringVar(&o.Cap, "cap", "", "a blob.write capability to show, if the peer requires one: a file or an id")
+	c.Flags().Var(&o.TTL, "ttl", "how long the agreement is valid, such as 30d")
 	return c
 }
 
@@ -173,7 +174,7 @@ func propose(ctx context.Context, f *cmdutil.Factory, o *proposeOptions, offer [
 		return nil, peerError(err)
 	}
 	if !a.Accepted() {
-		f.IO.Notef("%s keeps the proposal: it is accepted there with `mythos codebook accept %s`, then propose again", o.Peer, a.AgreementID.Short())
+		f.IO.Notef("%s keeps the proposal: accept it there with `mythos codebook accept %s`, then propose again", o.Peer, a.AgreementID.Short())
 	}
 	return a, nil
 }
@@ -181,9 +182,10 @@ func propose(ctx context.Context, f *cmdutil.Factory, o *proposeOptions, offer [
 func newAccept(f *cmdutil.Factory) *cobra.Command {
 	var out string
 	c := &cobra.Command{
-		Use: "accept OFFER|AGREEMENT [-o FILE]", Short: "Sign a proposal of a codebook, or take its acceptance",
-		Long: "OFFER is a file (- for standard input) that the other side wrote; AGREEMENT is the id of a proposal that is kept here,\n" +
-			"see `mythos codebook ls`. -o writes the offer with both signatures, which the proposer takes with the same command.",
+		Use: "accept OFFER|AGREEMENT [-o FILE]", Short: "Sign a proposal of a codebook, or record its acceptance",
+		Long: "OFFER is a file from the other side (- for standard input). AGREEMENT is the id of a proposal that is kept here;\n" +
+			"`mythos codebook ls` lists them. -o writes the offer with both signatures, and the proposer accepts it with the\n" +
+			"same command.",
 		Example: "  mythos codebook accept offer.bin -o accepted.bin", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runAccept(c.Context(), f, args[0], out) },
 	}
@@ -311,7 +313,7 @@ func (l *agreementLine) cells(f *cmdutil.Factory) []ui.Cell {
 
 func newCodebookShow(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "show CODEBOOK", Short: "Say what a codebook holds and with whom it is agreed on", Example: "  mythos codebook show 3f9c01", Args: cmdutil.Args(1, 1),
+		Use: "show CODEBOOK", Short: "Show what a codebook holds, and who has agreed on it", Example: "  mythos codebook show 3f9c01", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runCodebookShow(c.Context(), f, args[0]) },
 	}
 }
@@ -349,7 +351,7 @@ func runCodebookShow(ctx context.Context, f *cmdutil.Factory, name string) error
 
 func newCodebookRm(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "rm AGREEMENT", Short: "Withdraw a proposal or an agreement: its packets are refused then",
+		Use: "rm AGREEMENT", Short: "Withdraw a proposal or an agreement; its packets are then refused",
 		Example: "  mythos codebook rm 3f9c01", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			n, err := f.Repo(c.Context())

@@ -37,17 +37,17 @@ func newPack(f *cmdutil.Factory) *cobra.Command {
 	o := &packOptions{}
 	c := &cobra.Command{
 		Use: "pack BUNDLE [-o FILE]", Short: "Sign a bundle as a packet",
-		Long: "The repository's identity signs, and every key that --sign names (see `mythos key ls`). A codebook is used only when an\n" +
-			"agreement that both sides signed is in force: --for takes the one agreed on with an agent, or else the baseline;\n" +
-			"--codebook takes that one, and fails without an agreement.",
+		Long: "The repository's identity signs, and every key that --sign names (see `mythos key ls`). A codebook is used only\n" +
+			"if both sides signed an agreement that is in force. --for uses the one agreed on with an agent, or else the\n" +
+			"baseline; --codebook uses that one, and fails without an agreement.",
 		Example: "  mythos packet pack hello.bundle -o hello.mythosx", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runPack(c.Context(), f, args[0], o) },
 	}
 	c.Flags().BoolVar(&o.Zstd, "zstd", false, "compress the payload (codec 2)")
-	c.Flags().BoolVar(&o.Guard, "guard", true, "with a replay guard, as a submission needs it")
+	c.Flags().BoolVar(&o.Guard, "guard", true, "add a replay guard, which a submission needs")
 	c.Flags().StringArrayVar(&o.To, "encrypt", nil, "encrypt to this agent; may be repeated")
-	c.Flags().StringArrayVar(&o.Caps, "cap", nil, "a capability to send along; may be repeated")
-	c.Flags().StringArrayVar(&o.Sign, "sign", nil, "a key of this repository that signs, too; may be repeated")
+	c.Flags().StringArrayVar(&o.Caps, "cap", nil, "a capability to send with it; may be repeated")
+	c.Flags().StringArrayVar(&o.Sign, "sign", nil, "another key of this repository that signs; may be repeated")
 	c.Flags().StringVar(&o.Codebook, "codebook", "", "compress with this codebook, which the receiver agreed to")
 	c.Flags().StringVar(&o.For, "for", "", "compress with the codebook agreed on with this agent, if there is one")
 	c.Flags().StringVarP(&o.Out, "output", "o", "", "the packet; standard output by default")
@@ -56,7 +56,7 @@ func newPack(f *cmdutil.Factory) *cobra.Command {
 
 func runPack(ctx context.Context, f *cmdutil.Factory, bundle string, o *packOptions) error {
 	if o.Codebook != "" && o.For != "" {
-		return clierr.Usagef("--codebook and --for exclude one another")
+		return clierr.Usagef("--codebook and --for exclude each other")
 	}
 	raw, err := f.Read(bundle)
 	if err != nil {
@@ -124,7 +124,7 @@ func (o *packOptions) codebook(ctx context.Context, f *cmdutil.Factory, n *repo.
 		}
 		cb, err := n.Codebooks.With(ctx, agent)
 		if err == nil && cb == nil {
-			f.IO.Notef("no codebook is agreed on with %s: the baseline serves", o.For)
+			f.IO.Notef("no codebook is agreed on with %s: using the baseline", o.For)
 		}
 		return cb, err
 	}
@@ -160,7 +160,7 @@ func newSign(f *cmdutil.Factory) *cobra.Command {
 	var key, out string
 	c := &cobra.Command{
 		Use: "sign PACKET [--key NAME] [-o FILE]", Short: "Add a signature to a packet whose signatures verify",
-		Long:    "A signer who has signed already is not added again: the packet stays as it is.",
+		Long:    "If the signer has signed before, the packet stays as it is.",
 		Example: "  mythos packet sign hello.mythosx --key release -o both.mythosx", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runSign(c.Context(), f, args[0], key, out) },
 	}
@@ -223,8 +223,8 @@ func newVerify(f *cmdutil.Factory) *cobra.Command {
 	var trust []string
 	c := &cobra.Command{
 		Use: "verify [--trust KEY]... PACKET", Short: "Check a packet; needs no repository",
-		Long: "5: malformed or a bad signature. 4: nobody trusted signed it. A replay guard is not asked for. An encrypted payload is\n" +
-			"not looked into. A codebook other than the baseline counts inside a repository that agreed on it.",
+		Long: "5: malformed or a bad signature. 4: no trusted key signed it. It does not require a replay guard, or look into\n" +
+			"an encrypted payload. A codebook other than the baseline counts only inside a repository that agreed on it.",
 		Example: "  mythos packet verify --trust 8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c answer.mythosx", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runVerify(c.Context(), f, args[0], trust) },
 	}

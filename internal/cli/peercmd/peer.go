@@ -23,19 +23,20 @@ func NewPeer(f *cmdutil.Factory) *cobra.Command {
 func newPeerAdd(f *cmdutil.Factory) *cobra.Command {
 	var key string
 	c := &cobra.Command{
-		Use: "add NAME URL [--key KEY]", Short: "Remember where a peer serves, and who answers there",
-		Long: "KEY is the agent that must answer: a public key, or a name of trust.yaml. Without it the peer is asked now, and the one that\n" +
-			"answers is expected from then on, and shown: compare it with `mythos key export` over there. Requests are signed for that agent alone.",
+		Use: "add NAME URL [--key KEY]", Short: "Record where a peer serves, and which key answers there",
+		Long: "KEY is the agent that must answer: a public key, or a name from trust.yaml. Without it, the peer is asked now;\n" +
+			"the key that answers is printed, and required from then on: compare it with what `mythos key export` prints\n" +
+			"there. Requests are signed for that agent alone.",
 		Example: "  mythos peer add build http://127.0.0.1:7480", Args: cmdutil.Args(2, 2),
 		RunE: func(c *cobra.Command, args []string) error { return runPeerAdd(c.Context(), f, args[0], args[1], key) },
 	}
-	c.Flags().StringVar(&key, "key", "", "who must answer there: a public key, or a name of trust.yaml")
+	c.Flags().StringVar(&key, "key", "", "the agent that must answer there: a public key, or a name from trust.yaml")
 	return c
 }
 
 func runPeerAdd(ctx context.Context, f *cmdutil.Factory, name, url, key string) error {
 	if !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") {
-		return clierr.Usagef("%q is no URL of a peer", url).With("such as http://127.0.0.1:7480, as `mythos serve` says")
+		return clierr.Usagef("%q is not the URL of a peer", url).With("give one such as http://127.0.0.1:7480; `mythos serve` prints it")
 	}
 	n, err := f.Repo(ctx)
 	if err != nil {
@@ -50,10 +51,10 @@ func runPeerAdd(ctx context.Context, f *cmdutil.Factory, name, url, key string) 
 		p.Key = &agent
 		f.IO.Notef("%s must be %s", name, whoIs(n, agent))
 	} else if agent, err := peer.To(n, p).Agent(ctx); err != nil {
-		f.IO.Notef("%s does not answer now: who answers first will be believed to be it (%s)", url, ui.CleanLines(err.Error()))
+		f.IO.Notef("%s does not answer now: the first key that answers will be trusted to be it (%s)", url, ui.CleanLines(err.Error()))
 	} else {
 		p.Key = &agent
-		f.IO.Notef("pinned on first use: %s is %s; compare with `mythos key export` over there", name, whoIs(n, agent))
+		f.IO.Notef("pinned on first use: %s is %s; compare with what `mythos key export` prints there", name, whoIs(n, agent))
 	}
 	return n.Peers.Set(ctx, p)
 }

@@ -66,17 +66,17 @@ func haltedCode(a *run.Answer) int {
 func refusalHint(se *peer.StatusError) string {
 	switch {
 	case se.Apart() != 0:
-		return "set the clock that is wrong: signed requests and submissions are good for a few minutes"
+		return "set the clock that is wrong: signed requests and submissions are valid for a few minutes only"
 	case se.Status == http.StatusNotAcceptable:
 		return "see `mythos codebook ls`"
 	case se.Hint != "":
-		return "over there: " + se.Hint
+		return "at the peer: " + se.Hint
 	case se.Status == http.StatusConflict:
 		return "submit again: every submission carries a fresh replay guard"
 	case se.Status == http.StatusTooManyRequests, se.Status == http.StatusServiceUnavailable:
 		return "try again in a few seconds"
 	case refusalCode(se) == clierr.Busy:
-		return "it runs over there: submit again when it is done; the answer will be the same"
+		return "it is still running there: submit again when it is done; the answer will be the same"
 	}
 	return ""
 }

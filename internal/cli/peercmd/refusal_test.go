@@ -23,7 +23,7 @@ func TestRefusalCodes(t *testing.T) {
 		hint string
 	}{
 		{peer.StatusError{Status: 500, Kind: "busy"}, clierr.Busy, "submit again when it is done"},
-		{peer.StatusError{Status: 500, Kind: "busy", Hint: "do that"}, clierr.Busy, "over there: do that"},
+		{peer.StatusError{Status: 500, Kind: "busy", Hint: "do that"}, clierr.Busy, "at the peer: do that"},
 		{peer.StatusError{Status: 500, Kind: "conflict"}, clierr.Conflict, ""},
 		{peer.StatusError{Status: 500, Kind: "tool"}, clierr.Tool, ""},
 		{peer.StatusError{Status: 500, Kind: "ok"}, clierr.Failed, ""},

@@ -29,8 +29,8 @@ type limitFlags struct {
 
 func (l *limitFlags) add(set *pflag.FlagSet) {
 	l.set = set
-	set.Float64Var(&l.Rate, "rate", 50, "requests a second that one peer may make; bursts of ten times as many pass (peer_rate)")
-	set.StringVar(&l.Bytes, "bytes", "0", "bytes a second that one peer may send, and take, such as 10MiB; 0: no limit (peer_bytes)")
+	set.Float64Var(&l.Rate, "rate", 50, "requests per second from one peer; bursts of ten times as many pass (peer_rate)")
+	set.StringVar(&l.Bytes, "bytes", "0", "bytes per second that one peer may send, and receive, such as 10MiB; 0: no limit (peer_bytes)")
 	set.IntVar(&l.Tasks, "tasks", 16, "tasks of one agent that may wait or run (peer_tasks)")
 }
 
@@ -102,7 +102,7 @@ func (r *reloader) run(ctx context.Context) {
 
 func (r *reloader) log(file string, err error) {
 	if err != nil {
-		r.s.Log.Error("read again, and not taken over", "file", file, "error", err)
+		r.s.Log.Error("read again, and not applied", "file", file, "error", err)
 		return
 	}
 	r.s.Log.Info("read again", "file", file)

@@ -48,25 +48,27 @@ type serveOptions struct {
 func NewServe(f *cmdutil.Factory) *cobra.Command {
 	o := &serveOptions{}
 	c := &cobra.Command{
-		Use: "serve [--listen ADDR] [--tls]", Short: "Run trusted agents' packets, serve objects, and be the ledger of others",
-		Long: "With --tls the certificate is one for the repository's own key, which a peer that knows the key (`mythos peer add`) checks\n" +
-			"without any authority. With --tls-cert and --tls-key it is yours, endorsed by that key; answers and requests are signed for their TLS session. Interrupted,\n" +
-			"the server takes no more requests, and lets those and the tasks that run end for up to 30 seconds; tasks that wait are kept.\n" +
-			"Several servers may work on one repository: each task is run by one, and those of a server that was killed are taken over.\n" +
-			"/healthz and, from this machine only, /metrics (Prometheus) tell how it is. Changes of trust.yaml and config.yaml count within a\n" +
-			"second, or at once on SIGHUP; a file that is wrong is named in the log, and what was read before stays.",
+		Use: "serve [--listen ADDR] [--tls]", Short: "Run trusted agents' packets, serve objects, and keep the ledger of other machines",
+		Long: "With --tls, the certificate is for the repository's own key; a peer that knows the key (`mythos peer add`)\n" +
+			"checks it without a certificate authority. With --tls-cert and --tls-key, the certificate is yours, endorsed by\n" +
+			"that key; answers and requests are signed for their TLS session. When interrupted, the server takes no more\n" +
+			"requests, and gives running requests and tasks up to 30 seconds to end; it keeps waiting tasks. Several servers\n" +
+			"may work on one repository: one of them runs each task, and the others take over the tasks of a killed server.\n" +
+			"/healthz and, from this machine only, /metrics (Prometheus) show its state. Changes of trust.yaml and\n" +
+			"config.yaml apply within a second, or at once on SIGHUP. If such a file is wrong, the log names it, and the\n" +
+			"earlier content stays in force.",
 		Example: "  mythos serve --listen 127.0.0.1:7480", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return runServe(c.Context(), f, o) },
 	}
 	c.Flags().StringVar(&o.Listen, "listen", "", "address and port; port 0 picks a free one")
-	c.Flags().BoolVar(&o.TLS, "tls", false, "TLS with a certificate for the repository's own key")
-	c.Flags().StringVar(&o.Cert, "tls-cert", "", "TLS with this certificate: a PEM file, intermediates behind it")
+	c.Flags().BoolVar(&o.TLS, "tls", false, "use TLS with a certificate for the repository's own key")
+	c.Flags().StringVar(&o.Cert, "tls-cert", "", "use TLS with this certificate: a PEM file, followed by intermediates")
 	c.Flags().StringVar(&o.Key, "tls-key", "", "the certificate's private key: a PEM file")
 	c.Flags().StringVar(&o.LogFormat, "log-format", "text", "text or json")
-	c.Flags().BoolVar(&o.RequireCap, "require-cap", false, "demand a capability for each submission (compute.spawn) and codebook (blob.write), too (peer_cap)")
-	c.Flags().BoolVar(&o.LeaveTasks, "leave-tasks", false, "leave the tasks to workers, which may be elsewhere (a repository in PostgreSQL)")
+	c.Flags().BoolVar(&o.RequireCap, "require-cap", false, "require a capability for each submission (compute.spawn) and codebook (blob.write), too (peer_cap)")
+	c.Flags().BoolVar(&o.LeaveTasks, "leave-tasks", false, "leave the tasks to workers, here or elsewhere (a repository in PostgreSQL)")
 	o.Limits.add(c.Flags())
-	c.Flags().BoolVar(&o.AcceptCodebooks, "accept-codebooks", false, "accept every codebook that an agent trusted for packets proposes")
+	c.Flags().BoolVar(&o.AcceptCodebooks, "accept-codebooks", false, "accept every codebook proposed by an agent trusted for packets")
 	return f.Returns(c, serveResults)
 }
 
@@ -77,7 +79,7 @@ func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
 	case "json":
 		handler = slog.NewJSONHandler(f.IO.Err, nil)
 	default:
-		return clierr.Usagef("--log-format %s: text or json", o.LogFormat)
+		return clierr.Usagef("--log-format %s: expected text or json", o.LogFormat)
 	}
 	if (o.Cert == "") != (o.Key == "") || (o.TLS && o.Cert != "") {
 		return clierr.Usagef("serve takes --tls, or --tls-cert with --tls-key")
@@ -161,7 +163,7 @@ func (o *serveOptions) tls(n *repo.Repo) (*tls.Config, error) {
 func serveLocal(f *cmdutil.Factory, n *repo.Repo) (stop func(), err error) {
 	s, err := n.ServeLocal()
 	if errors.Is(err, socket.ErrServed) || errors.Is(err, errors.ErrUnsupported) {
-		f.IO.Notef("commands on this repository do not work through this process: %v", err)
+		f.IO.Notef("commands cannot reach this repository through this process: %v", err)
 		return func() {}, nil
 	}
 	if err != nil {
@@ -192,9 +194,9 @@ func NewSubmit(f *cmdutil.Factory) *cobra.Command {
 			return runSubmit(c.Context(), f, o)
 		},
 	}
-	c.Flags().StringArrayVar(&o.Caps, "cap", nil, "a capability to send along; may be repeated")
+	c.Flags().StringArrayVar(&o.Caps, "cap", nil, "a capability to send with it; may be repeated")
 	c.Flags().StringArrayVar(&o.Encrypt, "encrypt", nil, "encrypt to this agent; may be repeated")
-	c.Flags().BoolVar(&o.NoWait, "no-wait", false, "print the task's id and leave; `mythos task result` has the answer later")
+	c.Flags().BoolVar(&o.NoWait, "no-wait", false, "print the task's id and exit; `mythos task result` prints the answer later")
 	c.Flags().StringVarP(&o.Out, "output", "o", "", "also write the answer, a packet, to this file")
 	return f.Returns(c, submitResults)
 }
@@ -221,7 +223,7 @@ func runSubmit(ctx context.Context, f *cmdutil.Factory, o *submitOptions) error 
 			return peerError(err)
 		}
 		if run != nil {
-			f.IO.Notef("capability %s travels along", run[0].ID.Short())
+			f.IO.Notef("sending capability %s with it", run[0].ID.Short())
 			opts.Caps = append(opts.Caps, run)
 		}
 	}
@@ -274,11 +276,11 @@ func submit(ctx context.Context, f *cmdutil.Factory, cl *peer.Client, to string,
 	}
 	answer, got, err := tasks.Submit(ctx, cl, pkt, asked)
 	if err != nil && ctx.Err() != nil {
-		f.IO.Notef("if %s has it, the answer is kept for a day: mythos task result %s", cl, id.Short())
+		f.IO.Notef("if %s has it, it keeps the answer for a day: mythos task result %s", cl, id.Short())
 	}
 	var refused *peer.StatusError
 	if o.Codebook != nil && errors.As(err, &refused) && refused.Status == http.StatusNotAcceptable {
-		f.IO.Notef("the peer does not take the codebook: the baseline serves")
+		f.IO.Notef("the peer does not accept the codebook: using the baseline")
 		o.Codebook = nil
 		return submit(ctx, f, cl, to, raw, o)
 	}

@@ -36,12 +36,12 @@ func leave(ctx context.Context, f *cmdutil.Factory, cl *peer.Client, to string, 
 
 // NewTask is `mythos task`.
 func NewTask(f *cmdutil.Factory) *cobra.Command {
-	return f.Returns(cmdutil.Noun("task", "Bundles that were submitted and not waited for", newTaskLs(f), newTaskStatus(f), newTaskResult(f), newTaskCancel(f)), taskResults)
+	return f.Returns(cmdutil.Noun("task", "Submitted bundles whose result is still to be fetched", newTaskLs(f), newTaskStatus(f), newTaskResult(f), newTaskCancel(f)), taskResults)
 }
 
 func newTaskLs(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "ls", Short: "List the tasks that were left with peers", Example: "  mythos task ls", Args: cmdutil.Args(0, 0),
+		Use: "ls", Short: "List the tasks left with peers", Example: "  mythos task ls", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			n, err := f.Repo(c.Context())
 			if err != nil {
@@ -56,7 +56,7 @@ func newTaskLs(f *cmdutil.Factory) *cobra.Command {
 
 func newTaskStatus(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "status TASK", Short: "Ask how a task is: queued, running, done, failed or cancelled", Example: "  mythos task status 3f9c01", Args: cmdutil.Args(1, 1),
+		Use: "status TASK", Short: "Ask for the state of a task: queued, running, done, failed or cancelled", Example: "  mythos task status 3f9c01", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			cl, sent, err := sentTo(c.Context(), f, args[0])
 			if err != nil {
@@ -70,7 +70,7 @@ func newTaskStatus(f *cmdutil.Factory) *cobra.Command {
 				f.IO.Notef("%s", ui.CleanLines(t.Error))
 			}
 			if t.Hint != "" {
-				f.IO.Notef("over there: %s", ui.CleanLines(t.Hint))
+				f.IO.Notef("at the peer: %s", ui.CleanLines(t.Hint))
 			}
 			return f.Emit(taskLine{t.ID, t.State, t.Submitted, t.Error}, func() { f.IO.Printf("%s\n", t.State) })
 		},
@@ -99,9 +99,10 @@ func newTaskResult(f *cmdutil.Factory) *cobra.Command {
 
 func newTaskCancel(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "cancel TASK", Short: "End a task that waits or runs",
-		Long: "Only who submitted a task can cancel it, and, on the repository where it waits or runs, the one who works there. Effects that have\n" +
-			"happened are not undone: their receipts are in the signed answer, which says that the task was cancelled and is verified here.",
+		Use: "cancel TASK", Short: "Cancel a waiting or running task",
+		Long: "Only the submitter of a task can cancel it, or the owner of the repository where it waits or runs. Effects that have\n" +
+			"happened are not undone: the signed answer has their receipts, says that the task was cancelled, and is verified\n" +
+			"here.",
 		Example: "  mythos task cancel 3f9c01", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runTaskCancel(c.Context(), f, args[0]) },
 	}
@@ -124,14 +125,14 @@ func runTaskCancel(ctx context.Context, f *cmdutil.Factory, text string) error {
 		return peerError(err)
 	}
 	if t.State == task.Done || t.State == task.Failed {
-		return clierr.New(clierr.Failed, "task %s has ended before: %s", id.Short(), t.State).With("mythos task result " + id.Short())
+		return clierr.New(clierr.Failed, "task %s has already ended: %s", id.Short(), t.State).With("mythos task result " + id.Short())
 	}
 	_, got, err := tasks.Answer(ctx, cl, sent.Asked)
 	if err != nil {
 		return peerError(err)
 	}
 	if got.Answer.Halted == nil {
-		return clierr.New(clierr.Failed, "task %s ended before it was stopped", id.Short()).With("mythos task result " + id.Short())
+		return clierr.New(clierr.Failed, "task %s ended before it could be stopped", id.Short()).With("mythos task result " + id.Short())
 	}
 	f.IO.Notef("%s says so, with %s", got.Author, units.Count(len(got.Answer.Receipts), "receipt"))
 	return f.Emit(cancelLine{id, task.Cancelled, len(got.Answer.Receipts), got.Author.KeyHex()}, func() { f.IO.Printf("%s\n", task.Cancelled) })
@@ -159,13 +160,13 @@ func cancelLocal(ctx context.Context, f *cmdutil.Factory, text string) (local bo
 	case len(found) > 1:
 		return true, clierr.Usagef("%d tasks begin with %s", len(found), text)
 	case found[0].Ended != 0:
-		return true, clierr.New(clierr.Failed, "task %s has ended before: %s", found[0].ID.Short(), found[0].State)
+		return true, clierr.New(clierr.Failed, "task %s has already ended: %s", found[0].ID.Short(), found[0].State)
 	}
 	t, err := n.Tasks.Cancel(ctx, found[0].ID)
 	if err != nil {
 		return true, err
 	}
-	f.IO.Notef("`mythos serve` on this repository ends it within a second, or when it starts")
+	f.IO.Notef("`mythos serve` on this repository cancels it within a second, or when it starts")
 	return true, f.Emit(cancelLine{t.ID, task.Cancelled, 0, n.Self().KeyHex()}, func() { f.IO.Printf("%s\n", task.Cancelled) })
 }
 

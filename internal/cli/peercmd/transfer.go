@@ -25,11 +25,12 @@ import (
 func NewPull(f *cmdutil.Factory) *cobra.Command {
 	var with string
 	c := &cobra.Command{
-		Use: "pull PEER OBJECT[:PATH]... --cap CAP", Short: "Fetch what is missing of an object, every part checked",
-		Long: "With an object comes what it rests on: the chunks of a blob, the episodes of a dataset, the weights of a model and the evidence\n" +
-			"that `mythos why` asks for. Only what is not here moves, and what has arrived is kept: a pull that was cut off goes on where it\n" +
-			"ended. PEER may be several, with commas between them: they share the work, and one that fails or sends what does not hold is\n" +
-			"named and left out. Of a tree, TREE:PATH brings the folder or file at a path alone, and prints its id.",
+		Use: "pull PEER OBJECT[:PATH]... --cap CAP", Short: "Fetch the missing parts of an object, and check every part",
+		Long: "An object brings what it rests on: the chunks of a blob, the episodes of a dataset, the weights of a model and\n" +
+			"the evidence that `mythos why` needs. Only what is missing here moves, and what has arrived is kept: run an\n" +
+			"interrupted pull again to continue it. PEER may be several peers, separated by commas: they share the work, and\n" +
+			"one that fails or sends wrong data is named and left out. TREE:PATH fetches only the folder or file at a path of\n" +
+			"a tree, and prints its id.",
 		Example: "  mythos pull http://127.0.0.1:7480 3f9c... --cap cap.txt\n  mythos pull http://127.0.0.1:7480 3f9c...:docs --cap cap.txt", Args: cmdutil.Args(2, -1),
 		RunE: func(c *cobra.Command, args []string) error { return runPull(c.Context(), f, args[0], args[1:], with) },
 	}
@@ -90,7 +91,7 @@ func pullPlace(ctx context.Context, peers []*peer.Client, root object.Hash, path
 
 // noContent refuses what stands at a path, since it is a link.
 func noContent(root object.Hash, path []byte, e tree.Entry) error {
-	return clierr.Usagef("%s of tree %s is a link to %q: nothing follows it", cmdutil.FileName(string(path)), root.Short(), e.Target)
+	return clierr.Usagef("%s of tree %s is a link to %q: links are not followed", cmdutil.FileName(string(path)), root.Short(), e.Target)
 }
 
 // parsePlace reads HASH[:PATH].
@@ -98,7 +99,7 @@ func parsePlace(text string) (object.Hash, []byte, error) {
 	name, path, _ := strings.Cut(text, ":")
 	root, err := object.ParseHash(name)
 	if err != nil {
-		return root, nil, clierr.Usagef("%w: a peer's object is named by its whole hash", err)
+		return root, nil, clierr.Usagef("%w: name a peer's object by its whole hash", err)
 	}
 	if _, err := tree.SplitPath([]byte(path)); err != nil {
 		return root, nil, clierr.Usagef("%w", err)
@@ -124,9 +125,9 @@ func NewPush(f *cmdutil.Factory) *cobra.Command {
 	var with string
 	c := &cobra.Command{
 		Use: "push PEER OBJECT... --cap CAP", Short: "Send an object and everything below it to a peer",
-		Long: "The capability, blob.write, says how many bytes and which media types the peer takes; objects count as\n" +
-			"application/mythos. Only what this agent has not brought there in the last days moves, whatever others have stored, and what\n" +
-			"has arrived is kept there and paid for once.",
+		Long: "The capability, blob.write, limits the bytes and media types that the peer accepts; objects count as\n" +
+			"application/mythos. Only what this agent has not sent there in the last days moves, whatever others have stored.\n" +
+			"What has arrived stays there and is paid for once.",
 		Example: "  mythos push http://127.0.0.1:7480 @model --cap cap.txt", Args: cmdutil.Args(2, -1),
 		RunE: func(c *cobra.Command, args []string) error { return runPush(c.Context(), f, args[0], args[1:], with) },
 	}
@@ -170,10 +171,10 @@ type fetchOptions struct {
 func NewFetch(f *cmdutil.Factory) *cobra.Command {
 	o := &fetchOptions{}
 	c := &cobra.Command{
-		Use: "fetch PEER CID|TREE:PATH [--range OFF:LEN] --cap CAP [-o FILE]", Short: "Write a range of a peer's blob, or a file of its tree, checked by proofs",
-		Long: "Chunks that the range touches move, each with the proof that it stands at its place. Nothing is kept here. The bytes are\n" +
-			"those that are stored: of a compressed or encrypted blob, pull all of it instead. Of a tree, the entries on the way to PATH move,\n" +
-			"too; the capability is for the tree.",
+		Use: "fetch PEER CID|TREE:PATH [--range OFF:LEN] --cap CAP [-o FILE]", Short: "Write a range of a peer's blob, or a file of its tree, and check the proofs",
+		Long: "Only the chunks that the range touches move, each with the proof of its place. Nothing is kept here. The bytes\n" +
+			"are the stored ones: pull the whole of a compressed or encrypted blob instead. For a tree, the entries on the\n" +
+			"way to PATH move, too; the capability is for the tree.",
 		Example: "  mythos fetch http://127.0.0.1:7480 3f9c... --range 0:100 --cap cap.txt\n  mythos fetch http://127.0.0.1:7480 3f9c...:docs/a.txt --cap cap.txt", Args: cmdutil.Args(2, 2),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Peer, o.Place = args[0], args[1]

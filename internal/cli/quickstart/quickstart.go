@@ -39,14 +39,15 @@ func New(f *cmdutil.Factory) *cobra.Command {
 	o := &options{}
 	c := &cobra.Command{
 		Use: "quickstart [--at FOLDER] [--full [--dir DIR]]", Short: "Show what mythos does, step by step, in a folder of its own",
-		Long: "Shows each command and runs it: a deploy that happens once, an agent with a capability, evidence for somebody else, a\n" +
-			"large file and a proof, a dataset. It takes a few seconds and needs sh, and neither Go nor a network. Each line after \"$ \" can be pasted into a shell.\n" +
-			"--full goes further, on files of Go's own: two repositories, packets, 600 effects, training, promotion, rollback. It needs Go and\n" +
-			"a minute; interrupted, it goes on when it is given the same --at again. All that is made is in one folder, which is named at the end.",
+		Long: "Shows each command and runs it: a deploy that happens once, an agent with a capability, evidence for others, a\n" +
+			"large file and a proof, a dataset. It takes a few seconds and needs sh, but neither Go nor a network. You can\n" +
+			"paste each line after \"$ \" into a shell. --full goes further, on Go's own files: two repositories, packets, 600\n" +
+			"effects, training, promotion, rollback. It needs Go and a minute. After an interrupt, give the same --at to\n" +
+			"continue. One folder, named at the end, holds everything.",
 		Example: "  mythos quickstart\n  mythos quickstart --print | less", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return run(c.Context(), f, o) },
 	}
-	c.Flags().StringVar(&o.At, "at", "", "the folder to work in, made if need be; a new one among the temporary files by default")
+	c.Flags().StringVar(&o.At, "at", "", "the folder to work in, created if needed; by default a new temporary folder")
 	c.Flags().BoolVar(&o.Print, "print", false, "print the script, a program for sh, and run nothing")
 	c.Flags().BoolVar(&o.Full, "full", false, "the whole loop, from effects to a model in service")
 	c.Flags().StringVar(&o.Source, "dir", "", "with --full: a directory with Go sources and tests; the Go toolchain's own by default")
@@ -99,12 +100,12 @@ func run(ctx context.Context, f *cmdutil.Factory, o *options) error {
 func (o *options) steps(ctx context.Context) (script, error) {
 	if !o.Full {
 		if o.Source != "" || o.Files != 600 {
-			return nil, clierr.Usagef("--dir and --files are for --full")
+			return nil, clierr.Usagef("--dir and --files need --full")
 		}
 		return parse(tour), nil
 	}
 	if o.Files < 60 || o.Files > 5000 {
-		return nil, clierr.Usagef("--files is 60 to 5000")
+		return nil, clierr.Usagef("--files must be 60 to 5000")
 	}
 	src, err := source(ctx, o.Source)
 	if err != nil {
@@ -119,7 +120,7 @@ func (o *options) folder() (string, error) {
 	if o.At == "" {
 		dir, err := os.MkdirTemp("", "mythos-quickstart-")
 		if err != nil {
-			return "", clierr.New(clierr.Failed, "%w", err).With("name a folder that can be written with --at, or with TMPDIR")
+			return "", clierr.New(clierr.Failed, "%w", err).With("name a writable folder with --at, or with TMPDIR")
 		}
 		return dir, nil
 	}
@@ -187,7 +188,7 @@ func play(ctx context.Context, f *cmdutil.Factory, dir string, steps script) err
 func failure(err error, dir, kept string) error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		err = fmt.Errorf("the last command that is shown ended with exit code %d", exit.ExitCode())
+		err = fmt.Errorf("the last command shown ended with exit code %d", exit.ExitCode())
 	}
 	return clierr.New(clierr.Failed, "%w", err).On(dir).With(kept)
 }

@@ -18,7 +18,7 @@ const fewest = 30
 // source finds the directory to work on, and counts what is there.
 func source(ctx context.Context, dir string) (string, error) {
 	if _, err := exec.LookPath("go"); err != nil {
-		return "", clierr.New(clierr.NotFound, "no Go toolchain: %w", err).With("--full builds tools with Go (https://go.dev/dl); `mythos quickstart` alone needs none")
+		return "", clierr.New(clierr.NotFound, "no Go toolchain: %w", err).With("--full builds tools with Go (https://go.dev/dl); `mythos quickstart` alone does not need it")
 	}
 	if dir == "" {
 		out, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
@@ -32,12 +32,12 @@ func source(ctx context.Context, dir string) (string, error) {
 		return "", err
 	}
 	if st, err := os.Stat(abs); err != nil || !st.IsDir() {
-		return "", clierr.New(clierr.NotFound, "%s is no directory", abs).On(abs)
+		return "", clierr.New(clierr.NotFound, "%s is not a directory", abs).On(abs)
 	}
 	tests, others, err := count(ctx, abs)
 	if err == nil && (tests < fewest || others < fewest) {
-		err = clierr.New(clierr.Failed, "%s has %d Go tests and %d other Go files, at least %d of each are needed", abs, tests, others, fewest).On(abs).
-			With("name a larger directory with --dir, or none for the Go toolchain's own sources")
+		err = clierr.New(clierr.Failed, "%s has %d Go tests and %d other Go files; at least %d of each are needed", abs, tests, others, fewest).On(abs).
+			With("name a larger directory with --dir, or leave it out for the Go toolchain's own sources")
 	}
 	return abs, err
 }

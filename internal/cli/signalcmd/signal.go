@@ -35,7 +35,7 @@ func newSignalAdd(f *cmdutil.Factory) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			t, err := signal.ParseType(kind)
 			if err != nil {
-				return clierr.Usagef("--type is reward, label or constraint")
+				return clierr.Usagef("--type must be reward, label or constraint")
 			}
 			id, err := f.Resolve(c.Context(), args[0])
 			if err != nil {
@@ -101,7 +101,7 @@ func newSignalLs(f *cmdutil.Factory) *cobra.Command {
 				}
 				value := v.String()
 				if !known {
-					value = fmt.Sprintf("%x (value kind %d is not known)", s.ValueBytes, s.ValueKind)
+					value = fmt.Sprintf("%x (unknown kind of value %d)", s.ValueBytes, s.ValueKind)
 				}
 				rows = append(rows, []ui.Cell{{Text: f.IO.Hash(sid.String()), Meaning: ui.Name}, {Text: fmt.Sprint(s.SignalType)}, {Text: value}, {Text: s.Signer.Hint}})
 			}

@@ -13,7 +13,7 @@ import (
 // first one is registered.
 func addAll(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, o *addOptions) error {
 	if !o.IsMCP || o.MCPTool != "" || o.NoCheck || o.ID != "" {
-		return clierr.Usagef("--mcp-all registers every tool of the server of --mcp; --mcp-tool, --no-check and --id are for a single tool")
+		return clierr.Usagef("--mcp-all registers every tool of the server that --mcp names; --mcp-tool, --no-check and --id are for a single tool")
 	}
 	specs, err := n.Toolbox.ServerTools(ctx, o.ToolSpec)
 	if err != nil {
@@ -21,7 +21,7 @@ func addAll(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, o *addOptions
 	}
 	for _, s := range specs {
 		if err := toolname.Check(s.Name); err != nil {
-			return clierr.New(clierr.Usage, "%w", err).With("take a shorter prefix, or register the tool by itself with --mcp-tool")
+			return clierr.New(clierr.Usage, "%w", err).With("choose a shorter prefix, or register this tool alone with --mcp-tool")
 		}
 	}
 	for _, s := range specs {

@@ -25,10 +25,11 @@ func newApprove(f *cmdutil.Factory) *cobra.Command {
 	o := &approveOptions{}
 	c := &cobra.Command{
 		Use: "approve SERVER [--dry-run] [--expect HASH]", Short: "Register an MCP server's tools as it describes them now, and show what changed",
-		Long: "SERVER is a name of `mythos mcp add`. Its program is hashed again, the server is started and asked for its tools, and what\n" +
-			"differs from what is registered is shown, a line for each member that changed. Then it is registered: new and changed tools\n" +
-			"under new ids, which capabilities for the old ones do not cover, and no longer those that are gone. The last line has the\n" +
-			"hash of it all. With --dry-run nothing is registered; --expect registers nothing but what has this hash.",
+		Long: "SERVER is a name from `mythos mcp add`. This hashes the server's program again, starts the server, asks for its\n" +
+			"tools, and shows what differs from the registration, one line for each changed member. Then it registers the\n" +
+			"result: new and changed tools get new ids, which capabilities for the old ids do not cover, and tools that are\n" +
+			"gone are forgotten. The last line has the hash of it all. With --dry-run, it registers nothing. With --expect,\n" +
+			"it registers only the description with this hash.",
 		Example: "  mythos tool approve fs --dry-run", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Server = args[0]
@@ -69,7 +70,7 @@ func runApprove(ctx context.Context, f *cmdutil.Factory, o *approveOptions) erro
 		return err
 	}
 	if o.Expect != "" && hash != expect {
-		return clierr.New(clierr.Invalid, "server %s has hash %s, not %s: it changed since that was looked at", o.Server, hash, expect).On(o.Server).
+		return clierr.New(clierr.Invalid, "server %s has hash %s, not %s: it changed since you looked at it", o.Server, hash, expect).On(o.Server).
 			With("look again: mythos tool approve " + o.Server + " --dry-run")
 	}
 	ids := map[string]pin.Moved{}
@@ -103,9 +104,9 @@ func runApprove(ctx context.Context, f *cmdutil.Factory, o *approveOptions) erro
 	case len(changes) == 0:
 		f.IO.Notef("server %s describes its tools as they are registered", o.Server)
 	case o.DryRun:
-		f.IO.Notef("nothing was registered; to register just this: mythos tool approve %s --expect %s", o.Server, hash)
+		f.IO.Notef("nothing was registered; to register exactly this: mythos tool approve %s --expect %s", o.Server, hash)
 	default:
-		f.IO.Notef("server %s, hash %s: registered; capabilities for tools that changed have to be issued again", o.Server, hash)
+		f.IO.Notef("server %s, hash %s: registered; capabilities for changed tools must be issued again", o.Server, hash)
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ func newBuild(f *cmdutil.Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use: "build NAME [-o FILE]", Short: "Build one of the shipped tools to a wasm module, with the Go installed here",
 		Long: "The sources of " + strings.Join(tools.Names(), ", ") + " are part of this binary. The same toolchain gives the same bytes.\n" +
-			"wordvec, which embeds texts, is part of it as a module: that one needs no Go.",
+			"wordvec, which embeds texts, is included as a module and needs no Go.",
 		Example: "  mythos tool build textstat -o textstat.wasm",
 		Args:    cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {

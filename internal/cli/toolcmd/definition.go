@@ -9,10 +9,10 @@ import (
 
 func newDefinition(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "definition TOOL", Short: "Print what was said of a tool when it was registered",
-		Long: "One JSON object with the members that are pinned: name, title, description, schemas and annotations, as far as they were\n" +
-			"given: by an MCP server, or with --description and the schemas of `mythos tool add`.\n" +
-			"The tool's id holds the hash of that object's bytes, without the line end.",
+		Use: "definition TOOL", Short: "Print what was said about a tool when it was registered",
+		Long: "Prints one JSON object with the pinned members: name, title, description, schemas and annotations, as far as the\n" +
+			"MCP server, or --description and the schemas of `mythos tool add`, gave them. The tool's id holds the hash of\n" +
+			"that object's bytes, without the line end.",
 		Example: "  mythos tool definition search | jq .inputSchema", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			n, err := f.Repo(c.Context())

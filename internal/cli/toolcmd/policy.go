@@ -22,17 +22,16 @@ type policyOptions struct {
 func newPolicy(f *cmdutil.Factory) *cobra.Command {
 	o := &policyOptions{}
 	c := &cobra.Command{
-		Use: "policy TOOL [--price N] [--key-from /PTR] [--read] [--retry-safe] [--cancellable]", Short: "Say how this repository lets a tool be called",
-		Long: "The policy is no part of the tool's id: capabilities stay what they are. What is not named stays as it was. It holds for all\n" +
-			"names of the tool, and the tool keeps it when it is registered anew under its name.\n" +
-			"--price is charged before each call to capabilities with a maximum (cost=N in a scope, agent add --max-cost), in the smallest unit of\n" +
-			"whatever you count in, such as cents. A tool may say what a call cost (used cost=N, as in tool add): what it did not use is given back, and\n" +
-			"what it used beyond the price counts. A call whose outcome nobody knows has cost its price.\n" +
-			"--key-from names the argument that tells calls apart, such as an order's number: calls that bring no key have this one, happen once for it,\n" +
-			"and are refused where they have no such argument. '' takes that back.\n" +
-			"--read says that calls change nothing: those of agents that bring no key are not registered, and asking again is safe. --retry-safe lets an attempt\n" +
-			"with unknown outcome be repeated. --cancellable tells the tool when its client cancels; what it did is not known then. --read=false and the\n" +
-			"like take them back.",
+		Use: "policy TOOL [--price N] [--key-from /PTR] [--read] [--retry-safe] [--cancellable]", Short: "Set how this repository lets a tool be called",
+		Long: "The policy is not part of the tool's id: capabilities stay valid. What you do not name stays as it was. The\n" +
+			"policy holds for all names of the tool, and stays when the tool is registered again under its name. --price is\n" +
+			"charged before each call to capabilities with a maximum (cost=N in a scope, agent add --max-cost), in the\n" +
+			"smallest unit of whatever you count in, such as cents. A tool may report what a call cost (used cost=N, as in\n" +
+			"tool add): what it did not use is given back, and what it used beyond the price counts. A call with unknown\n" +
+			"outcome has cost its price. --key-from names the argument that distinguishes calls, such as an order number. It becomes the key of calls without one: they happen once for it, and are refused if they lack the argument. ''\n" +
+			"removes it. --read says that calls change nothing: an agent's calls without a key are not registered, and may be repeated.\n" +
+			"--retry-safe allows an attempt with unknown outcome to be repeated. --cancellable tells the tool when its client\n" +
+			"cancels; nobody then knows what it did. --read=false and the like take these back.",
 		Example: "  mythos tool policy search --price 5 --read\n  mythos tool policy shop.order --key-from /order_id", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Tool = args[0]
@@ -56,11 +55,11 @@ func newPolicy(f *cmdutil.Factory) *cobra.Command {
 			return runPolicy(c.Context(), f, o, change)
 		},
 	}
-	c.Flags().Uint64Var(&o.Price, "price", 0, "what a call is charged, in the smallest unit; 0: nothing")
-	c.Flags().StringVar(&o.KeyFrom, "key-from", "", "a JSON pointer to the argument that is the key of calls that bring none")
+	c.Flags().Uint64Var(&o.Price, "price", 0, "what each call is charged, in the smallest unit; 0: nothing")
+	c.Flags().StringVar(&o.KeyFrom, "key-from", "", "a JSON pointer to the argument that becomes the key of calls without one")
 	c.Flags().BoolVar(&o.Reads, "read", false, "calls change nothing")
-	c.Flags().BoolVar(&o.RetrySafe, "retry-safe", false, "an attempt with unknown outcome may be repeated")
-	c.Flags().BoolVar(&o.Cancellable, "cancellable", false, "the tool is told when its client cancels")
+	c.Flags().BoolVar(&o.RetrySafe, "retry-safe", false, "allow an attempt with unknown outcome to be repeated")
+	c.Flags().BoolVar(&o.Cancellable, "cancellable", false, "tell the tool when its client cancels")
 	return c
 }
 

@@ -47,25 +47,24 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 	o := &addOptions{}
 	c := &cobra.Command{
 		Use: "add NAME [flags] --process CMD... | --wasm FILE | --http URL | --mcp CMD... | --declared", Short: "Register a tool; prints its id",
-		Long: "The id pins the implementation: another binary, other arguments or another sandbox are another tool.\n" +
-			"Everything after --process or --mcp is the command; --mcp takes a URL instead, too. A process is confined to the system's folders and the paths that\n" +
-			"--read and --write name, without network, in a fresh folder. With --unconfined it runs with your rights, in the folder where you\n" +
-			"call it, with PATH, HOME and the like; their names are part of the id. What runs for a peer always gets a fresh folder, and only\n" +
-			"the variables of --env. The program, the interpreter of a script, and files that the arguments name are pinned: once one changes,\n" +
-			"the tool is refused.\n" +
-			"{/ptr} in the path or query of --http stands for the scalar at that JSON pointer of the request; {+/ptr} may have\n" +
-			"slashes. The last word of a header may name a secret, env:NAME or file:/path: it is looked up at the call and kept\n" +
-			"nowhere. The key goes along as Idempotency-Key.\n" +
-			"A last line used tokens=N gpu_ms=N cost=N on standard error says what a call used (of HTTP: a header Mythos-Used, of MCP mythos/used in\n" +
-			"_meta: tokens=N gpu_ms=N cost=N); what is 0 or not known may be left out.\n" +
-			"The server of --mcp is asked whether it has the tool. What it says of it (description, schemas, annotations) is part of\n" +
-			"the id: a server that says something else later is not called.\n" +
-			"--description and the schemas say to agents what any other tool does, takes and answers (mythos mcp serve); they are a part of the id, too.\n" +
-			"--declared is for a tool that a harness runs itself, HARNESS.TOOL, as in claude.Bash: `mythos hook` asks before its calls and records\n" +
-			"what the harness declares after them.\n" +
-			"An attempt whose outcome nobody knows is repeated with --retry-safe. With --probe the other tool is asked first: it gets\n" +
-			"the request, MYTHOS_IDEMPOTENCY_KEY and MYTHOS_FENCE, and answers {\"happened\":true,\"response\":\"...\"} or\n" +
-			"{\"happened\":false}. With neither, an operator decides (mythos ledger resolve).",
+		Long: "The id pins the implementation: another binary, other arguments or another sandbox are another tool. Everything\n" +
+			"after --process or --mcp is the command; --mcp also takes a URL. A process is confined to the system's folders\n" +
+			"and the paths that --read and --write name, without network, in a new folder. With --unconfined, it runs with\n" +
+			"your rights, in the folder where you call it, with PATH, HOME and the like; their names are part of the id. What\n" +
+			"runs for a peer always gets a new folder, and only the variables of --env. The program, the interpreter of a\n" +
+			"script, and files that the arguments name are pinned: if one changes, the tool is refused. {/ptr} in the path or\n" +
+			"query of --http stands for the scalar at that JSON pointer of the request; {+/ptr} may have slashes. The last\n" +
+			"word of a header may name a secret, env:NAME or file:/path: it is read at the call and kept nowhere. The key is\n" +
+			"sent as Idempotency-Key. A last line used tokens=N gpu_ms=N cost=N on standard error reports what a call used\n" +
+			"(for HTTP, a header Mythos-Used; for MCP, mythos/used in _meta: tokens=N gpu_ms=N cost=N). What is 0 or unknown\n" +
+			"may be left out. The server of --mcp is asked whether it has the tool. What it says about the tool (description,\n" +
+			"schemas, annotations) is part of the id: a server that later says something else is not called. --description\n" +
+			"and the schemas tell agents what any other tool does, takes and answers (mythos mcp serve); they are part of the\n" +
+			"id, too. --declared is for a tool that a harness runs itself, HARNESS.TOOL, as in claude.Bash: `mythos hook`\n" +
+			"decides before its calls, and records what the harness declares after them. With --retry-safe, an attempt with\n" +
+			"unknown outcome is repeated. With --probe, the other tool is asked first: it gets the request,\n" +
+			"MYTHOS_IDEMPOTENCY_KEY and MYTHOS_FENCE, and answers {\"happened\":true,\"response\":\"...\"} or {\"happened\":false}.\n" +
+			"With neither, an operator decides (mythos ledger resolve).",
 		Example: "  mythos tool add lines --retry-safe --unconfined --process wc -l\n" +
 			"  mythos tool add hook --header 'Authorization: Bearer env:HOOK_TOKEN' --http 'https://example.org/hooks/{/name}'\n" +
 			"  mythos tool add search --mcp https://example.org/mcp\n" +
@@ -89,33 +88,33 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 	flags.StringVar(&o.WasmFile, "wasm", "", "a WASI preview 1 module")
 	flags.StringVar(&o.HTTP, "http", "", "the URL of an endpoint")
 	flags.BoolVar(&o.IsMCP, "mcp", false, "the rest of the line is an MCP server: a command, or the URL of one")
-	flags.StringVar(&o.MCPTool, "mcp-tool", "", "of --mcp: the tool's name at its server; NAME by default")
-	flags.BoolVar(&o.All, "mcp-all", false, "of --mcp: register every tool of the server, as NAME.TOOL; prints an id and a name a line")
-	flags.BoolVar(&o.NoCheck, "no-check", false, "of --mcp: do not ask the server whether it has the tool; its description and schemas are not pinned then")
+	flags.StringVar(&o.MCPTool, "mcp-tool", "", "with --mcp: the tool's name at its server; NAME by default")
+	flags.BoolVar(&o.All, "mcp-all", false, "with --mcp: register every tool of the server, as NAME.TOOL; prints an id and a name per line")
+	flags.BoolVar(&o.NoCheck, "no-check", false, "with --mcp: do not ask the server whether it has the tool; its description and schemas are then not pinned")
 	flags.BoolVar(&o.Declared, "declared", false, "a tool that a harness runs itself, HARNESS.TOOL (mythos hook)")
-	flags.StringVar(&o.Method, "method", "", "of --http: GET, HEAD, POST (by default), PUT, PATCH or DELETE")
-	flags.StringArrayVar(&o.Header, "header", nil, "of --http and --mcp: 'Name: value'; may be repeated")
-	flags.StringArrayVar(&o.Hosts, "host", nil, "of --http and --mcp: a host that a redirect may lead to; may be repeated")
-	flags.StringArrayVar(&o.Redirects, "redirect-path", nil, "of --http and --mcp: a path of the URL's own host to which secrets go along in a redirect; may be repeated")
-	flags.BoolVar(&o.RetrySafe, "retry-safe", false, "an attempt with unknown outcome may be repeated")
-	flags.StringVar(&o.Probe, "probe", "", "another tool that knows, of an attempt with unknown outcome, whether it happened")
-	flags.UintSliceVar(&o.PermanentExits, "permanent-exit", nil, "exit statuses of failures that trying again does not mend, as 2,3; --retry leaves them alone")
+	flags.StringVar(&o.Method, "method", "", "with --http: GET, HEAD, POST (by default), PUT, PATCH or DELETE")
+	flags.StringArrayVar(&o.Header, "header", nil, "with --http and --mcp: 'Name: value'; may be repeated")
+	flags.StringArrayVar(&o.Hosts, "host", nil, "with --http and --mcp: a host that a redirect may lead to; may be repeated")
+	flags.StringArrayVar(&o.Redirects, "redirect-path", nil, "with --http and --mcp: a path on the URL's own host that may get secrets after a redirect; may be repeated")
+	flags.BoolVar(&o.RetrySafe, "retry-safe", false, "allow an attempt with unknown outcome to be repeated")
+	flags.StringVar(&o.Probe, "probe", "", "another tool that finds out whether an attempt with unknown outcome happened")
+	flags.UintSliceVar(&o.PermanentExits, "permanent-exit", nil, "exit statuses of failures that a retry cannot fix, as 2,3; --retry does not repeat them")
 	flags.BoolVar(&o.Cacheable, "cacheable", false, "the response depends on the request alone")
 	flags.BoolVar(&o.Unconfined, "unconfined", false, "let a process run with your own rights")
 	flags.StringArrayVar(&o.Read, "read", nil, "a path that a confined process may read; may be repeated")
 	flags.StringArrayVar(&o.Write, "write", nil, "a path that a confined process may write; may be repeated")
-	flags.StringArrayVar(&o.Env, "env", nil, "pass on these variables and no others; +NAME: besides the usual ones; may be repeated")
-	flags.StringVar(&o.In, "dir", "", "where a process runs: . is your folder at the call (of an unconfined one by default), '' a fresh one")
-	flags.BoolVar(&o.TakesTree, "takes-tree", false, "of --process: the request is a tree, whose files the process may read in MYTHOS_IN")
-	flags.BoolVar(&o.GivesTree, "gives-tree", false, "of --process: what it leaves in MYTHOS_OUT becomes a tree, whose id is the response")
-	flags.BoolVar(&o.NoPin, "no-pin", false, "files that the arguments of a process name may change")
+	flags.StringArrayVar(&o.Env, "env", nil, "pass on only these variables; +NAME: in addition to the usual ones; may be repeated")
+	flags.StringVar(&o.In, "dir", "", "where a process runs: . is your folder at the call (the default if unconfined), '' a new one")
+	flags.BoolVar(&o.TakesTree, "takes-tree", false, "with --process: the request is a tree, whose files the process may read in MYTHOS_IN")
+	flags.BoolVar(&o.GivesTree, "gives-tree", false, "with --process: what it leaves in MYTHOS_OUT becomes a tree, whose id is the response")
+	flags.BoolVar(&o.NoPin, "no-pin", false, "allow changes to files that the arguments of a process name")
 	flags.StringArrayVar(&o.Runtimes, "runtime", nil, "let a confined process read what "+strings.Join(toolbox.Runtimes(), ", ")+" need; may be repeated")
 	flags.BoolVar(&o.Replace, "replace", false, "change the policy of the same implementation under its other names, too")
-	flags.StringVar(&o.Description, "description", "", "what the tool does, for agents; a part of its id")
-	flags.StringVar(&o.Input, "input-schema", "", "a file with the JSON Schema of its request, which is then JSON; a part of its id")
-	flags.StringVar(&o.Output, "output-schema", "", "a file with the JSON Schema of its response; a part of its id")
+	flags.StringVar(&o.Description, "description", "", "what the tool does, for agents; part of its id")
+	flags.StringVar(&o.Input, "input-schema", "", "a file with the JSON Schema of its request, which is then JSON; part of its id")
+	flags.StringVar(&o.Output, "output-schema", "", "a file with the JSON Schema of its response; part of its id")
 	flags.StringVar(&o.ID, "id", "", "register under this id instead of the computed one")
-	flags.Var(&o.Timeout, "timeout", "longest time of a call")
+	flags.Var(&o.Timeout, "timeout", "time limit of a call")
 	return c
 }
 
@@ -131,16 +130,16 @@ func (o *addOptions) implementation() error {
 		return clierr.Usagef("name one implementation: --process CMD..., --wasm FILE, --http URL, --mcp CMD... or --mcp URL, or --declared")
 	}
 	if (o.IsMCP || o.Declared) && (o.Description != "" || o.Input != "" || o.Output != "") {
-		return clierr.Usagef("--description, --input-schema and --output-schema are not for --mcp, whose server says it, and not for --declared")
+		return clierr.Usagef("--description, --input-schema and --output-schema do not go with --mcp, whose server gives them, or with --declared")
 	}
 	if o.Declared {
 		return o.declared()
 	}
 	if (o.HTTP == "" && o.Method != "") || (o.HTTP == "" && !o.IsMCP && len(o.Header)+len(o.Hosts)+len(o.Redirects) > 0) || (!o.IsMCP && (o.MCPTool != "" || o.NoCheck || o.All)) {
-		return clierr.Usagef("--method, --header, --host and --redirect-path belong to --http; --mcp-tool, --mcp-all, --no-check, --header, --host and --redirect-path to --mcp")
+		return clierr.Usagef("--method, --header, --host and --redirect-path need --http; --mcp-tool, --mcp-all, --no-check, --header, --host and --redirect-path need --mcp")
 	}
 	if !o.IsProcess && (o.TakesTree || o.GivesTree) {
-		return clierr.Usagef("--takes-tree and --gives-tree belong to --process")
+		return clierr.Usagef("--takes-tree and --gives-tree need --process")
 	}
 	if len(o.Header) > 0 {
 		o.Headers = make(map[string]string, len(o.Header))
@@ -148,7 +147,7 @@ func (o *addOptions) implementation() error {
 	for _, h := range o.Header {
 		name, value, ok := strings.Cut(h, ":")
 		if _, twice := o.Headers[name]; !ok || twice {
-			return clierr.Usagef("--header %q: 'Name: value' is expected, each name once", name)
+			return clierr.Usagef("--header %q: expected 'Name: value', each name once", name)
 		}
 		o.Headers[name] = strings.TrimSpace(value)
 	}
@@ -159,10 +158,10 @@ func (o *addOptions) implementation() error {
 func (o *addOptions) declared() error {
 	harness, _, _ := strings.Cut(o.Name, ".")
 	if _, ok := hook.For(harness); !ok || o.Name == harness {
-		return clierr.Usagef("--declared: %q: HARNESS.TOOL is expected, with a harness of %s", o.Name, strings.Join(hook.Names(), ", "))
+		return clierr.Usagef("--declared: %q: expected HARNESS.TOOL, with a harness of %s", o.Name, strings.Join(hook.Names(), ", "))
 	}
 	if o.RetrySafe || o.Cacheable || o.Probe != "" || o.Timeout > 0 || o.NoPin || len(o.PermanentExits)+len(o.Read)+len(o.Write)+len(o.Env)+len(o.Runtimes) > 0 || o.Unconfined || o.Dir != nil || o.ID != "" {
-		return clierr.Usagef("--declared stands alone: how and when the tool runs is for its harness to say")
+		return clierr.Usagef("--declared takes no other flags: the harness decides how and when the tool runs")
 	}
 	return nil
 }
@@ -173,14 +172,14 @@ func runAdd(ctx context.Context, f *cmdutil.Factory, o *addOptions) error {
 	}
 	for _, r := range o.Runtimes {
 		if !slices.Contains(toolbox.Runtimes(), r) {
-			return clierr.Usagef("--runtime %q: one of %s", r, strings.Join(toolbox.Runtimes(), ", "))
+			return clierr.Usagef("--runtime %q: expected one of %s", r, strings.Join(toolbox.Runtimes(), ", "))
 		}
 	}
 	if o.Unconfined && len(o.Runtimes) > 0 {
 		return clierr.Usagef("--runtime is for a confined process: with --unconfined it may read whatever you may")
 	}
 	if o.RetrySafe && o.Probe != "" {
-		return clierr.Usagef("--retry-safe or --probe: a tool that is safe to repeat needs no probe")
+		return clierr.Usagef("give either --retry-safe or --probe: a tool that is safe to repeat needs no probe")
 	}
 	n, err := f.Repo(ctx)
 	if err != nil {
@@ -191,7 +190,7 @@ func runAdd(ctx context.Context, f *cmdutil.Factory, o *addOptions) error {
 			return err
 		}
 		if !bytes.HasPrefix(o.Wasm, []byte("\x00asm\x01\x00\x00\x00")) {
-			return clierr.New(clierr.Invalid, "%s is no WebAssembly module: it does not begin with \\0asm and version 1", o.WasmFile).On(o.WasmFile).
+			return clierr.New(clierr.Invalid, "%s is not a WebAssembly module: it does not begin with \\0asm and version 1", o.WasmFile).On(o.WasmFile).
 				With("`mythos tool build` makes one from Go sources")
 		}
 	}
@@ -215,7 +214,7 @@ func runAdd(ctx context.Context, f *cmdutil.Factory, o *addOptions) error {
 	o.ToolSpec.Timeout = time.Duration(o.Timeout)
 	for name, value := range o.Headers {
 		if endpoint.LiteralSecret(name, value) {
-			f.IO.Notef("header %s holds its value as text, which everybody sees who may read the registration; if it is a secret, name it instead: '%s: env:NAME' or file:/path", name, name)
+			f.IO.Notef("everyone who may read the registration sees the value of header %s; if it is a secret, name it instead: '%s: env:NAME' or file:/path", name, name)
 		}
 	}
 	if o.All {
@@ -232,7 +231,7 @@ func runAdd(ctx context.Context, f *cmdutil.Factory, o *addOptions) error {
 		f.IO.Notef("%s: %s", o.Name, note)
 	}
 	if o.IsMCP && !o.NoCheck && added.Tool.Module.Definition == nil {
-		f.IO.Notef("the server does not list its tools: whether it has %s is not known, and nothing of what it says of it is pinned", added.Tool.Module.Tool)
+		f.IO.Notef("the server does not list its tools: nobody knows whether it has %s, and nothing that it says about it is pinned", added.Tool.Module.Tool)
 	}
 	if len(added.Changed) > 0 {
 		f.IO.Notef("the policy now also holds for %s", strings.Join(added.Changed, ", "))
@@ -246,9 +245,9 @@ func addFailed(err error, o *addOptions) error {
 	var none *mcptool.NoToolError
 	switch {
 	case errors.As(err, &server):
-		return clierr.New(clierr.Tool, "%w", err).On(o.Name).With("see that the server runs by itself; --no-check registers the tool without asking it")
+		return clierr.New(clierr.Tool, "%w", err).On(o.Name).With("check that the server runs by itself; --no-check registers the tool without asking it")
 	case errors.As(err, &none):
-		return clierr.New(clierr.NotFound, "%w", err).On(o.Name).With("--mcp-tool names a tool of the server that is to have another name here")
+		return clierr.New(clierr.NotFound, "%w", err).On(o.Name).With("--mcp-tool names the server's tool if it has another name here")
 	case errors.Is(err, wasm.ErrModule):
 		return clierr.New(clierr.Invalid, "%w", err).On(o.WasmFile).With("build it as a command: `mythos tool build`, or GOOS=wasip1 GOARCH=wasm go build")
 	}

@@ -11,7 +11,7 @@ import (
 // toolWords say what a registration says.
 func toolWords(t *exec.Tool) []cmdutil.Word {
 	m := &t.Module
-	folder := map[string]string{"": "a fresh one", ".": "the caller's"}[m.Dir]
+	folder := map[string]string{"": "a new one", ".": "the caller's"}[m.Dir]
 	if folder == "" {
 		folder = m.Dir
 	}
@@ -43,22 +43,22 @@ func toolWords(t *exec.Tool) []cmdutil.Word {
 
 // policyWords say how this repository lets a tool be called.
 func policyWords(t *exec.Tool) []cmdutil.Word {
-	repeats := "an attempt with unknown outcome is not repeated until somebody decides"
+	repeats := "an attempt with unknown outcome is not repeated until an operator decides"
 	if t.Policy.RetrySafe {
 		repeats = "an attempt with unknown outcome may be repeated"
 	} else if t.Policy.Probe != nil {
 		repeats = "an attempt with unknown outcome is decided by the probe " + t.Policy.Probe.Short()
 	}
 	if t.Module.Kind == exec.KindDeclared {
-		repeats = "nobody here runs it: its harness does, and declares what became of it"
+		repeats = "nobody here runs it: its harness does, and declares the outcome"
 	}
 	words := []cmdutil.Word{{About: "repeats", Text: repeats}}
 	for _, more := range []struct {
 		is          bool
 		about, text string
 	}{
-		{t.Policy.KeyFrom != "", "key", "the argument at " + t.Policy.KeyFrom + ", of a call that brings none"},
-		{t.Policy.Reads, "read", "calls of agents that bring no key are not registered"},
+		{t.Policy.KeyFrom != "", "key", "the argument at " + t.Policy.KeyFrom + ", for a call without one"},
+		{t.Policy.Reads, "read", "an agent's calls without a key are not registered"},
 		{t.Policy.Cancellable, "cancels", "it is told when its client cancels"},
 	} {
 		if more.is {
@@ -66,7 +66,7 @@ func policyWords(t *exec.Tool) []cmdutil.Word {
 		}
 	}
 	if t.Policy.Price > 0 {
-		words = append(words, cmdutil.Word{About: "price", Text: fmt.Sprintf("%d a call, less what the tool says that it did not use", t.Policy.Price)})
+		words = append(words, cmdutil.Word{About: "price", Text: fmt.Sprintf("%d per call, less what the tool says that it did not use", t.Policy.Price)})
 	}
 	return words
 }

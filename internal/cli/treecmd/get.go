@@ -23,10 +23,10 @@ func newGet(f *cmdutil.Factory) *cobra.Command {
 	o := &getOptions{}
 	c := &cobra.Command{
 		Use:   "get TREE [PATH] -o DEST",
-		Short: "Write a tree, or what is at a path in it: a folder, a file or a tar archive",
-		Long: "Every byte is verified. A folder is made whole or not at all; DEST must not be there, or be an empty folder. Nothing leaves\n" +
-			"DEST, whatever the tree holds: links are made last and not followed. With --tar, or where DEST ends in .tar, the folder is\n" +
-			"written as an archive that has the same bytes every time.",
+		Short: "Write a tree, or the folder or file at a path in it, to a folder, a file or a tar archive",
+		Long: "Every byte is verified. A folder is made whole or not at all; DEST must not exist, or be an empty folder.\n" +
+			"Nothing leaves DEST, whatever the tree holds: links are made last and not followed. With --tar, or if DEST ends\n" +
+			"in .tar, the output is an archive with the same bytes every time.",
 		Example: "  mythos tree get TREE -o restored\n  mythos tree get TREE docs/a.txt -o -\n  mythos tree get TREE --tar -o - | tar -t",
 		Args:    cmdutil.Args(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -51,7 +51,7 @@ func runGet(ctx context.Context, f *cmdutil.Factory, o *getOptions) error {
 	defer bar.Stop()
 	switch {
 	case e.Kind == tree.Link:
-		return clierr.Usagef("%s of tree %s is a link to %q: nothing follows it", cmdutil.FileName(string(p.Path)), p.Tree.Short(), e.Target)
+		return clierr.Usagef("%s of tree %s is a link to %q: links are not followed", cmdutil.FileName(string(p.Path)), p.Tree.Short(), e.Target)
 	case e.Kind == tree.File:
 		return f.WriteWith(o.Out, func(w io.Writer) error { return explain(o.Place, trees.Copy(ctx, n.Store, e, w)) })
 	case o.Tar || strings.HasSuffix(o.Out, ".tar"):

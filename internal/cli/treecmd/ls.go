@@ -86,13 +86,13 @@ func newLs(f *cmdutil.Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "ls TREE[:PATH]",
 		Short: "List a folder of a tree: kind, cid, size and name",
-		Long: "Lists kind, cid, size, path and, of a link, its target; piped, with a tab between two of them. A path or a target that has quotes,\n" +
-			"characters that do not print or bytes that are no UTF-8 stands in quotes, with these escaped: \"a\\nb\". --json has its bytes.",
+		Long: "Lists kind, cid, size, path and, for a link, its target; when piped, separated by tabs. A path or a target with\n" +
+			"quotes, unprintable characters or bytes that are not UTF-8 is quoted and escaped: \"a\\nb\". --json has its bytes.",
 		Example: "  mythos tree ls TREE:docs --json",
 		Args:    cmdutil.Args(1, 1),
 		RunE:    func(c *cobra.Command, args []string) error { return runLs(c.Context(), f, args[0], all) },
 	}
-	c.Flags().BoolVarP(&all, "recursive", "r", false, "list what is in folders, too")
+	c.Flags().BoolVarP(&all, "recursive", "r", false, "also list what is in the folders")
 	return c
 }
 
@@ -126,9 +126,10 @@ type changeLine struct {
 func newDiff(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use:   "diff A B",
-		Short: "Tell what differs between two trees; folders with the same id are not read",
-		Long: "Prints a line a difference: + what only B has, - what only A has, ~ what changed, and then the fields of `mythos tree ls`. With\n" +
-			"--json: both entries. A and B may be TREE or TREE:PATH. The exit code is 0, whether or not there are any.",
+		Short: "Show what differs between two trees; folders with the same id are not read",
+		Long: "Prints one line per difference: + for what only B has, - for what only A has, ~ for what changed, and then the\n" +
+			"fields of `mythos tree ls`. With --json: both entries. A and B may be TREE or TREE:PATH. The exit code is 0,\n" +
+			"whether or not there are differences.",
 		Example: "  mythos tree diff @last @new",
 		Args:    cmdutil.Args(2, 2),
 		RunE:    func(c *cobra.Command, args []string) error { return runDiff(c.Context(), f, args[0], args[1]) },
@@ -147,7 +148,7 @@ func runDiff(ctx context.Context, f *cmdutil.Factory, a, b string) error {
 	}
 	for i, e := range []tree.Entry{from, to} {
 		if e.Kind != tree.Folder {
-			return clierr.Usagef("%s is no folder", []string{a, b}[i])
+			return clierr.Usagef("%s is not a folder", []string{a, b}[i])
 		}
 		sides[i] = *e.Content
 	}

@@ -38,10 +38,11 @@ func newPut(f *cmdutil.Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "put DIR|TAR|-",
 		Short: "Store a folder or a tar archive; prints the tree's id",
-		Long: "Stores names, bytes, executable bits, symbolic links and empty folders; times and owners are not part of a tree. The same\n" +
-			"folder has the same id on every machine. A cache in the repository remembers what each file was: one whose size, times and inode\n" +
-			"are the same is not read again. Files named .mythosignore leave out what matches their patterns, which are those of gitignore(5).\n" +
-			"The repository itself is left out. A socket, a pipe or a device is refused. `mythos blob rm` forgets a tree, as it does a blob.",
+		Long: "Stores names, bytes, executable bits, symbolic links and empty folders; times and owners are not part of a tree.\n" +
+			"The same folder has the same id on every machine. A cache in the repository remembers each file: a file with the\n" +
+			"same size, times and inode is not read again. Files named .mythosignore hold patterns of what to leave out, as\n" +
+			"in gitignore(5). The repository itself is left out. A socket, a pipe or a device is refused. `mythos blob rm`\n" +
+			"forgets a tree, as it does a blob.",
 		Example: "  mkdir -p data && echo hello > data/a.txt && mythos tree put data",
 		Args:    cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -49,7 +50,7 @@ func newPut(f *cmdutil.Factory) *cobra.Command {
 			return runPut(c.Context(), f, o)
 		},
 	}
-	c.Flags().StringVar(&o.Ignore, "ignore-file", ".mythosignore", "the name of the files of patterns, such as .gitignore; empty: there are none")
+	c.Flags().StringVar(&o.Ignore, "ignore-file", ".mythosignore", "the name of the pattern files, such as .gitignore; empty: there are none")
 	c.Flags().BoolVar(&o.NoCache, "no-cache", false, "read every file")
 	return c
 }
@@ -86,7 +87,7 @@ func putFolder(ctx context.Context, f *cmdutil.Factory, o *putOptions) (trees.St
 	}
 	opts := trees.PutOptions{Ignore: o.Ignore, Skip: n.Dir, Now: time.Now()}
 	if opts.Ignore != "" && tree.CheckName([]byte(opts.Ignore)) != nil {
-		return trees.Stored{}, clierr.Usagef("--ignore-file %s: a name without slashes", opts.Ignore)
+		return trees.Stored{}, clierr.Usagef("--ignore-file %s: expected a name without slashes", opts.Ignore)
 	}
 	if !o.NoCache {
 		if opts.Cache, err = trees.CacheName(filepath.Join(n.Dir, "cache", "trees"), o.Source); err != nil {
@@ -126,7 +127,7 @@ func explain(source string, err error) error {
 	case errors.Is(err, tree.ErrTree), errors.Is(err, tree.ErrNoEntry):
 		return clierr.New(codeOf(err), "%w", err).On(source)
 	case errors.Is(err, fs.ErrExist):
-		return clierr.New(clierr.Conflict, "%w", err).On(source).With("name a place where nothing is")
+		return clierr.New(clierr.Conflict, "%w", err).On(source).With("name a place where nothing exists")
 	case errors.As(err, &path):
 		return cmdutil.FileError(source, err)
 	}

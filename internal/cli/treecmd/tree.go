@@ -39,7 +39,7 @@ func find(ctx context.Context, f *cmdutil.Factory, text string) (*repo.Repo, pla
 	}
 	p := place{id, []byte(path)}
 	if raw, err := n.Store.Nodes(ctx).Node(id); err != nil || !tree.Is(raw) {
-		return nil, p, tree.Entry{}, clierr.New(clierr.NotFound, "%s is no tree that is here", id.Short()).On(id.String()).With("mythos show " + id.Short())
+		return nil, p, tree.Entry{}, clierr.New(clierr.NotFound, "no tree %s is here", id.Short()).On(id.String()).With("mythos show " + id.Short())
 	}
 	e, err := tree.Lookup(n.Store.Nodes(ctx), id, p.Path)
 	if err != nil {
