@@ -65,7 +65,7 @@ func (u *Upkeep) GC(ctx context.Context, dry bool, trash time.Duration, progress
 		return rep, err
 	}
 	if !dry {
-		if err = errors.Join(u.sweepRunning(ctx), u.sweepDeclared(ctx)); err != nil {
+		if err = errors.Join(u.sweepRunning(ctx), u.sweepDeclared(ctx), u.awaited().Sweep(ctx)); err != nil {
 			return rep, err
 		}
 	}

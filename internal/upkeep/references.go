@@ -25,6 +25,9 @@ func (u *Upkeep) Fsck(ctx context.Context, report func(fsck.Finding), looked fun
 	if err := u.checkToolNames(ctx, report); err != nil {
 		return fsck.Checked{}, err
 	}
+	if err := u.awaited().Check(ctx, func(record string, err error) { report(fsck.Finding{Kind: KindAwaited, Name: record, Err: err}) }); err != nil {
+		return fsck.Checked{}, err
+	}
 	seen := map[object.Hash]bool{}
 	done, err := fsck.Run(ctx, u.Store, report, func(o store.Object) error {
 		if err := objects.Check(o); err != nil {
@@ -46,6 +49,9 @@ func (u *Upkeep) Fsck(ctx context.Context, report func(fsck.Finding), looked fun
 // KindVector is the kind of a finding about an episode's vector in an index; its name is that
 // of the index.
 const KindVector = "vector"
+
+// KindAwaited is the kind of a finding about the record of an agent's call that had no answer yet.
+const KindAwaited = "awaited"
 
 // KindTool is the kind of a finding about a tool's name.
 const KindTool = "tool"

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mythos-project/mythos/internal/mcp/awaited"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store/kv"
 )
@@ -48,6 +49,11 @@ func (u *Upkeep) sweepDeclared(ctx context.Context) error {
 		return fmt.Errorf("calls of harnesses: %w", err)
 	}
 	return nil
+}
+
+// awaited are the calls of agents that had no answer yet.
+func (u *Upkeep) awaited() awaited.Records {
+	return awaited.Records{KV: u.DB, Now: u.ID.Now, Alive: u.Tasks.InstanceAlive}
 }
 
 // sweepCall removes one of them, unless it has changed meanwhile.

@@ -9,26 +9,18 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mythos-project/mythos/internal/mcp/awaited"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// awaited is the record of a call whose answer was not written yet, for the processes that
-// come after this one.
-type awaited struct {
-	Key      string      `json:"key"`
-	Instance string      `json:"instance"`
-	At       object.Time `json:"at"`             // when it began
-	Gone     object.Time `json:"gone,omitempty"` // when its client went away; 0: that is not known
-}
-
-// waiting is the same in this process.
+// waiting is a call of this process whose answer was not written yet, with its record.
 type waiting struct {
 	ctx    context.Context //nolint:containedctx // it is the call's: who asks whether its client is there
 	slot   string
 	record string
-	awaited
+	awaited.Call
 }
 
 // slot begins the records of equal calls.
@@ -54,7 +46,7 @@ func (s *Session) awaiting(ctx context.Context, c Call) (key, error) {
 	if text == "" || s.awaits(slot, text) {
 		text = s.named(c, "o", strings.ToLower(rand.Text()))
 	}
-	w := &waiting{ctx, slot, recordOf(slot, text), awaited{Key: text, Instance: s.Instance, At: s.Gate.Now()}}
+	w := &waiting{ctx, slot, recordOf(slot, text), awaited.Call{Key: text, Instance: s.Instance, At: s.Gate.Now(), Keep: s.Keep}}
 	s.enter(w)
 	return w.key(false)
 }
@@ -76,7 +68,7 @@ func (s *Session) enter(w *waiting) {
 
 // key is that of a call, with the record that goes with its register.
 func (w *waiting) key(adopted bool) (key, error) {
-	raw, err := json.Marshal(w.awaited)
+	raw, err := json.Marshal(w.Call)
 	if err != nil {
 		return key{}, err
 	}
@@ -89,7 +81,7 @@ func (w *waiting) key(adopted bool) (key, error) {
 // where it has no record yet, or else the oldest one that has.
 func (s *Session) adopt(ctx context.Context, slot string) (key, error) {
 	if w := s.takeOver(ctx, slot); w != nil {
-		raw, err := json.Marshal(w.awaited)
+		raw, err := json.Marshal(w.Call)
 		if err == nil {
 			_, err = s.KV.Update(ctx, nil, map[string][]byte{w.record: raw})
 		}
@@ -108,8 +100,8 @@ func (s *Session) adopt(ctx context.Context, slot string) (key, error) {
 	if err := s.own(ctx); err != nil {
 		return key{}, err
 	}
-	w := &waiting{ctx, slot, best.record, awaited{Key: best.Key, Instance: s.Instance, At: best.At}}
-	raw, err := json.Marshal(w.awaited)
+	w := &waiting{ctx, slot, best.record, awaited.Call{Key: best.Key, Instance: s.Instance, At: best.At, Keep: s.Keep}}
+	raw, err := json.Marshal(w.Call)
 	if err != nil {
 		return key{}, err
 	}
@@ -132,8 +124,9 @@ func (s *Session) takeOver(ctx context.Context, slot string) *waiting {
 	for record, w := range s.waiting {
 		switch {
 		case w.ctx.Err() == nil:
-		case w.Gone != 0 && s.old(w.awaited):
+		case w.Gone != 0 && s.old(w.Call):
 			delete(s.waiting, record)
+			s.gone.add(record)
 		case w.slot == slot && (best == nil || w.At < best.At):
 			best = w
 		}
@@ -141,7 +134,7 @@ func (s *Session) takeOver(ctx context.Context, slot string) *waiting {
 	if best == nil {
 		return nil
 	}
-	w := &waiting{ctx, slot, best.record, best.awaited}
+	w := &waiting{ctx, slot, best.record, best.Call}
 	w.Gone = 0
 	s.waiting[w.record] = w
 	return w
@@ -151,7 +144,7 @@ func (s *Session) takeOver(ctx context.Context, slot string) *waiting {
 type stored struct {
 	record string
 	raw    []byte
-	awaited
+	awaited.Call
 }
 
 // oldest is the oldest call that another process began, and whose client went away; nil:
@@ -160,7 +153,7 @@ func (s *Session) oldest(ctx context.Context, slot string) (*stored, error) {
 	var all []stored
 	err := kv.Scan(ctx, s.KV, slot, func(record string, value []byte) error {
 		one := stored{record: record, raw: bytes.Clone(value)}
-		if err := json.Unmarshal(one.raw, &one.awaited); err != nil {
+		if err := json.Unmarshal(one.raw, &one.Call); err != nil {
 			return fmt.Errorf("record %s: %w", record, err)
 		}
 		all = append(all, one)
@@ -172,12 +165,12 @@ func (s *Session) oldest(ctx context.Context, slot string) (*stored, error) {
 	var best *stored
 	for i := range all {
 		one := &all[i]
-		orphan, err := s.orphan(one.awaited)
+		orphan, err := s.orphan(one.Call)
 		switch {
 		case err != nil:
 			return nil, err
 		case !orphan:
-		case s.old(one.awaited):
+		case s.old(one.Call):
 			s.gone.add(one.record)
 		case best == nil || one.At < best.At:
 			best = one
@@ -187,7 +180,7 @@ func (s *Session) oldest(ctx context.Context, slot string) (*stored, error) {
 }
 
 // orphan reports whether nobody waits for a call of another process any more.
-func (s *Session) orphan(a awaited) (bool, error) {
+func (s *Session) orphan(a awaited.Call) (bool, error) {
 	if a.Instance == s.Instance { // takeOver knows better
 		return false, nil
 	}
@@ -199,11 +192,11 @@ func (s *Session) orphan(a awaited) (bool, error) {
 }
 
 // old reports whether an orphan has waited long enough.
-func (s *Session) old(a awaited) bool { return s.Gate.Now() > max(a.At, a.Gone).Add(s.keep()) }
+func (s *Session) old(a awaited.Call) bool { return a.Old(s.Gate.Now(), s.keep()) }
 
 func (s *Session) keep() time.Duration {
 	if s.Keep == 0 {
-		return KeepDefault
+		return awaited.KeepDefault
 	}
 	return s.Keep
 }
@@ -249,13 +242,13 @@ func (s *Session) leave(w *waiting) error {
 }
 
 // left notes when the client of a call went away, unless another call has taken it over.
-func (s *Session) left(w *waiting) (a awaited, mine bool) {
+func (s *Session) left(w *waiting) (a awaited.Call, mine bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if w.Gone == 0 {
 		w.Gone = s.Gate.Now()
 	}
-	return w.awaited, s.waiting[w.record] == w
+	return w.Call, s.waiting[w.record] == w
 }
 
 // Answered says that the answer of a call was written: nobody takes it over any more.

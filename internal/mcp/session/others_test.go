@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/mcp/awaited"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store/kv"
 	"github.com/mythos-project/mythos/store/memory"
@@ -65,10 +66,10 @@ func TestOthers(t *testing.T) {
 	if again := call(third, true, 1); again.text != left.text {
 		t.Errorf("%s was taken over instead of %s", again.text, left.text)
 	}
-	now = now.Add(KeepDefault)
+	now = now.Add(awaited.KeepDefault)
 	call(third, false, 1)
 	now++
-	call(third, false, 0)
+	call(third, false, 1) // the second is forgotten, with what it left
 	call(third, false, 0)
 }
 

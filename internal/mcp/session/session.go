@@ -61,10 +61,6 @@ type Session struct {
 	waiting map[string]*waiting // by record: calls of this process that nobody has the answer of
 }
 
-// KeepDefault is how long a call whose client went away waits for an equal one, where
-// nothing else is said.
-const KeepDefault = 15 * time.Minute
-
 const parallelDefault = 64
 
 func (s *Session) begin() {

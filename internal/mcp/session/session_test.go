@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/internal/mcp/awaited"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store/memory"
 )
@@ -27,7 +28,7 @@ func TestLongCall(t *testing.T) {
 	now = now.Add(time.Hour)
 	leave()
 	end()
-	now = now.Add(KeepDefault)
+	now = now.Add(awaited.KeepDefault)
 	client, leave = context.WithCancel(t.Context())
 	again, err := s.awaiting(client, c)
 	if err != nil || !again.adopted || again.text != first.text {
@@ -36,7 +37,7 @@ func TestLongCall(t *testing.T) {
 	end = s.watch(again.waiting)
 	leave()
 	end()
-	now = now.Add(KeepDefault + time.Second)
+	now = now.Add(awaited.KeepDefault + time.Second)
 	if late, err := s.awaiting(t.Context(), c); err != nil || late.adopted {
 		t.Errorf("%+v, %v", late, err)
 	}
