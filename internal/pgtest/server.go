@@ -140,6 +140,18 @@ func (s *Server) start(who *syscall.Credential, fsync string) (err error) {
 // Crash ends the server as a loss of power would.
 func (s *Server) Crash() { s.process.Stop() }
 
+// Promote makes a standby the primary, and waits until it is.
+func (s *Server) Promote(t testing.TB) {
+	t.Helper()
+	who, err := account()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := s.command(who, "pg_ctl", "promote", "-w", "-t", "120", "-D", s.data()).CombinedOutput(); err != nil {
+		t.Fatalf("pg_ctl promote: %v: %s", err, out)
+	}
+}
+
 // Stop ends the server and removes its folder.
 func (s *Server) Stop() error {
 	if s.process != nil {

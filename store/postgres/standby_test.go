@@ -77,7 +77,7 @@ func TestStandby(t *testing.T) {
 	}
 	<-half
 	primary.Crash()
-	standby.Exec(t, "postgres", "SELECT pg_promote()")
+	standby.Promote(t)
 	wg.Wait()
 	for i := range callers {
 		if n := count(t, db, fmt.Sprintf("x/%d", i)); n != each {
