@@ -7,7 +7,7 @@ import (
 	"github.com/mythos-project/mythos/exec/approval"
 )
 
-// asked sorts the chains by whether people have to agree under them.
+// asked sorts the chains by whether they require people's approval.
 func (a *attempt) asked(chains []caps.Chain, err error) ([]caps.Chain, error) {
 	if err != nil {
 		return nil, err
@@ -25,7 +25,7 @@ func (a *attempt) ofPeople() {
 	}
 }
 
-// named gives a call without a key one, where people may have to agree to it.
+// named gives a call without a key a key, if people may have to approve the call.
 func (a *attempt) named(ctx context.Context) error {
 	key, err := a.people.Name(ctx)
 	if key != nil {

@@ -27,19 +27,20 @@ type attempt struct {
 	requestHash object.Hash
 	target      target
 	use         scope.Use
-	allowed     []caps.Chain      // those that cover the use; the leaf comes first in each
-	people      approval.Case     // what they have to agree to
-	chain       caps.Chain        // the one of them that is charged
+	allowed     []caps.Chain      // chains that cover the use, each with its leaf first
+	people      approval.Case     // the approval that they require
+	chain       caps.Chain        // the chain that is charged
 	charged     bool              // by this attempt
-	paid        bool              // an attempt of our own that this one resumes was charged
-	price       uint64            // what the effect was charged beside its call
-	about       *doubt            // this is a probe's call
-	again       bool              // a recorded failure is tried again
-	anew        bool              // one that nobody waited for
-	patience    patience.Patience // for other attempts at the same key
+	paid        bool              // this attempt resumes one of our own, which was charged
+	price       uint64            // the effect's charge beside its call
+	about       *doubt            // set if this is a probe's call
+	again       bool              // try a recorded failure again
+	anew        bool              // try again a failure that nobody waited for
+	patience    patience.Patience // how long to wait for other attempts at the same key
 }
 
-// admit finds the tool and checks the request and the authority. With an error comes the status of the refusal, or 0 when it is none.
+// admit finds the tool and checks the request and the authority. If it fails, it also returns the status of the
+// refusal, or 0 if the error is not a refusal.
 func (a *attempt) admit(ctx context.Context) (uint16, error) {
 	var err error
 	if a.target, err = a.gate.resolve(ctx, a.effect.Tool, a.gate.Defaults.replace(a.effect.Defaults)); err != nil {
@@ -76,8 +77,8 @@ func (a *attempt) admit(ctx context.Context) (uint16, error) {
 	return 0, nil
 }
 
-// authorize returns the active chains that cover the use and are not frozen. Without one,
-// the error is why the last active one does not, or what is frozen.
+// authorize returns the active chains that cover the use and are not frozen. If there is none, the error says why the
+// last active chain does not cover it, or what is frozen.
 func (a *attempt) authorize(ctx context.Context) ([]caps.Chain, error) {
 	var allowed []caps.Chain
 	var denied error = &caps.DeniedError{Check: caps.CheckActive, Reason: "no capability is active"}
@@ -95,8 +96,8 @@ func (a *attempt) authorize(ctx context.Context) ([]caps.Chain, error) {
 	return a.asked(a.unheld(ctx, allowed))
 }
 
-// charge charges the first of the chains that has quota left. With an error comes the
-// status of the refusal, or 0 when it is none.
+// charge charges the first chain with enough quota. If it fails, it also returns the status of the refusal, or 0 if the
+// error is not a refusal.
 func (a *attempt) charge(ctx context.Context) (uint16, error) {
 	var quota error
 	for _, chain := range a.allowed {
@@ -113,8 +114,8 @@ func (a *attempt) charge(ctx context.Context) (uint16, error) {
 	return StatusQuota, quota
 }
 
-// charging is charge for an effect with a key, as a rider of its register. Where our
-// own attempt at the same request broke off, that was charged, and this goes on with it.
+// charging is charge for an effect with a key, as a rider of its register. If our own attempt at the same request was
+// interrupted, it was charged; this attempt resumes it.
 func (a *attempt) charging(ctx context.Context, s ledger.State) []ledger.Rider {
 	if err := a.admitAgain(ctx); err != nil {
 		return []ledger.Rider{{Ride: func(func(string) ([]byte, error)) (map[string][]byte, error) { return nil, err }}}
@@ -133,7 +134,7 @@ func (a *attempt) charging(ctx context.Context, s ledger.State) []ledger.Rider {
 	for i, chain := range a.allowed {
 		keys, ride, err := a.gate.Quotas.Riding(chain, a.use, of)
 		if rides[i] = ride; i == 0 {
-			reads = keys // the others are charged where this one is used up
+			reads = keys // the others are charged if this one is used up
 		}
 		if err != nil {
 			rides[i] = func(func(string) ([]byte, error)) (map[string][]byte, error) { return nil, err }
@@ -145,7 +146,7 @@ func (a *attempt) charging(ctx context.Context, s ledger.State) []ledger.Rider {
 	}}}
 }
 
-const chargeSize = 1 << 10 // of the counters of a chain, about
+const chargeSize = 1 << 10 // approximate size of the counters of a chain
 
 func (a *attempt) chargeOne(rides []quota.Ride, get func(string) ([]byte, error)) (map[string][]byte, error) {
 	var usedUp, lacks error
@@ -169,8 +170,8 @@ func (a *attempt) chargeOne(rides []quota.Ride, get func(string) ([]byte, error)
 	return nil, cmp.Or(lacks, usedUp)
 }
 
-// keyed registers, and replays or invokes as the ledger decides. While somebody else is
-// at the effect, it waits.
+// keyed registers the effect, and replays or invokes it as the ledger decides. While somebody else is running the
+// effect, it waits.
 func (a *attempt) keyed(ctx context.Context) (Outcome, error) {
 	for {
 		d, out, settled, err := a.register(ctx)
@@ -187,7 +188,7 @@ func (a *attempt) keyed(ctx context.Context) (Outcome, error) {
 			out, err = a.gate.replay(ctx, d)
 		default:
 			if out, err = a.invoke(ctx, &d); err != nil {
-				a.gate.Ledger.Release(d) // this attempt is over, whatever became of it
+				a.gate.Ledger.Release(d) // this attempt is over, whatever its outcome
 			}
 		}
 		out.Waited = a.patience.Spent
@@ -218,8 +219,8 @@ func (a *attempt) call(fence uint64) Call {
 	return c
 }
 
-// invoke runs the tool and makes its outcome durable: d is nil without a key.
-// Once the tool has answered, nothing that the caller does stops the commit.
+// invoke runs the tool and makes its outcome durable. d is nil if there is no key. Once the tool has answered, the
+// caller cannot stop the commit.
 func (a *attempt) invoke(ctx context.Context, d *ledger.Decision) (Outcome, error) {
 	begun, err := a.begin(ctx)
 	if err != nil {
@@ -258,7 +259,7 @@ func (a *attempt) invoke(ctx context.Context, d *ledger.Decision) (Outcome, erro
 	return a.settle(ctx, d, res)
 }
 
-// bounded is a response, without its bytes where they are more than the tool may answer.
+// bounded returns the response, without its bytes if there are more than the tool may answer.
 func (a *attempt) bounded(res Response) Response {
 	if int64(len(res.Body)) <= a.target.limits.MaxResponse {
 		return res
@@ -266,7 +267,7 @@ func (a *attempt) bounded(res Response) Response {
 	return Response{Status: StatusResponseTooBig, Notes: "response exceeds the tool's limit", Use: res.Use}
 }
 
-// settle keeps the response, signs the receipt and commits or records it.
+// settle stores the response, signs the receipt and commits or records it.
 func (a *attempt) settle(ctx context.Context, d *ledger.Decision, res Response) (Outcome, error) {
 	b, idem, err := bill.Bill{Price: a.price, Chain: a.chain}, (*object.Hash)(nil), error(nil)
 	if d != nil {
@@ -306,8 +307,8 @@ func (a *attempt) settle(ctx context.Context, d *ledger.Decision, res Response) 
 	return out, nil
 }
 
-// receipted signs the receipt of a response. Its riders keep the response. Attempts that
-// ended alike within a microsecond have receipts of their own.
+// receipted signs the receipt of a response. Its riders store the response. Two attempts with the same result within a
+// microsecond still get different receipts.
 func (a *attempt) receipted(ctx context.Context, d *ledger.Decision, res Response) (out Outcome, raw []byte, riders []ledger.Rider, err error) {
 	if res.Body == nil {
 		res.Body = []byte{}
@@ -326,7 +327,7 @@ func (a *attempt) receipted(ctx context.Context, d *ledger.Decision, res Respons
 	}
 	price := a.price
 	if res.Undone || res.Status == StatusNotStarted {
-		price = 0 // it is given back
+		price = 0 // the price is returned
 	}
 	r := a.gate.receipt(a.effect, a.requestHash, res, price, responseHash, append(a.evidence(res), approved...))
 	id, raw, err := a.gate.Ledger.NewReceipt(r)
@@ -343,9 +344,8 @@ func (a *attempt) receipted(ctx context.Context, d *ledger.Decision, res Respons
 	}, raw, riders, nil
 }
 
-// evidence is, in this order: the capability, the ModuleRef (implementation and
-// confinement) and the module's or binary's bytes of a registered tool, and what
-// the runner adds. What people agreed to comes last.
+// evidence lists, in this order: the capability; for a registered tool the ModuleRef (implementation and confinement)
+// and the bytes of the module or binary; the runner's additions; and last what people approved.
 func (a *attempt) evidence(res Response) []object.Hash {
 	list := append([]object.Hash{a.chain[0].ID}, a.target.evidence...)
 	if a.about != nil {
@@ -354,8 +354,7 @@ func (a *attempt) evidence(res Response) []object.Hash {
 	return append(list, res.Evidence...)
 }
 
-// replay is the outcome of an effect that is committed, from its receipt and the
-// response in our store.
+// replay returns the outcome of a committed effect, from its receipt and the response in our store.
 func (g *Gate) replay(ctx context.Context, d ledger.Decision) (Outcome, error) {
 	r, id, err := ledger.OpenReceipt(d.Receipt)
 	if err != nil {

@@ -11,8 +11,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// benchEffect is the gate's own cost for a keyed effect with a tool that does
-// nothing, over a database in memory.
+// benchEffect measures the gate's own cost for a keyed effect with a tool that does nothing, over a database in memory.
 func benchEffect(b *testing.B, callers int) {
 	e := exectest.New(b, 1)
 	e.Builtin("test.noop", exec.Builtin{Run: func(context.Context, exec.Call) (exec.Response, error) {
@@ -43,8 +42,7 @@ func benchEffect(b *testing.B, callers int) {
 func BenchmarkGateKeyed1(b *testing.B)  { benchEffect(b, 1) }
 func BenchmarkGateKeyed64(b *testing.B) { benchEffect(b, 64) }
 
-// BenchmarkThreeSignatures is the floor of a keyed effect: register, receipt and
-// commit are signed.
+// BenchmarkThreeSignatures is the lower bound for a keyed effect: register, receipt and commit are signed.
 func BenchmarkThreeSignatures(b *testing.B) {
 	e := exectest.New(b, 1)
 	h := object.SumText("id")

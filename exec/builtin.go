@@ -9,24 +9,22 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Builtin is a tool that is compiled into the executor. Its id is
-// BuiltinID(name); it takes the same path through the gate as any other tool.
+// Builtin is a tool that is compiled into the executor. Its id is BuiltinID(name). It passes through the gate like any
+// other tool.
 type Builtin struct {
-	// Use says which authority a request needs. An error refuses the request.
+	// Use returns the authority that a request needs. An error refuses the request.
 	Use func(request []byte) (scope.Use, error)
-	// Run does it. As for a Runner, an error leaves an unknown outcome.
+	// Run executes the call. As for a Runner, an error leaves an unknown outcome.
 	Run func(ctx context.Context, call Call) (Response, error)
-	// Writes and Spawns say that a task is charged one state write, or one worker,
-	// for each call.
+	// Writes and Spawns say that each call charges the task one state write, or one worker.
 	Writes, Spawns bool
 	// RetrySafe says that an attempt with unknown outcome may be repeated.
 	RetrySafe bool
-	// Limits are instead of the default ones where they are set.
+	// Limits replace the default ones where set.
 	Limits Limits
-	// KeepOut refuses another request under a key without a mark: the history of the key
-	// stays what it is.
+	// KeepOut refuses another request under a key without leaving a mark: the key's history stays unchanged.
 	KeepOut bool
-	// Always lets it happen while everything is frozen.
+	// Always allows calls while everything is frozen.
 	Always bool
 }
 
@@ -46,13 +44,13 @@ func (g *Gate) Builtin(name string, b Builtin) {
 	g.builtins[BuiltinID(name)] = builtin{b, "mythos." + name}
 }
 
-// BuiltinName is the name of a built-in tool, as "mythos.blob.put".
+// BuiltinName is the name of a built-in tool, for example "mythos.blob.put".
 func (g *Gate) BuiltinName(id object.Hash) (string, bool) {
 	b, ok := g.builtins[id]
 	return b.name, ok
 }
 
-// Charged says whether a task is charged a state write or a worker for a call of a tool.
+// Charged reports whether each call of a tool charges a task a state write or a worker.
 func (g *Gate) Charged(id object.Hash) (writes, spawns bool) {
 	b := g.builtins[id]
 	return b.Writes, b.Spawns
@@ -66,7 +64,7 @@ func (f runFunc) Run(ctx context.Context, call Call) (Response, error) {
 	return f(ctx, call)
 }
 
-// target is a tool as the gate sees it, registered or built in.
+// target is a tool as the gate uses it, registered or built in.
 type target struct {
 	name      string
 	module    ModuleRef
@@ -74,15 +72,16 @@ type target struct {
 	limits    Limits
 	retrySafe bool
 	probe     *object.Hash
-	// permanentExits are exit statuses of failures that trying again does not mend.
+	// exit statuses of failures that another try does not fix
 	permanentExits []uint64
 	keepOut        bool
-	always         bool // no hold stands against it
+	always         bool // it is allowed while everything is frozen
 	use            func(request []byte) (scope.Use, error)
 	evidence       []object.Hash
 }
 
-// resolve finds a tool by its id; a registered one has the defaults where it names no limit. The error wraps ErrNoTool when there is none.
+// resolve finds a tool by its id. Where a registered tool names no limit, it has the default. The error wraps ErrNoTool
+// if there is no such tool.
 func (g *Gate) resolve(ctx context.Context, id object.Hash, defaults Limits) (target, error) {
 	if b, ok := g.builtins[id]; ok {
 		return target{
@@ -113,8 +112,8 @@ func (g *Gate) resolve(ctx context.Context, id object.Hash, defaults Limits) (ta
 	}, nil
 }
 
-// Use says which authority a request to a tool needs: what a capability has to
-// cover. The error wraps ErrNoTool when there is no such tool.
+// Use returns the authority that a request to a tool needs, which a capability has to cover. The error wraps ErrNoTool
+// if there is no such tool.
 func (g *Gate) Use(ctx context.Context, tool object.Hash, request []byte) (scope.Use, error) {
 	t, err := g.resolve(ctx, tool, g.Defaults)
 	if err != nil {
@@ -123,13 +122,12 @@ func (g *Gate) Use(ctx context.Context, tool object.Hash, request []byte) (scope
 	return t.use(request)
 }
 
-// BuiltinTool is a built-in tool in the shape of a registered one, as a [CallSpec]
-// takes it.
+// BuiltinTool is a built-in tool in the form of a registered one, for a [CallSpec].
 func BuiltinTool(name string) Tool {
 	return Tool{Name: name, ID: BuiltinID(name), RequestType: ir.TypeBytes, ResponseType: ir.TypeBytes, Given: true}
 }
 
-// Failed is the response of a built-in tool of an effect that did not come about; the reason is the body.
+// Failed is the response of a built-in tool whose effect failed; the body is the reason.
 func Failed(err error) Response {
 	return Response{Body: []byte(err.Error()), Status: StatusFailed, Notes: err.Error(), Cause: err}
 }

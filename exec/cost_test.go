@@ -17,7 +17,7 @@ import (
 	"github.com/mythos-project/mythos/exec/output"
 )
 
-// priced is a gate with a tool that costs 5, and says whatever the request says that it cost.
+// priced is a gate with a tool that costs 5, and that reports the cost in its request.
 func priced(t *testing.T) *exectest.Env {
 	e := exectest.New(t, 1)
 	id := exec.BuiltinID("test.priced")
@@ -47,8 +47,8 @@ func costLeft(e *exectest.Env, chain caps.Chain) uint64 {
 	return left[scope.Cost]
 }
 
-// TestCost: a price is charged before a call, the rest is given back with the outcome and not
-// otherwise, and what was used beyond it counts; with a key and without.
+// TestCost: a price is charged before a call; the outcome returns the unused rest, and counts use beyond it. With a key
+// and without.
 func TestCost(t *testing.T) {
 	for _, keyed := range []bool{true, false} {
 		e := priced(t)
@@ -67,7 +67,7 @@ func TestCost(t *testing.T) {
 			if keyed {
 				key = fmt.Sprint(i)
 			}
-			for range 1 + len(key) { // a replay takes nothing
+			for range 1 + len(key) { // a replay charges nothing
 				out, err := e.Gate.Do(t.Context(), effect("test.priced", c.request, key, chain))
 				if err != nil {
 					t.Fatal(c.request, err)
@@ -86,8 +86,8 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// TestCostOfBrokenAttempts: what did not start costs nothing; an attempt that nobody knows the outcome of keeps its
-// price until one that goes on with it has an outcome.
+// TestCostOfBrokenAttempts: an attempt that did not start costs nothing. An attempt with an unknown outcome keeps its
+// price until one that resumes it has an outcome.
 func TestCostOfBrokenAttempts(t *testing.T) {
 	e := priced(t)
 	chain := e.ToolCap("test.priced", ",cost=10")
@@ -113,7 +113,7 @@ func TestCostOfBrokenAttempts(t *testing.T) {
 	}
 }
 
-// TestCostOfMany: however many call at once, no more run than the limit has the price of, at every link.
+// TestCostOfMany: however many callers there are, only as many calls run as the limit can pay for, at every link.
 func TestCostOfMany(t *testing.T) {
 	e := priced(t)
 	chain := e.ToolCap("test.priced", ",cost=32")

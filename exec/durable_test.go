@@ -17,11 +17,10 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// brittle is a store whose power fails at some update: that one and those after it do
-// not happen.
+// brittle is a store that fails at some update: neither that update nor a later one happens.
 type brittle struct {
 	*memory.DB
-	left    int // updates until then; negative: it never fails
+	left    int // updates until it fails; negative: never
 	updates int
 }
 
@@ -36,14 +35,14 @@ func (b *brittle) Update(ctx context.Context, check, put map[string][]byte) (boo
 	return b.DB.Update(ctx, check, put)
 }
 
-// stand makes the gate's quotas, ledger and responses stand on another view of the store.
+// stand makes the gate's quotas, ledger and responses use another view of the store.
 func stand(e *exectest.Env, kv *brittle) {
 	e.Gate.Quotas, e.Gate.Ledger = quota.New(kv, e.Now), kvledger.Open(kv, e.Key, e.Now)
 	e.Gate.Responses = store.New(kv, e.DB)
 }
 
-// TestKeyedEffectIsTwoUpdates: charge and register are one durable update, response
-// and commit another, whatever the quotas.
+// TestKeyedEffectIsTwoUpdates: one durable update has charge and register, another has response and commit, whatever
+// the quotas.
 func TestKeyedEffectIsTwoUpdates(t *testing.T) {
 	e := exectest.New(t, 1)
 	kv := &brittle{DB: e.DB, left: -1}
@@ -56,8 +55,8 @@ func TestKeyedEffectIsTwoUpdates(t *testing.T) {
 	}
 }
 
-// TestPowerFailsAtEveryUpdate: wherever an effect breaks off, a quota of one call
-// suffices to end it later, and what is committed has its response.
+// TestPowerFailsAtEveryUpdate: wherever an effect is interrupted, a quota of one call suffices to finish it later, and
+// a committed effect has its response.
 func TestPowerFailsAtEveryUpdate(t *testing.T) {
 	for at := range 3 {
 		t.Run(fmt.Sprint(at), func(t *testing.T) {
@@ -71,7 +70,7 @@ func TestPowerFailsAtEveryUpdate(t *testing.T) {
 			if _, err := do(); (err == nil) != (at == 2) || (err != nil && !errors.Is(err, errPower)) {
 				t.Fatal(err)
 			}
-			stand(e, &brittle{DB: e.DB, left: -1}) // the process is started anew, when the lease has run out
+			stand(e, &brittle{DB: e.DB, left: -1}) // the process restarts after the lease has expired
 			e.Pass(time.Hour)
 			out, err := do()
 			if err != nil || string(out.Body) != "got hello" || out.Replayed != (at == 2) {
@@ -85,7 +84,7 @@ func TestPowerFailsAtEveryUpdate(t *testing.T) {
 	}
 }
 
-// TestLargeResponseIsKept: what does not fit an update is kept before the commit.
+// TestLargeResponseIsKept: a response too large for the update is stored before the commit.
 func TestLargeResponseIsKept(t *testing.T) {
 	e := exectest.New(t, 1)
 	body := strings.Repeat("x", store.SmallChunk+1)

@@ -15,8 +15,8 @@ import (
 	"github.com/mythos-project/mythos/ledger"
 )
 
-// failing is a tool, "test.fail", that answers with each of the responses in turn, and with
-// the error where there is one; calls counts.
+// failing is a tool, "test.fail", that answers with each of the responses in turn, or with an error; calls counts its
+// calls.
 type failing struct {
 	env   *exectest.Env
 	chain caps.Chain
@@ -53,8 +53,8 @@ func (f *failing) used(want uint64) {
 
 func status(code uint16) (exec.Response, error) { return exec.Response{Status: code}, nil }
 
-// TestNotStarted: an attempt that did not start is a receipt, frees its key and is not
-// charged, with a key and without.
+// TestNotStarted: an attempt that did not start leaves a receipt, frees its key and is not charged, with a key and
+// without.
 func TestNotStarted(t *testing.T) {
 	for _, key := range []string{"k", ""} {
 		f := newFailing(t, false, ",calls=1", func(call int) (exec.Response, error) {
@@ -81,7 +81,7 @@ func TestNotStarted(t *testing.T) {
 	}
 }
 
-// TestUndone: an answer of a tool that changed nothing is no answer of its key.
+// TestUndone: the answer of a tool that changed nothing is not recorded for its key.
 func TestUndone(t *testing.T) {
 	f := newFailing(t, false, ",calls=1", func(call int) (exec.Response, error) {
 		if call == 1 {
@@ -99,8 +99,8 @@ func TestUndone(t *testing.T) {
 	f.used(1)
 }
 
-// TestRetries: a failure is replayed until somebody asks to try again; a success, and a
-// failure for good, are final. Each attempt that ran is charged.
+// TestRetries: a failure is replayed until somebody asks to try again; a success or a permanent failure is final. Each
+// attempt that ran is charged.
 func TestRetries(t *testing.T) {
 	for name, c := range map[string]struct {
 		answers []uint16
@@ -140,8 +140,8 @@ func TestRetries(t *testing.T) {
 	}
 }
 
-// TestRetryARecordedFailure: the attempt is one more, whoever failed before, and does not
-// run after a success.
+// TestRetryARecordedFailure: the new attempt gets the next number, whoever failed before, and does not run after a
+// success.
 func TestRetryARecordedFailure(t *testing.T) {
 	f := newFailing(t, false, ",calls=9", func(call int) (exec.Response, error) {
 		if call < 3 {
@@ -161,8 +161,7 @@ func TestRetryARecordedFailure(t *testing.T) {
 	f.used(3)
 }
 
-// TestStopped: a tool that took too long may have done anything; one that is safe to
-// repeat has failed.
+// TestStopped: a tool that took too long may have done anything; a retry-safe one has failed.
 func TestStopped(t *testing.T) {
 	for _, safe := range []bool{false, true} {
 		f := newFailing(t, safe, ",calls=9", func(int) (exec.Response, error) { return status(exec.StatusTimeout) })
@@ -188,8 +187,8 @@ func TestStopped(t *testing.T) {
 	}
 }
 
-// TestNoWait: attempts in one process do not wait for one another when they are told so,
-// and no longer than they are told.
+// TestNoWait: attempts in one process do not wait for one another if they are told so, and no longer than they are
+// told.
 func TestNoWait(t *testing.T) {
 	began, end := make(chan struct{}), make(chan struct{})
 	f := newFailing(t, false, "", func(int) (exec.Response, error) {

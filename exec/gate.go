@@ -21,8 +21,8 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// Ledger is what the gate needs of the receipt ledger; *kvledger.Ledger is one. It may
-// be a [Resolver], an [Awaiter] and a [Renewer], too.
+// Ledger is the receipt ledger that the gate needs; *kvledger.Ledger is one. It may also be a [Resolver], an [Awaiter]
+// and a [Renewer].
 type Ledger interface {
 	Receipts
 	RegisterWith(ctx context.Context, tool object.Hash, key []byte, requestHash object.Hash, p ledger.Policy,
@@ -34,8 +34,7 @@ type Ledger interface {
 	Read(ctx context.Context, idem object.Hash) (ledger.State, error)
 }
 
-// Receipts signs receipts as the ledger's agent, and keeps those of effects without
-// a key.
+// Receipts signs receipts as the ledger's agent, and records those of effects without a key.
 type Receipts interface {
 	NewReceipt(r ledger.Receipt) (object.Hash, []byte, error)
 	Record(ctx context.Context, receiptRaw []byte, riders ...ledger.Rider) error
@@ -56,30 +55,27 @@ type Quotas interface {
 	bill.Quotas
 }
 
-// Responses keeps byte strings under their hash; *store.Store is one.
+// Responses stores byte strings under their hash; *store.Store is one.
 type Responses interface {
 	PutBytes(ctx context.Context, data []byte) (object.Hash, error)
 	BytesUpdate(ctx context.Context, data []byte) (h object.Hash, put map[string][]byte, err error)
 	Bytes(ctx context.Context, h object.Hash) ([]byte, error)
 }
 
-// Gate is the one path by which effects happen (spec/effects.md):
+// Gate is the only way for effects to happen (spec/effects.md):
 //
 //	tool and request limits → capability → quota and ledger register
 //	→ runner → receipt → response and ledger commit
 //
-// An effect with a key is two durable updates of one store, which Quotas, Ledger and
-// Responses share: the charge comes with the register, the response (where it is
-// small, see store.SmallChunk) with the commit.
-// An effect with a key is invoked at most once, no matter who asks for it and how
-// often: a committed one is replayed, after its capability was checked, without
-// being charged. While somebody else is at it, the gate waits for the outcome. An
-// unfinished attempt of our own is resumed if the tool is safe to repeat, and not charged
-// again. Tokens and GPU time that were charged beforehand and not used are returned, and
-// everything that was charged for an attempt that did not start. Where nobody knows how an
-// attempt ended and the tool's policy names a probe, that is asked first (exec/probed). An
-// effect that is refused leaves a signed receipt that says why.
-// All fields are set before the first Do. Do is safe for concurrent use.
+// An effect with a key takes two durable updates of one store, which Quotas, Ledger and Responses share: one with the
+// charge and the register, one with the response (if it is small, see store.SmallChunk) and the commit. An effect with
+// a key is invoked at most once, whoever asks for it and however often. A committed effect is replayed after a check of
+// the capability, without a charge. While somebody else runs the effect, the gate waits for the outcome. The gate
+// resumes our own unfinished attempt if the tool is retry-safe, and does not charge it again. It returns tokens and GPU
+// time that were charged in advance and not used, and the whole charge of an attempt that did not start. If nobody
+// knows how an attempt ended and the tool's policy names a probe, the gate asks the probe first (exec/probed). A
+// refused effect leaves a signed receipt with the reason. Set all fields before the first Do. Do is safe for concurrent
+// use.
 type Gate struct {
 	Signer    sign.Signer // the executing agent, who holds the capabilities
 	Now       func() object.Time
@@ -90,80 +86,77 @@ type Gate struct {
 	Tools     *Tools
 	Runners   map[uint8]Runner // by kind of implementation: KindWasm, ...
 	Lease     time.Duration    // how long an attempt holds its key without a sign of life; 0: DefaultLease
-	Capture   bool             // keep requests, too, under their hash
-	// Defaults replace those of [DefaultLimits] that are set here. The registration of a
-	// tool, and [Effect.Defaults], replace them in turn.
+	Capture   bool             // store requests, too, under their hash
+	// Defaults replace the [DefaultLimits] where set. The registration of a tool, and [Effect.Defaults], override them
+	// in turn.
 	Defaults Limits
-	Wait     time.Duration // for another attempt at the same key; 0: not at all; WaitForever: while it lives
-	Pause    time.Duration // before a failed attempt is made again, and twice as long each time after; 0: a second
-	// Waiting is told once of each attempt that is waited for; nil: nobody listens. It must
-	// not block for long.
+	Wait     time.Duration // how long to wait for another attempt at the same key; 0: not at all; WaitForever: while it lives
+	Pause    time.Duration // pause before the first retry of a failed attempt, doubled for each further one; 0: a second
+	// Waiting is called once for each attempt that the gate waits for; it may be nil. It must not block for long.
 	Waiting func(ledger.BusyError)
 	Holds   Holds // nil: nothing is ever frozen
-	// Approvals keeps what people agreed to; nil: what they have to agree to is refused.
+	// Approvals keeps what people approved. If it is nil, calls that require approval are refused.
 	Approvals *approval.Approvals
 
 	builtins map[object.Hash]builtin
-	// flights: the ledger lets a process repeat its own attempt at a tool that is safe to retry, but
-	// two callers at once want it done once.
+	// flights: the ledger lets a process repeat its own attempt at a retry-safe tool, but two concurrent callers want a
+	// single attempt.
 	flights inflight.Flights[object.Hash]
 }
 
 // DefaultLease is the Lease of a Gate that sets none.
 const DefaultLease = 30 * time.Second
 
-// Effect is what a program or a person wants done.
+// Effect is an action that a program or a person asks for.
 type Effect struct {
 	Tool    object.Hash
 	Request []byte
-	Key     []byte        // idempotency key; empty is none
-	Caps    []caps.Chain  // the authority that is active; the first that covers the use is charged
+	Key     []byte        // idempotency key; empty: none
+	Caps    []caps.Chain  // the active authority; the first chain that covers the use is charged
 	Timeout time.Duration // of the task; 0: only the tool's
 	Manner  Manner
-	// Defaults are instead of [DefaultLimits], where they are set: for effects whose
-	// tools are given far more than usual. What a registration names still counts.
+	// Defaults replace the [DefaultLimits] where set, for effects whose tools need far more than usual. Limits in a
+	// registration still count.
 	Defaults Limits
-	Riders   []ledger.Rider // changes of the store that are made with a register, or not at all
-	// Charged is told of the chain that is charged, before the Riders; it may be told again.
+	Riders   []ledger.Rider // changes of the store that are made in the update of a register, or not at all
+	// Charged receives the charged chain, before the Riders run; it may be called again.
 	Charged func(caps.Chain)
 }
 
-// Manner is how an effect is made, beside what it is.
+// Manner says how to run an effect.
 type Manner struct {
-	// Wait is how long to wait for another attempt at the same key: 0 as long as the Gate
-	// says, NoWait not at all, WaitForever while it lives.
+	// Wait is how long to wait for another attempt at the same key: 0 as long as the Gate says, NoWait not at all,
+	// WaitForever while it lives.
 	Wait    time.Duration
-	Retries int           // how often an attempt that failed, or did not start, is made again
+	Retries int           // how often to retry an attempt that failed or did not start
 	Timeout time.Duration // of each attempt; 0: only the tool's
-	// Anew makes an effect that failed before again. The failure of an attempt that was
-	// waited for is the answer.
+	// Anew tries again an effect that failed before. But if this call waited for the failed attempt, the failure is the
+	// answer.
 	Anew bool
-	// RetrySafe says what the tool's policy need not say: that an attempt with unknown
-	// outcome may be repeated.
+	// RetrySafe allows repeating an attempt with an unknown outcome, even if the tool's policy does not.
 	RetrySafe bool
-	// Stdout and Stderr are given what a program writes, as it comes; nil: nobody listens.
+	// Stdout and Stderr receive the program's output as it comes; nil: discard it.
 	Stdout, Stderr io.Writer
-	Made           bool  // the key was made up: an equal call that waits for approval gives its key
-	Capture        *bool // keep the request under its hash; nil: as the Gate says
-	Depth          int   // spawns that this effect is inside of
-	// Local is what a caller in this process hands to a tool beside the request, such as
-	// where files go. The tool's runner says of which type it is. What is done never follows
-	// from it: that stands in the request.
+	Made           bool  // the key was generated: an equal call that waits for approval replaces it by its own
+	Capture        *bool // store the request under its hash; nil: as the Gate says
+	Depth          int   // number of spawns around this effect
+	// Local passes data from a caller in this process to a tool, beside the request, such as where to write files. The
+	// tool's runner defines its type. It never determines the action, which is in the request.
 	Local any
 }
 
-// inner is how effects are made that a built-in tool causes in turn.
+// inner is the Manner of effects that a built-in tool causes in turn.
 func (m Manner) inner() Manner {
 	return Manner{Wait: m.Wait, Stderr: m.Stderr, Capture: m.Capture, Depth: m.Depth}
 }
 
-// How long to wait, beside durations.
+// Special values of a wait.
 const (
 	NoWait      = patience.None
 	WaitForever = patience.Forever
 )
 
-// Outcome is what became of an effect.
+// Outcome is the result of an effect.
 type Outcome struct {
 	Body         []byte
 	Status       uint16
@@ -171,19 +164,19 @@ type Outcome struct {
 	ResponseHash object.Hash
 	ReceiptID    object.Hash
 	ReceiptRaw   []byte
-	Replayed     bool          // it had been done before; nothing was invoked
-	Waited       time.Duration // for another attempt at it
-	output.Use                 // as the tool reported it, when it was invoked
-	Price        uint64        // what it was charged beside its call; of a replay: when it was invoked
-	Cause        error         // of a failure of a built-in tool that was invoked, where its status and text say less
+	Replayed     bool          // it was committed before; nothing was invoked
+	Waited       time.Duration // time spent waiting for another attempt
+	output.Use                 // as the tool reported it when it was invoked
+	Price        uint64        // the charge beside the call; for a replay, that of the original call
+	Cause        error         // the error of a built-in tool that failed; it says more than status and text
 }
 
-// RefusedError is an effect that the gate did not let through. It wraps the
-// reason: caps.ErrDenied, caps.ErrQuota, ErrNoTool, ErrPinned, ErrBudget, ...
+// RefusedError is an effect that the gate refused. It wraps the reason: caps.ErrDenied, caps.ErrQuota, ErrNoTool,
+// ErrPinned, ErrBudget, ...
 type RefusedError struct {
 	Tool      object.Hash
 	Status    uint16      // as in the receipt
-	ReceiptID object.Hash // of the refusal; the zero Hash when even that failed
+	ReceiptID object.Hash // of the refusal; the zero Hash if recording it failed
 	Err       error
 }
 
@@ -194,21 +187,19 @@ func (e *RefusedError) Error() string {
 // Unwrap gives ErrRefused and the reason.
 func (e *RefusedError) Unwrap() []error { return []error{ErrRefused, e.Err} }
 
-// ErrRefused means that the gate did not let an effect through.
+// ErrRefused means that the gate refused an effect.
 var ErrRefused = errors.New("effect refused")
 
-// ErrRequestTooLarge means that a request exceeds what the tool's policy allows.
+// ErrRequestTooLarge means that a request is larger than the tool's policy allows.
 var ErrRequestTooLarge = errors.New("request exceeds the tool's limit")
 
-// ErrNoResponse means that an effect was committed, by another executor of the
-// same ledger, and that its response is not in our store.
+// ErrNoResponse means that another executor of the same ledger committed an effect, and that its response is not in our
+// store.
 var ErrNoResponse = errors.New("the committed response is not in this store")
 
-// Do lets one effect happen, or finds it done, or refuses it. Errors: a
-// *RefusedError; a *NotStartedError; a *LostError; those of the ledger (ledger.ErrBusy,
-// ErrIdempotencyConflict, ErrDivergent, ErrNonDeterministic, ErrUnknownOutcome); a
-// runner's, after which the outcome is unknown. A tool that fails is no error: see
-// Outcome.Status.
+// Do runs an effect, or finds it committed, or refuses it. Errors: a *RefusedError; a *NotStartedError; a *LostError;
+// those of the ledger (ledger.ErrBusy, ErrIdempotencyConflict, ErrDivergent, ErrNonDeterministic, ErrUnknownOutcome);
+// those of a runner, after which the outcome is unknown. A tool that fails is not an error: see Outcome.Status.
 func (g *Gate) Do(ctx context.Context, e Effect) (Outcome, error) {
 	for retries := 0; ; retries++ {
 		out, err := g.once(ctx, e, retries > 0)
@@ -216,7 +207,7 @@ func (g *Gate) Do(ctx context.Context, e Effect) (Outcome, error) {
 		if !failed || retries >= e.Manner.Retries {
 			return out, err
 		}
-		if out.Replayed { // it failed before: nothing is gained by a pause
+		if out.Replayed { // it failed earlier: a pause gains nothing
 			continue
 		}
 		if perr := patience.Pause(ctx, cmp.Or(g.Pause, time.Second), retries); perr != nil {
@@ -225,13 +216,13 @@ func (g *Gate) Do(ctx context.Context, e Effect) (Outcome, error) {
 	}
 }
 
-// repeatable reports whether an answer was lost of a tool that is safe to repeat.
+// repeatable reports whether an answer of a retry-safe tool was lost.
 func repeatable(err error) bool {
 	var lost *LostError
 	return errors.As(err, &lost) && lost.Safe
 }
 
-// once is Do without repetitions; again says that a recorded failure is tried again.
+// once is Do without retries. again says to try a recorded failure again.
 func (g *Gate) once(ctx context.Context, e Effect, again bool) (Outcome, error) {
 	a := &attempt{gate: g, effect: e, requestHash: object.Sum(e.Request), again: again}
 	a.anew = e.Manner.Anew && !again
@@ -285,8 +276,7 @@ func (g *Gate) once(ctx context.Context, e Effect, again bool) (Outcome, error) 
 	return a.keyed(ctx)
 }
 
-// Refuse leaves a signed receipt that says why an effect was not let through,
-// and returns the *RefusedError that wraps reason.
+// Refuse records a signed receipt that says why an effect was refused, and returns the *RefusedError that wraps reason.
 func (g *Gate) Refuse(ctx context.Context, e Effect, status uint16, reason error) error {
 	refused := &RefusedError{Tool: e.Tool, Status: status, Err: reason}
 	r := g.receipt(e, object.Sum(e.Request), Response{Status: status, Notes: ledger.RefusedNotes + reason.Error()}, 0, object.Sum(nil), nil)

@@ -35,7 +35,7 @@ func TestKeyedEffectHappensOnce(t *testing.T) {
 		string(r.IdempotencyKey) != "k" || len(r.Evidence) != 1 || r.Evidence[0] != chain[0].ID || r.TimeObserved != e.Now() {
 		t.Errorf("receipt %+v", r)
 	}
-	for range 3 { // the quota of one call is used up, and replays need none
+	for range 3 { // the quota of one call is used up; replays need none
 		again, err := e.Gate.Do(t.Context(), effect("test.count", "hello", "k", chain))
 		if err != nil || !again.Replayed || string(again.Body) != "got hello" || again.ReceiptID != first.ReceiptID || again.Status != first.Status {
 			t.Fatalf("%+v, %v", again, err)
@@ -79,8 +79,8 @@ func TestWithoutKeyNothingIsDeduplicated(t *testing.T) {
 	}
 }
 
-// TestRefusals: each refusal has its error and leaves a signed receipt with its
-// status and reason, and the tool is not invoked.
+// TestRefusals: each refusal has its error and leaves a signed receipt with its status and reason, and does not invoke
+// the tool.
 func TestRefusals(t *testing.T) {
 	e := exectest.New(t, 1)
 	one := e.ToolCap("test.count", ",calls=1")
@@ -190,8 +190,8 @@ func TestManyAtOnce(t *testing.T) {
 	}
 }
 
-// TestCrash: an attempt that died between register and commit. Whether it may be
-// repeated is the tool's policy; until the lease ends it may not.
+// TestCrash: an attempt died between register and commit. The tool's policy decides whether it may be repeated; before
+// the lease ends it may not.
 func TestCrash(t *testing.T) {
 	for _, safe := range []bool{true, false} {
 		t.Run(fmt.Sprint("retry-safe ", safe), func(t *testing.T) {
@@ -237,7 +237,7 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-// TestFailureIsCommitted: a tool that fails has failed for good.
+// TestFailureIsCommitted: a failure of a tool is final.
 func TestFailureIsCommitted(t *testing.T) {
 	e := exectest.New(t, 1)
 	n := 0

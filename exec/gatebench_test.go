@@ -59,8 +59,8 @@ func newDisk(b *testing.B) *disk {
 	return d
 }
 
-// floor is what a keyed effect cannot do without: three signatures, and one update
-// of the database, whose sync is shared with the other callers.
+// floor is the lower bound of a keyed effect: three signatures, and one update of the database, whose sync is shared
+// with the other callers.
 func (d *disk) floor(n int64) error {
 	key := strconv.FormatInt(n, 10)
 	h := object.SumText(key)
@@ -73,7 +73,7 @@ func (d *disk) floor(n int64) error {
 	return err
 }
 
-// alone is the tool without the gate.
+// alone runs the tool without the gate.
 func (d *disk) alone(int64) error {
 	_, err := d.runner.Run(d.T.Context(), runnertest.Call(d.ref, []byte("request")))
 	return err
@@ -84,8 +84,8 @@ func (d *disk) effect(n int64) error {
 	return err
 }
 
-// BenchmarkKeyedWasm is a keyed effect of a WebAssembly tool that does nothing, over the
-// embedded database with its syncs, beside its floor and the tool alone (bench/exec.md).
+// BenchmarkKeyedWasm measures a keyed effect of a WebAssembly tool that does nothing, over the embedded database with
+// its syncs, beside its lower bound and the tool alone (bench/exec.md).
 func BenchmarkKeyedWasm(b *testing.B) {
 	for _, callers := range []int{1, 64} {
 		for _, c := range []struct {
@@ -101,9 +101,9 @@ func BenchmarkKeyedWasm(b *testing.B) {
 	}
 }
 
-// measure runs b.N times among so many callers and reports the processor time of each.
+// measure runs b.N times among that many callers and reports the processor time of each run.
 func measure(b *testing.B, callers int, run func(int64) error) {
-	if err := run(-1); err != nil { // what is opened, compiled and remembered once
+	if err := run(-1); err != nil { // opens, compiles and caches everything that is needed once
 		b.Fatal(err)
 	}
 	b.ResetTimer()

@@ -12,13 +12,13 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Holds says what is frozen (spec/effects.md#freeze). A refusal is a *caps.DeniedError with CheckFrozen.
+// Holds knows what is frozen (spec/effects.md#freeze). A refusal is a *caps.DeniedError with CheckFrozen.
 type Holds interface {
-	// Admit returns those of the chains that no hold stands against.
+	// Admit returns the chains that no hold blocks.
 	Admit(ctx context.Context, tool object.Hash, chains []caps.Chain) ([]caps.Chain, error)
-	// Begin is asked just before the tool is. Whoever freezes waits until begun is called.
+	// Begin is called just before the tool starts. Whoever freezes something waits until begun is called.
 	Begin(ctx context.Context, tool object.Hash, chain caps.Chain) (begun func(), err error)
-	// Cancelled is why a call that is under way is to be stopped; nil: it goes on.
+	// Cancelled returns why to stop a running call; nil: let it run.
 	Cancelled(ctx context.Context, tool object.Hash, chain caps.Chain) error
 }
 
@@ -36,7 +36,7 @@ func statusOf(err error) uint16 {
 	return StatusDenied
 }
 
-// unheld are the chains that no hold stands against.
+// unheld returns the chains that no hold blocks.
 func (a *attempt) unheld(ctx context.Context, chains []caps.Chain) ([]caps.Chain, error) {
 	if a.gate.Holds == nil || a.target.always {
 		return chains, nil
@@ -44,7 +44,7 @@ func (a *attempt) unheld(ctx context.Context, chains []caps.Chain) ([]caps.Chain
 	return a.gate.Holds.Admit(ctx, a.effect.Tool, chains)
 }
 
-// begin asks once more, just before the tool. begun may be called more than once.
+// begin asks once more, just before the tool starts. begun may be called more than once.
 func (a *attempt) begin(ctx context.Context) (begun func(), err error) {
 	if a.gate.Holds == nil || a.target.always {
 		return func() {}, nil
@@ -56,7 +56,7 @@ func (a *attempt) begin(ctx context.Context) (begun func(), err error) {
 	return sync.OnceFunc(begun), nil
 }
 
-// withheld ends an attempt that was frozen after it was registered: it did not start, and is refused.
+// withheld ends an attempt that was frozen after its register: it did not start, and is refused.
 func (a *attempt) withheld(ctx context.Context, d *ledger.Decision, why error) (Outcome, error) {
 	_, err := a.notStarted(context.WithoutCancel(ctx), d, why)
 	var recorded *NotStartedError
@@ -66,9 +66,9 @@ func (a *attempt) withheld(ctx context.Context, d *ledger.Decision, why error) (
 	return Outcome{}, err
 }
 
-const obeyEvery = time.Second // how often a running tool's call is held against what is frozen
+const obeyEvery = time.Second // how often to check whether a running tool's call was frozen
 
-// obeying is ctx until a freeze says that what is under way is to be stopped. The cause is then why.
+// obeying returns a context that a freeze cancels if it stops running calls. The cause is the reason.
 func (a *attempt) obeying(ctx context.Context) (context.Context, func()) {
 	if a.gate.Holds == nil || a.target.always {
 		return ctx, func() {}
@@ -85,10 +85,10 @@ func (a *attempt) obeying(ctx context.Context) (context.Context, func()) {
 	return ctx, func() { cancel(nil); stop() }
 }
 
-// ErrCancelled is the cause of a context that is cancelled for a tool that is told so (Policy.Cancellable).
+// ErrCancelled is the cause of a cancelled context for a tool that reacts to cancellation (Policy.Cancellable).
 var ErrCancelled = errors.New("its client cancelled it")
 
-// cancelled is what a call answers that a freeze or its client stopped; false: none did.
+// cancelled returns the answer of a call that a freeze or its client stopped; false: neither did.
 func cancelled(ctx context.Context) (Response, bool) {
 	why := context.Cause(ctx)
 	switch {

@@ -17,7 +17,7 @@ const (
 	KindHTTP     uint8 = 3 // an HTTP endpoint
 	KindMCP      uint8 = 4 // a tool of an MCP server
 	KindBuiltin  uint8 = 5 // compiled into the executor; never in a ModuleRef
-	KindDeclared uint8 = 6 // run by a harness, which declares its outcome; nobody here runs it
+	KindDeclared uint8 = 6 // run by a harness, which declares its outcome; nothing here runs it
 )
 
 var kindNames = [...]string{KindWasm: "wasm", KindProcess: "process", KindHTTP: "http", KindMCP: "mcp", KindBuiltin: "builtin", KindDeclared: "declared"}
@@ -38,49 +38,47 @@ const (
 	ConfineRemote   = "remote"     // runs on another machine, or as another's server
 )
 
-// ModuleRef says what implements a tool, and in which sandbox (spec/effects.md).
-// The hash of its canonical bytes is the tool's ToolDef.module, so that a tool's
-// id pins its implementation and its confinement.
+// ModuleRef names a tool's implementation and its sandbox (spec/effects.md). The hash of its canonical bytes is the
+// tool's ToolDef.module, so a tool's id pins its implementation and its confinement.
 type ModuleRef struct {
 	Kind        uint8         `can:"1,kind"`                 // 1 wasm, 2 process, 3 http, 4 mcp, 6 declared
 	ModuleHash  *object.Hash  `can:"2,module_hash"`          // of the module's or binary's bytes: wasm, process
 	Argv        []string      `can:"3,argv,optional"`        // process, and mcp over stdio: absolute program path, arguments
 	URL         string        `can:"4,url,omitzero"`         // http, and mcp over HTTP
-	Limits      *ModuleLimits `can:"5,limits"`               // instead of the default ones; a local policy may lower them
+	Limits      *ModuleLimits `can:"5,limits"`               // replace the default ones; a local policy may lower them
 	Confinement string        `can:"6,confinement,omitzero"` // "wasi", "landlock", "unconfined" or "remote"
 	Env         []string      `can:"7,env,optional"`         // names of environment variables that are passed on
 	Read        []string      `can:"8,read,optional"`        // landlock: absolute paths that may be read and executed
 	Write       []string      `can:"9,write,optional"`       // landlock: absolute paths that may be written
 	Method      string        `can:"10,method,omitzero"`     // http
-	// of an http tool; the last word of a value, "env:NAME" or "file:/path", is a secret that
-	// is looked up at the call and appears in no trace, receipt or log
+	// of an http tool; the last word of a value, "env:NAME" or "file:/path", names a secret that is looked up at the
+	// call and appears in no trace, receipt or log
 	Headers map[string]string `can:"11,headers,optional"`
 	Hosts   []string          `can:"12,hosts,optional"` // http: hosts that a redirect may lead to, besides the URL's
 	Tool    string            `can:"13,tool,omitzero"`  // mcp: the tool's name at its server; declared: at its harness
-	// further files of a program that are held to their hashes: its interpreter, scripts
-	// that its arguments name; ascending by path, each once
+	// other files of a program that are pinned by their hashes: its interpreter, scripts that its arguments name;
+	// ascending by path, no repeats
 	Files []PinnedFile `can:"14,files,optional"`
-	// what a script is run by: the absolute path of a program in files, and arguments that
-	// come before the script's own path
+	// command that runs a script: the absolute path of a program in files, and arguments that come before the script's
+	// own path
 	Interpreter []string `can:"15,interpreter,optional"`
-	// where a program runs: absent a fresh folder that is removed afterwards, "." the
-	// caller's, else an absolute path; for a peer "." is a fresh folder
+	// working directory of a program: absent: a fresh folder that is removed afterwards; ".": the caller's; otherwise
+	// an absolute path. For a peer "." means a fresh folder
 	Dir           string       `can:"16,dir,omitzero"`
-	Caller        []string     `can:"17,caller,optional"`         // names of variables that are passed on where the program runs for a caller of this machine
-	Definition    *object.Hash `can:"20,definition"`              // of what is said of the tool (spec/tools.md#definition)
-	RedirectPaths []string     `can:"21,redirect_paths,optional"` // http: paths of the URL's own host to which secrets go along in a redirect
+	Caller        []string     `can:"17,caller,optional"`         // names of variables that are passed on if the program runs for a caller on this machine
+	Definition    *object.Hash `can:"20,definition"`              // of the tool's definition (spec/tools.md#definition)
+	RedirectPaths []string     `can:"21,redirect_paths,optional"` // http: paths of the URL's own host to which a redirect also carries the secrets
 	TakesTree     bool         `can:"24,takes_tree,omitzero"`     // process: the request names a tree, whose files the program may read
-	GivesTree     bool         `can:"25,gives_tree,omitzero"`     // process: the response names the tree of what the program leaves in a folder
+	GivesTree     bool         `can:"25,gives_tree,omitzero"`     // process: the response names the tree of the files that the program leaves in a folder
 }
 
-// PinnedFile is a file of a program. A path is followed through links; the hash is of
-// the file that it leads to.
+// PinnedFile is a file of a program. The path is followed through links; the hash is that of the file at the end.
 type PinnedFile struct {
 	Path string      `can:"1,path"` // absolute
 	Hash object.Hash `can:"2,hash"` // of the file's bytes
 }
 
-// ModuleLimits are the bounds that are part of a tool's identity. Zero is none.
+// ModuleLimits are the bounds that are part of a tool's identity. Zero means no limit.
 type ModuleLimits struct {
 	TimeoutUs   uint64 `can:"1,timeout_us,omitzero"`
 	MaxRequest  uint64 `can:"2,max_request,omitzero"`  // bytes
@@ -110,7 +108,7 @@ func (l *ModuleLimits) limits() Limits {
 	}
 }
 
-// Check holds each kind to the fields that it needs [field-40].
+// Check checks the fields that each kind requires [field-40].
 func (m ModuleRef) Check() error {
 	if m.Definition != nil && m.Kind == KindDeclared {
 		return errors.New("a declared tool has no definition")
@@ -169,7 +167,7 @@ func (m ModuleRef) checkProcess() error {
 	return fmt.Errorf("a program is confined %q or %q, not %q", ConfineLandlock, ConfineNone, m.Confinement)
 }
 
-// checkFiles holds what else is pinned, and where a program runs, to its form.
+// checkFiles checks the form of the other pinned files and of the working directory.
 func (m ModuleRef) checkFiles() error {
 	for i, f := range m.Files {
 		if !filepath.IsAbs(f.Path) || i > 0 && f.Path <= m.Files[i-1].Path {
@@ -187,7 +185,7 @@ func (m ModuleRef) checkFiles() error {
 	return nil
 }
 
-// Pinned is the hash that Files has for a path.
+// Pinned is the hash of a path in Files.
 func (m ModuleRef) Pinned(path string) (h object.Hash, ok bool) {
 	for _, f := range m.Files {
 		if f.Path == path {
@@ -197,8 +195,8 @@ func (m ModuleRef) Pinned(path string) (h object.Hash, ok bool) {
 	return h, false
 }
 
-// checkMCP holds a server that is started here to the rules of a process, and one
-// that is asked by HTTP to those of an endpoint.
+// checkMCP checks a server that is started here by the rules for a process, and a server over HTTP by those for an
+// endpoint.
 func (m ModuleRef) checkMCP() error {
 	if (m.URL == "") == (len(m.Argv) == 0) || m.Tool == "" || len(m.Tool) > maxToolName || m.Method != "" {
 		return fmt.Errorf("an mcp tool has either a URL or an argument list, and a name of at most %d bytes at its server", maxToolName)
@@ -212,7 +210,7 @@ func (m ModuleRef) checkMCP() error {
 	return m.checkHTTP()
 }
 
-// checkDeclared refuses whatever says how a tool is run: nobody here runs it.
+// checkDeclared refuses fields that say how to run a tool: nothing here runs it.
 func (m ModuleRef) checkDeclared() error {
 	lists := len(m.Argv) + len(m.Env) + len(m.Read) + len(m.Write) + len(m.Headers) + len(m.Hosts) + len(m.Files) + len(m.Interpreter) + len(m.Caller)
 	if m.Tool == "" || len(m.Tool) > maxToolName || lists > 0 || m.ModuleHash != nil || m.URL+m.Confinement+m.Method+m.Dir != "" {

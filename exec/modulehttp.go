@@ -12,8 +12,7 @@ import (
 
 var httpMethods = []string{"", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
 
-// checkHTTP refuses a URL whose host a request could choose, and secrets that would
-// cross a network in the clear.
+// checkHTTP refuses a URL whose host a request could choose, and secrets that would cross a network unencrypted.
 func (m ModuleRef) checkHTTP() error {
 	if m.URL == "" || m.Confinement != ConfineRemote {
 		return errors.New("a tool that is asked by HTTP has a URL and is confined \"remote\"")

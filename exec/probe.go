@@ -12,11 +12,11 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// ErrProbe means that a probe could not tell what became of an effect.
+// ErrProbe means that a probe could not find out the outcome of an effect.
 var ErrProbe = errors.New("the probe could not tell")
 
-// Resolver is an optional ability of a Ledger that lets an effect run again once a
-// probe has found that it did not happen. Without it such an outcome stays unknown.
+// Resolver is an optional ability of a Ledger: it lets an effect run again after a probe has found that it did not
+// happen. Without it the outcome stays unknown.
 type Resolver interface {
 	Resolve(ctx context.Context, idem object.Hash, decision uint8, about uint64, evidence []object.Hash, notes string) error
 }
@@ -28,8 +28,8 @@ type doubt struct {
 	fence uint64
 }
 
-// ask runs the probe of a's tool about the attempt in doubt. It is an effect of its
-// own, without a key, under the capabilities that the effect was offered.
+// ask runs the probe of a's tool for the attempt in doubt. The probe is an effect of its own, without a key, under the
+// capabilities that were offered for the effect.
 func (a *attempt) ask(ctx context.Context, in *ledger.UnknownOutcomeError) (probed.Answer, Outcome, error) {
 	p := &attempt{
 		gate: a.gate, requestHash: a.requestHash, about: &doubt{ledger.IdemID(a.effect.Tool, a.effect.Key), a.effect.Key, in.Fence},
@@ -59,9 +59,8 @@ func (a *attempt) ask(ctx context.Context, in *ledger.UnknownOutcomeError) (prob
 	return answer, out, err
 }
 
-// settleDoubt clears up an outcome that is unknown by asking the probe. The effect
-// is over when done is true: it had happened. Otherwise, and without an error, it
-// may be registered again. The error wraps in when the outcome stays unknown.
+// settleDoubt resolves an unknown outcome by asking the probe. done means that the effect had happened and is settled.
+// Otherwise, without an error, it may be registered again. The error wraps in if the outcome stays unknown.
 func (a *attempt) settleDoubt(ctx context.Context, d ledger.Decision, in *ledger.UnknownOutcomeError) (out Outcome, done bool, err error) {
 	answer, asked, err := a.ask(ctx, in)
 	if err != nil {
@@ -84,9 +83,8 @@ func (a *attempt) settleDoubt(ctx context.Context, d ledger.Decision, in *ledger
 	return out, err == nil, unlessMoved(err)
 }
 
-// unlessMoved is err, or nil when somebody else has continued the effect while the probe
-// was asked: its answer is about an attempt that is not the latest any more, and counts for
-// nothing. The ledger is asked again then.
+// unlessMoved returns err, or nil if somebody else has continued the effect while the probe ran. The probe's answer
+// then is about an old attempt and does not count; ask the ledger again.
 func unlessMoved(err error) error {
 	if errors.Is(err, ledger.ErrNotResolvable) || errors.Is(err, ledger.ErrAttempt) {
 		return nil
@@ -94,8 +92,8 @@ func unlessMoved(err error) error {
 	return err
 }
 
-// register asks the ledger, and the probe when the ledger does not know. done says
-// that the probe has settled the effect, with out as its outcome.
+// register asks the ledger, and the probe if the ledger does not know. done means that the probe has settled the effect
+// with the outcome out.
 func (a *attempt) register(ctx context.Context) (d ledger.Decision, out Outcome, done bool, err error) {
 	policy := ledger.Policy{Retry: ledger.Block, Lease: a.leased(), Again: a.again || a.anew && a.patience.Spent == 0, KeepOut: a.target.keepOut}
 	switch {
@@ -104,7 +102,7 @@ func (a *attempt) register(ctx context.Context) (d ledger.Decision, out Outcome,
 	case a.target.probe != nil:
 		policy.Retry = ledger.Probe
 	}
-	for range casTries { // each further turn means that the probe found that it did not happen
+	for range casTries { // each repetition means that the probe found that the effect did not happen
 		d, err = a.registering(ctx, policy)
 		if err == nil {
 			return d, Outcome{}, false, nil
@@ -128,8 +126,8 @@ func (a *attempt) register(ctx context.Context) (d ledger.Decision, out Outcome,
 	return d, Outcome{}, false, ErrContended
 }
 
-// leased is how long the attempt holds its key without a sign of life. A lease that cannot
-// be renewed outlives the tool's timeout, so that nobody takes over from a live attempt.
+// leased is how long the attempt holds its key without a sign of life. A lease that cannot be renewed is longer than
+// the tool's timeout, so that nobody takes over from a live attempt.
 func (a *attempt) leased() time.Duration {
 	if _, renewed := a.gate.Ledger.(Renewer); renewed {
 		return a.gate.lease()
@@ -137,10 +135,9 @@ func (a *attempt) leased() time.Duration {
 	return a.timeout() + a.gate.lease()
 }
 
-// Declare ends an attempt that was let begin here and whose tool somebody else ran: res is the
-// outcome as that one declares it. e is the effect as it was let begin, fence the number of the
-// attempt, and charged the capability that it was charged to. The error wraps ledger.ErrAttempt
-// where that attempt has an outcome, or is not the latest.
+// Declare ends an attempt that was registered here and whose tool somebody else ran. res is the outcome that they
+// declare, e the effect as it was registered, fence the number of the attempt, and charged the charged capability. The
+// error wraps ledger.ErrAttempt if that attempt has an outcome or is not the latest.
 func (g *Gate) Declare(ctx context.Context, e Effect, fence uint64, charged object.Hash, res Response) (Outcome, error) {
 	a := &attempt{gate: g, effect: e, requestHash: object.Sum(e.Request), chain: caps.Chain{{ID: charged}}}
 	var err error

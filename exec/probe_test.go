@@ -20,8 +20,7 @@ type scripted map[string]func(exec.Call) (exec.Response, error)
 
 func (s scripted) Run(_ context.Context, c exec.Call) (exec.Response, error) { return s[c.Name](c) }
 
-// TestProbe settles outcomes that nobody knows, or leaves them unknown, by what the
-// probe answers.
+// TestProbe settles unknown outcomes, or leaves them unknown, as the probe answers.
 func TestProbe(t *testing.T) {
 	dead := errors.New("the machine died")
 	answer := func(body string, status uint16) func(exec.Call) (exec.Response, error) {
@@ -29,9 +28,9 @@ func TestProbe(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		probe  func(exec.Call) (exec.Response, error)
-		body   string // of the effect in the end; empty: it stays unknown
+		body   string // of the effect in the end; empty: still unknown
 		status uint16
-		calls  int // of the tool in all
+		calls  int // number of calls of the tool
 	}{
 		"it happened":           {answer(`{"happened":true,"response":"sent"}`, 200), "sent", 200, 1},
 		"it happened, bytes":    {answer(`{"happened":true,"body":"c2VudA=="}`, 200), "sent", 200, 1},
@@ -94,7 +93,7 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-// audit checks that the decision, or the receipt, rests on the probe's receipt.
+// audit checks that the decision or the receipt refers to the probe's receipt.
 func audit(t *testing.T, e *exectest.Env, tool object.Hash, body string, calls int) {
 	t.Helper()
 	if _, err := e.Ledger.Verify(t.Context()); err != nil {

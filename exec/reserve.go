@@ -8,18 +8,17 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// recordSize is about what an effect's entries in the ledger and the record of its run
-// take, in bytes.
+// recordSize is the approximate size of an effect's ledger entries and of its run record, in bytes.
 const recordSize = 64 << 10
 
-// Reserver is what Responses may offer besides: making sure that what is written when an
-// effect has happened finds room. *store.Store is one.
+// Reserver is an optional ability of Responses: it guarantees room for what is written after an effect has happened.
+// *store.Store is one.
 type Reserver interface {
 	Reserve(ctx context.Context, bytes int64) (free func(), err error)
 }
 
-// reserve refuses an effect whose outcome could not be recorded, before anything has
-// happened. One that is committed already is only looked up, and needs no room.
+// reserve refuses an effect whose outcome might not fit on the disk, before anything has happened. A committed effect
+// is only looked up and needs no room.
 func (a *attempt) reserve(ctx context.Context) (free func(), err error) {
 	r, ok := a.gate.Responses.(Reserver)
 	if !ok {

@@ -14,12 +14,10 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Runner invokes tools of one kind. Run returns an error that wraps ErrNotStarted when
-// it is certain that the tool did nothing, and any other error only when it cannot say
-// what the tool did (the machine failed, ctx was cancelled by the caller): the effect
-// then has an unknown outcome. A tool that fails, answers
-// too much or takes too long is a Response with a status of its own. Runners are
-// safe for concurrent use.
+// Runner invokes tools of one kind. Run returns an error that wraps ErrNotStarted if the tool certainly did nothing. It
+// returns any other error only if it cannot tell what the tool did (the machine failed, or the caller cancelled ctx);
+// the effect then has an unknown outcome. A tool that fails, answers too much or takes too long gives a Response with
+// its own status. Runners are safe for concurrent use.
 type Runner interface {
 	Run(ctx context.Context, call Call) (Response, error)
 }
@@ -27,82 +25,81 @@ type Runner interface {
 // Call is one invocation of one tool.
 type Call struct {
 	Tool    object.Hash // the tool's id
-	Name    string      // the name it is registered under, for people
-	Module  ModuleRef   // what implements it; zero for a built-in
+	Name    string      // the name of its registration, for people
+	Module  ModuleRef   // its implementation; zero for a built-in
 	Request []byte
-	Key     []byte // idempotency key; empty is none
+	Key     []byte // idempotency key; empty: none
 	Fence   uint64 // rises with every register of the same key; 0 without a key
 	Limits  Limits // all set
-	// Caps are the capabilities that were active where the effect was asked for. Only
-	// a built-in tool is given them, for the effects that it causes in turn.
+	// Caps are the capabilities that were active where the effect was requested. Only a built-in tool gets them, for
+	// the effects that it causes in turn.
 	Caps  []caps.Chain
-	Inner Manner // how these effects are made
-	Local any    // what the caller in this process handed over ([Manner])
+	Inner Manner // how to run these effects
+	Local any    // data from a caller in this process ([Manner])
 	// RetrySafe is the tool's policy: an attempt with unknown outcome may be repeated.
 	RetrySafe bool
-	// Alive is the lock that this attempt holds while it runs; nil: there is none. A
-	// runner that starts processes lets all of them inherit it, so that the lock is held
-	// until the last of them has ended, whatever becomes of this one.
+	// Alive is the lock that this attempt holds while it runs; nil: none. A runner lets all processes that it starts
+	// inherit the lock, so that it is held until the last of them has ended, even if this process dies.
 	Alive *os.File
-	// Stdout and Stderr are given what a process writes, as it comes; nil: nobody listens.
-	// What they do with it changes neither the response nor the receipt.
+	// Stdout and Stderr receive a process's output as it comes; nil: discard it. They change neither the response nor
+	// the receipt.
 	Stdout, Stderr io.Writer
 	Begun          func() // see Started
 }
 
-// Started is called by a runner once its tool has begun, or is certainly about to: whoever
-// freezes tools waits for it. Without it they wait until Run returns.
+// Started is called by a runner once its tool has begun, or is certainly about to begin: a freeze waits for it.
+// Otherwise the freeze waits until Run returns.
 func (c Call) Started() {
 	if c.Begun != nil {
 		c.Begun()
 	}
 }
 
-// ErrNotStarted means that an attempt certainly did nothing: no byte of the request
-// left and no code of the tool ran. The effect's key stays free and nothing is charged.
+// ErrNotStarted means that an attempt certainly did nothing: no byte of the request was sent and no code of the tool
+// ran. The effect's key stays free and nothing is charged.
 var ErrNotStarted = errors.New("the tool did not start")
 
-// NotStarted wraps the error of a runner that is certain that nothing happened.
+// NotStarted wraps an error of a runner that knows that nothing happened.
 func NotStarted(err error) error { return &notStartedError{err} }
 
 type notStartedError struct{ error }
 
 func (e *notStartedError) Unwrap() []error { return []error{ErrNotStarted, e.error} }
 
-// ErrRequest means that a tool cannot take a request; a Preparer's error that wraps it
-// refuses the effect with status 400.
+// ErrRequest means that a tool cannot handle a request. A Preparer's error that wraps it refuses the effect with status
+// 400.
 var ErrRequest = errors.New("the request does not fit the tool")
 
-// Response is what a tool answered. Status is HTTP-like: 200 is success.
+// Response is a tool's answer. Status is HTTP-like: 200 is success.
 type Response struct {
 	Body       []byte
 	Status     uint16
 	output.Use               // as the tool reports it
-	Evidence   []object.Hash // hashes that the receipt shall carry besides the gate's own
-	Notes      string        // for people, into the receipt: an excerpt of stderr
-	Exit       int           // exit status of a program that ended by itself; 0 also where there is none
-	// Undone: the tool looked and certainly changed nothing. The answer is this caller's
-	// alone: the key stays free, and nothing is charged.
+	Evidence   []object.Hash // hashes that the receipt must have besides the gate's own
+	Notes      string        // for people, for the receipt: an excerpt of stderr
+	Exit       int           // exit status of a program that ended by itself; otherwise 0
+	// Undone means that the tool certainly changed nothing. The answer is only for this caller: the key stays free, and
+	// nothing is charged.
 	Undone bool
-	// Cause is why a built-in tool failed, for a caller in this process: an error can be
-	// told apart, a status and a text cannot. No receipt has it.
+	// Cause is why a built-in tool failed, for a caller in this process, which can distinguish errors better than
+	// statuses and texts. It is in no receipt.
 	Cause error
 }
 
-// The statuses that runners and the gate give by themselves.
+// Statuses that come from runners and the gate.
 const (
 	StatusOK             uint16 = 200 // the tool succeeded
 	StatusBadRequest     uint16 = 400 // refused: a built-in tool cannot read the request
 	StatusBudget         uint16 = 402 // refused: the task's budget is exhausted
 	StatusDenied         uint16 = 403 // refused: no capability covers the use
-	StatusNotFound       uint16 = 404 // refused: no such tool, or it is not the pinned one; of a blob tool: no such blob
-	StatusConflict       uint16 = 409 // of a cell: it has not the number of events that were expected
+	StatusNotFound       uint16 = 404 // refused: no such tool, or not the pinned one; of a blob tool: no such blob
+	StatusConflict       uint16 = 409 // of a cell: it does not have the expected number of events
 	StatusRequestTooBig  uint16 = 413 // refused: the request exceeds the tool's policy
-	StatusFrozen         uint16 = 423 // refused: it is frozen; or it was stopped while it ran, because of that
-	StatusApproval       uint16 = 428 // refused: it waits until people agree to it
+	StatusFrozen         uint16 = 423 // refused: frozen; or stopped by a freeze while running
+	StatusApproval       uint16 = 428 // refused: it waits for people's approval
 	StatusQuota          uint16 = 429 // refused: a capability's quota is used up
-	StatusCancelled      uint16 = 499 // the tool was stopped, since its client cancelled; nobody knows what it did
-	StatusPermanent      uint16 = 422 // the tool failed, and says that trying again is of no use
+	StatusCancelled      uint16 = 499 // the tool was stopped because its client cancelled; nobody knows what it did
+	StatusPermanent      uint16 = 422 // the tool failed and says that another try is useless
 	StatusFailed         uint16 = 500 // the tool failed (exit code other than 0)
 	StatusResponseTooBig uint16 = 502 // the tool answered more than its policy allows
 	StatusNotStarted     uint16 = 503 // the tool did not start: nothing happened
@@ -118,7 +115,7 @@ type Limits struct {
 	MaxMemory   int64         // bytes, where the runner can bound it
 }
 
-// DefaultLimits are those of a tool whose registration and policy name none.
+// DefaultLimits are the limits of a tool whose registration and policy set none.
 func DefaultLimits() Limits {
 	return Limits{
 		Timeout:     5 * time.Minute,
@@ -139,7 +136,7 @@ func (l Limits) replace(o Limits) Limits {
 	return l
 }
 
-// tighten lowers each limit to the one of o that is set and smaller.
+// tighten lowers each limit to that of o, if o sets a smaller one.
 func (l Limits) tighten(o Limits) Limits {
 	l.Timeout = time.Duration(lower(int64(l.Timeout), int64(o.Timeout)))
 	l.MaxRequest = lower(l.MaxRequest, o.MaxRequest)
@@ -156,15 +153,14 @@ func lower(have, limit int64) int64 {
 	return have
 }
 
-// Preparer is an optional ability of a Runner: to find out before an effect is
-// registered that its tool cannot be started (it changed, its module is missing,
-// it cannot be confined). An effect refused here leaves no unknown outcome.
+// Preparer is an optional ability of a Runner: it finds out before an effect is registered that its tool cannot start
+// (it changed, its module is missing, it cannot be confined). An effect refused here leaves no unknown outcome.
 type Preparer interface {
 	Prepare(ctx context.Context, call Call) error
 }
 
-// ErrPinned means that what implements a tool is no longer what its id pins: the
-// binary or module has other bytes. Register it again to get another id.
+// ErrPinned means that a tool's implementation is no longer the one that its id pins: the binary or module has other
+// bytes. Register it again to get another id.
 var ErrPinned = errors.New("the tool's implementation has changed")
 
 // PinnedError says which implementation changed.

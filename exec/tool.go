@@ -10,8 +10,8 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// Tool is a registration (spec/tools.md#registration): a name of this repository
-// for a tool id, what implements it, and how this repository lets it run.
+// Tool is a registration (spec/tools.md#registration): a name for a tool id, the implementation, and this repository's
+// policy for it.
 type Tool struct {
 	Name         string      `can:"1,name"`
 	ID           object.Hash `can:"2,tool_id"`
@@ -19,20 +19,20 @@ type Tool struct {
 	ResponseType object.Hash `can:"4,response_type_id"`
 	Module       ModuleRef   `can:"5,module"`
 	Policy       Policy      `can:"6,policy"`
-	Given        bool        `can:"7,given,omitzero"` // the id was given, it is not that of the definition
+	Given        bool        `can:"7,given,omitzero"` // the id was given; it is not that of the definition
 }
 
-// Policy is this repository's own choice for a tool; it is no part of its id.
+// Policy is this repository's own choice for a tool; it is not part of the tool's id.
 type Policy struct {
 	RetrySafe   bool          `can:"1,retry_safe"`               // an attempt with unknown outcome may be repeated
-	Cacheable   bool          `can:"2,cacheable"`                // the response depends on the request alone: calls may be given a key of it
+	Cacheable   bool          `can:"2,cacheable"`                // the response depends only on the request: calls may get a key made from it
 	Limits      *ModuleLimits `can:"3,limits"`                   // lower the registration's limits
-	Probe       *object.Hash  `can:"4,probe"`                    // the tool that knows whether an attempt with unknown outcome happened; not asked of a retry-safe one
-	Permanent   []uint64      `can:"5,permanent_exits,optional"` // exit statuses, 1 to 255, of failures that trying again does not mend
-	Price       uint64        `can:"6,price,omitzero"`           // what a call is charged before it, in the smallest unit of whatever prices are in
-	KeyFrom     string        `can:"7,key_from,omitzero"`        // a JSON pointer: the argument there is the key of a call that brings none
-	Cancellable bool          `can:"8,cancellable,omitzero"`     // the tool is told when its client cancels; what it did is then not known
-	Reads       bool          `can:"9,reads,omitzero"`           // calls of agents change nothing: one without a key is not registered
+	Probe       *object.Hash  `can:"4,probe"`                    // the tool that finds out whether an attempt with an unknown outcome happened; not used for a retry-safe tool
+	Permanent   []uint64      `can:"5,permanent_exits,optional"` // exit statuses, 1 to 255, of failures that another try does not fix
+	Price       uint64        `can:"6,price,omitzero"`           // charge for a call, in advance, in the smallest unit of the currency
+	KeyFrom     string        `can:"7,key_from,omitzero"`        // a JSON pointer: the argument there is the key of a call that has none
+	Cancellable bool          `can:"8,cancellable,omitzero"`     // the tool is told when its client cancels; its outcome is then unknown
+	Reads       bool          `can:"9,reads,omitzero"`           // agents' calls change nothing: a call without a key is not registered
 }
 
 // Check refuses a malformed name and an id that is not that of the definition.
@@ -58,7 +58,7 @@ func (t Tool) Check() error {
 	return err
 }
 
-// Def is the tool as a bundle defines it. A given id does not pin the module.
+// Def is the tool in the form of a bundle's definition. A given id does not pin the module.
 func (t Tool) Def() (ir.ToolDef, error) {
 	name := t.Name
 	def := ir.ToolDef{ToolID: t.ID, Name: &name, RequestTypeID: t.RequestType, ResponseTypeID: t.ResponseType}
@@ -78,13 +78,12 @@ func (t Tool) computeID() (object.Hash, error) {
 	return ir.ToolID(def)
 }
 
-// limits are the bounds of every call of the tool; defaults are instead of the
-// default ones where they are set.
+// limits are the bounds of every call of the tool. defaults replace the default ones where set.
 func (t Tool) limits(defaults Limits) Limits {
 	return DefaultLimits().replace(defaults).replace(t.Module.Limits.limits()).tighten(t.Policy.Limits.limits())
 }
 
-// Complete sets what a registration leaves out, the id and the types, and checks the rest.
+// Complete sets what a registration leaves out (the id and the types) and checks the rest.
 func (t Tool) Complete() (Tool, error) {
 	if t.RequestType.IsZero() {
 		t.RequestType = ir.TypeBytes

@@ -15,32 +15,31 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// KV is what the registry and the run records need of a key-value store.
+// KV is the key-value store that the registry and the run records need.
 type KV = kv.KV
 
-// Tools is the registry of tools, kept in a key-value store:
+// Tools is the registry of tools, in a key-value store:
 //
 //	t/i/<tool id, hex>   the canonical Tool
 //	t/n/<name>           the canonical Hash of the tool that has the name
 //
-// A name that is registered again points to the new tool; the old one stays
-// registered under its id, pinned to the old implementation. Several names may stand for
-// one tool: they share its policy.
+// A name that is registered again points to the new tool. The old tool stays registered under its id, pinned to the old
+// implementation. Several names may stand for one tool; they share its policy.
 type Tools struct {
 	kv KV
 
 	mu   sync.Mutex
-	read map[object.Hash]registered // the registrations that were read last
+	read map[object.Hash]registered // cache of registrations
 }
 
-// registered is a registration that was read, with the bytes that it was read from.
+// registered is a decoded registration with its bytes.
 type registered struct {
 	raw    []byte
 	tool   Tool
 	module object.Hash // of tool.Module
 }
 
-// maxRegistered is how many registrations are remembered.
+// maxRegistered is the size of the cache.
 const maxRegistered = 256
 
 // NewTools returns the registry in kv.
@@ -57,15 +56,13 @@ const (
 // ErrNoTool means that no tool is registered under an id or a name.
 var ErrNoTool = errors.New("no such tool")
 
-// ErrContended means that others changed a record again and again while we
-// wanted to.
+// ErrContended means that others kept changing a record that we wanted to change.
 var ErrContended = errors.New("record is being changed by others")
 
-// ErrPolicyOfOthers means that a registration would change the policy of a tool that
-// other names stand for, too.
+// ErrPolicyOfOthers means that a registration would change the policy of a tool that also has other names.
 var ErrPolicyOfOthers = errors.New("the same implementation is registered with another policy")
 
-// PolicyError says which names a registration would change besides its own.
+// PolicyError lists the other names whose policy a registration would change.
 type PolicyError struct {
 	Name   string
 	Others []string // ascending
@@ -78,18 +75,17 @@ func (e *PolicyError) Error() string {
 // Unwrap gives ErrPolicyOfOthers.
 func (e *PolicyError) Unwrap() error { return ErrPolicyOfOthers }
 
-// Add registers t under its name. With Given unset, ID is computed. Types that
-// are not set are ir.TypeBytes. It returns the tool as registered. A tool that other
-// names stand for keeps its policy: another one is a *PolicyError. Where it is
-// registered so already, nothing is written.
+// Add registers t under its name and returns the tool as registered. With Given unset, it computes ID. Unset types are
+// ir.TypeBytes. A tool that has other names keeps its policy: another policy is a *PolicyError. If the registration
+// exists already, nothing is written.
 func (r *Tools) Add(ctx context.Context, t Tool) (Tool, error) {
 	list := []Tool{t}
 	_, err := r.add(ctx, list, false)
 	return list[0], err
 }
 
-// AddAll registers tools as Add does, many in one update, and completes list with what is
-// registered. After an error some of them may be registered.
+// AddAll registers tools like Add, many in one update, and replaces the elements of list by the tools as registered.
+// After an error some of them may be registered.
 func (r *Tools) AddAll(ctx context.Context, list []Tool) error {
 	for len(list) > 0 {
 		n, ids := 0, map[object.Hash]bool{}
@@ -98,7 +94,7 @@ func (r *Tools) AddAll(ctx context.Context, list []Tool) error {
 			if err != nil {
 				return err
 			}
-			if ids[t.ID] { // its policy is held to what is registered by then
+			if ids[t.ID] { // compare its policy with the registration as it then is
 				break
 			}
 			ids[t.ID] = true
@@ -111,8 +107,7 @@ func (r *Tools) AddAll(ctx context.Context, list []Tool) error {
 	return nil
 }
 
-// Replace registers t as Add does, also where that changes the policy of a tool that
-// other names stand for. It returns these names.
+// Replace registers t like Add, even if that changes the policy of a tool that has other names. It returns these names.
 func (r *Tools) Replace(ctx context.Context, t Tool) (_ Tool, others []string, err error) {
 	list := []Tool{t}
 	others, err = r.add(ctx, list, true)
@@ -146,7 +141,7 @@ func (r *Tools) add(ctx context.Context, list []Tool, replace bool) (changed []s
 			return nil, &PolicyError{t.Name, changed}
 		}
 		if bytes.Equal(have, raw) && slices.Contains(names, t.Name) {
-			return nil, nil // it is registered so
+			return nil, nil // it is registered already
 		}
 		id, err := can.Marshal(&t.ID)
 		return map[string][]byte{toolByID + t.ID.String(): raw, toolByName + t.Name: id}, err
@@ -154,7 +149,8 @@ func (r *Tools) add(ctx context.Context, list []Tool, replace bool) (changed []s
 	return changed, err
 }
 
-// Amend changes a tool's policy as fn does, which may be called again, under all its names, and returns the others. Errors: ErrNoTool, ErrContended, fn's.
+// Amend changes a tool's policy with fn, which may be called again, for all its names, and returns the other names.
+// Errors: ErrNoTool, ErrContended, fn's.
 func (r *Tools) Amend(ctx context.Context, name string, fn func(t *Tool) error) (t Tool, others []string, err error) {
 	if t, err = r.Find(ctx, name); err != nil {
 		return t, nil, err
@@ -177,8 +173,8 @@ func (r *Tools) Amend(ctx context.Context, name string, fn func(t *Tool) error) 
 	return t, others, err
 }
 
-// samePolicy reports whether the registration have lets a tool run as t does. Of a given
-// id, which pins nothing, that includes the implementation.
+// samePolicy reports whether the registration have has the same policy as t. If the id is a given one, which pins
+// nothing, the implementation counts, too.
 func samePolicy(have []byte, t Tool) (bool, error) {
 	if have == nil {
 		return true, nil
@@ -200,8 +196,7 @@ func without(names []string, name string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == name })
 }
 
-// change sets keys that fn computes from the registration under each id and the names that
-// stand for it, all as of one moment.
+// change sets keys that fn computes from the registrations and names of ids, all from one moment.
 func (r *Tools) change(ctx context.Context, ids []object.Hash, fn func(i int, have []byte, names []string) (map[string][]byte, error)) error {
 	for range casTries {
 		entries, err := r.names(ctx)
@@ -248,7 +243,7 @@ func (r *Tools) change(ctx context.Context, ids []object.Hash, fn func(i int, ha
 	return ErrContended
 }
 
-// value is what a key has; nil: nothing.
+// value is the value of a key; nil: none.
 func (r *Tools) value(ctx context.Context, key string) ([]byte, error) {
 	have, found, err := r.kv.Get(ctx, key)
 	if err != nil || !found {
@@ -263,8 +258,8 @@ func (r *Tools) Get(ctx context.Context, id object.Hash) (Tool, error) {
 	return t.tool, err
 }
 
-// get reads a registration. One that has the bytes of last time is not decoded again;
-// nobody changes what its fields point to.
+// get reads a registration. If its bytes are unchanged, it is not decoded again; nobody changes the targets of its
+// fields.
 func (r *Tools) get(ctx context.Context, id object.Hash) (registered, error) {
 	raw, found, err := r.kv.Get(ctx, toolByID+id.String())
 	if err != nil {
@@ -312,7 +307,7 @@ func (r *Tools) Find(ctx context.Context, text string) (Tool, error) {
 	return r.named(ctx, text, raw)
 }
 
-// named is the tool that a name's record points to, under that name.
+// named returns the tool of a name's record, with that name.
 func (r *Tools) named(ctx context.Context, name string, raw []byte) (Tool, error) {
 	var id object.Hash
 	if err := can.Unmarshal(raw, &id); err != nil {
@@ -364,7 +359,7 @@ func (e *DanglingError) Error() string {
 // Unwrap gives ErrNoTool.
 func (e *DanglingError) Unwrap() error { return ErrNoTool }
 
-// SkipDangling takes a *DanglingError for no error, for those who want whatever names there are.
+// SkipDangling turns a *DanglingError into nil, for callers who want only the valid names.
 func SkipDangling(err error) error {
 	var dangling *DanglingError
 	if errors.As(err, &dangling) {
@@ -373,8 +368,8 @@ func SkipDangling(err error) error {
 	return err
 }
 
-// List calls fn for every named tool, ascending by name. At the end it returns a
-// *DanglingError when there are names that stand for no tool.
+// List calls fn for every named tool, ascending by name. It returns a *DanglingError at the end if some names stand for
+// no tool.
 func (r *Tools) List(ctx context.Context, fn func(Tool) error) error {
 	all, err := r.names(ctx) // collected first: fn may call the registry
 	if err != nil {
@@ -400,9 +395,8 @@ func (r *Tools) List(ctx context.Context, fn func(Tool) error) error {
 	return nil
 }
 
-// Remove forgets a name, and with the last name of a tool its registration. It returns
-// the names that still stand for the tool. Receipts and ledger entries stay. The error
-// wraps ErrNoTool.
+// Remove removes a name and, with its last name, a tool's registration. It returns the remaining names of the tool.
+// Receipts and ledger entries stay. The error wraps ErrNoTool.
 func (r *Tools) Remove(ctx context.Context, name string) (others []string, err error) {
 	raw, found, err := r.kv.Get(ctx, toolByName+name)
 	if err != nil {
@@ -427,8 +421,7 @@ func (r *Tools) Remove(ctx context.Context, name string) (others []string, err e
 		if have == nil {
 			return put, nil
 		}
-		// The registration says a name, too: one that is left. That it is written also tells
-		// anyone who changes it at this moment.
+		// The registration contains a name, too: write a remaining one. The write also alerts a concurrent change.
 		t, err := object.Decode[Tool](have)
 		if err != nil {
 			return nil, fmt.Errorf("registration of tool %s: %w", id.Short(), err)

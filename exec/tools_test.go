@@ -87,7 +87,7 @@ func TestRegistry(t *testing.T) {
 	}
 }
 
-// Several names may stand for one tool: none takes anything from the others.
+// Several names may stand for one tool: none affects the others.
 func TestAliases(t *testing.T) {
 	e := exectest.New(t, 1)
 	tools := e.Gate.Tools
@@ -199,7 +199,7 @@ func TestAliasesAtOnce(t *testing.T) {
 	}
 }
 
-// A name without a tool is told, and hides no other.
+// A name without a tool is reported, and hides no other.
 func TestDanglingName(t *testing.T) {
 	e := exectest.New(t, 1)
 	self, err := os.Executable()
@@ -272,8 +272,8 @@ func TestRegistryRefuses(t *testing.T) {
 	}
 }
 
-// TestProcessBehindTheGate counts the invocations of a process by what it leaves
-// on the disk: many callers, one key, one byte.
+// TestProcessBehindTheGate counts the invocations of a process by its traces on the disk: many callers, one key, one
+// byte.
 func TestProcessBehindTheGate(t *testing.T) {
 	path := runnertest.Build(t, runtime.GOOS, runtime.GOARCH)
 	e := exectest.New(t, 1)
@@ -334,7 +334,7 @@ func TestWasmBehindTheGate(t *testing.T) {
 	}
 	chain := e.Cap("tool.call:" + tool.ID.String())
 	spec := run.CallSpec{Tool: tool, Request: []byte("hello"), Caps: []object.Hash{chain[0].ID}, Author: e.Key.Agent(), EmitTrace: true}
-	for i := range 2 { // without a key: a cacheable tool's request is its key
+	for i := range 2 { // without a key: a cacheable tool uses its request as the key
 		res, err := (&run.Executor{Gate: e.Gate, Store: e.Store, KV: e.DB}).Call(t.Context(), spec, run.Options{Caps: []caps.Chain{chain}})
 		if err != nil || res.Halt != nil || string(res.Value.Data()) != "hello" || res.Replayed != i {
 			t.Fatalf("%+v, %v", res, err)
@@ -352,8 +352,7 @@ func TestWasmBehindTheGate(t *testing.T) {
 	}
 }
 
-// TestAmend: changes of different parts of a registration at the same time are all there, under
-// every name.
+// TestAmend: concurrent changes of different parts of a registration are all effective, under every name.
 func TestAmend(t *testing.T) {
 	t.Parallel()
 	tools := exec.NewTools(memory.New())

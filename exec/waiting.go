@@ -12,27 +12,27 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Awaiter is an optional ability of a Ledger: to wait until nobody else is at an effect.
-// Without it, a busy effect is an error at once.
+// Awaiter is an optional ability of a Ledger: it waits until nobody else is running an effect. Without it, a busy
+// effect is an error at once.
 type Awaiter interface {
 	Await(ctx context.Context, idem, requestHash object.Hash) (*ledger.Awaited, error)
 }
 
-// Renewer is an optional ability of a Ledger: to prolong the lease of an attempt while its
-// tool runs. Without it, a lease is as long as the tool's timeout and the Gate's Lease.
+// Renewer is an optional ability of a Ledger: it extends the lease of an attempt while its tool runs. Without it, a
+// lease lasts for the tool's timeout and the Gate's Lease.
 type Renewer interface {
 	Renew(ctx context.Context, d ledger.Decision, p ledger.Policy) (bool, error)
 }
 
-// Elsewhere is an optional ability of a Ledger: to have effects registered on another machine,
-// which charges the authority, and a price of at least that here; charged nil: an attempt goes on that was.
+// Elsewhere is an optional ability of a Ledger: effects are registered on another machine, which charges the authority
+// at least the price given here. If charged is nil, the attempt resumes one that was charged.
 type Elsewhere interface {
 	Elsewhere(tool object.Hash) bool
 	RegisterThere(ctx context.Context, e Effect, chains []caps.Chain, price uint64, p ledger.Policy) (d ledger.Decision, charged caps.Chain, paid uint64, err error)
 }
 
-// await waits until nobody else is at the effect. done: the other attempt left its
-// outcome, which is out. The error is busy when there is no time left to wait.
+// await waits until nobody else is running the effect. done means that the other attempt left its outcome, out. The
+// error is busy if there is no time left to wait.
 func (a *attempt) await(ctx context.Context, busy *ledger.BusyError) (out Outcome, done bool, err error) {
 	w, able := a.gate.Ledger.(Awaiter)
 	limited, cancel, patient := a.patience.Limit(ctx)
@@ -63,14 +63,14 @@ func (a *attempt) await(ctx context.Context, busy *ledger.BusyError) (out Outcom
 	return out, err == nil, err
 }
 
-// admitAgain checks the authority anew when the attempt has waited: it may have ended.
+// admitAgain checks the authority again after a wait, because it may have ended.
 func (a *attempt) admitAgain(ctx context.Context) error {
 	if a.patience.Spent == 0 {
 		return nil
 	}
 	allowed, err := a.authorize(ctx)
 	if err != nil {
-		return err // what covered the effect before does not any more
+		return err // the effect is no longer covered
 	}
 	a.allowed = allowed
 	return nil
@@ -105,13 +105,13 @@ func (a *attempt) registering(ctx context.Context, p ledger.Policy) (ledger.Deci
 	return d, err
 }
 
-// enter waits until no other attempt at the key is under way in this process.
+// enter waits until no other attempt at the key is running in this process.
 func (a *attempt) enter(ctx context.Context) (leave func(), err error) {
 	idem := ledger.IdemID(a.effect.Tool, a.effect.Key)
 	if leave := a.gate.flights.TryEnter(idem); leave != nil {
 		return leave, nil
 	}
-	if a.effect.Manner.Wait == 0 && a.gate.Wait == 0 { // nothing was said: they are our own, and wait for one another
+	if a.effect.Manner.Wait == 0 && a.gate.Wait == 0 { // no setting: our own attempts wait for one another
 		return a.gate.flights.Enter(ctx, idem)
 	}
 	busy := &ledger.BusyError{IdemID: idem, Owner: a.gate.Signer.Agent()}
@@ -129,8 +129,8 @@ func (a *attempt) enter(ctx context.Context) (leave func(), err error) {
 	return leave, err
 }
 
-// renewing renews the lease of an attempt until stop is called, which waits for a renewal
-// that is under way. A tool that ends within a third of the lease costs nothing.
+// renewing renews the lease of an attempt until stop is called; stop waits for a running renewal. A tool that ends
+// within a third of the lease costs nothing.
 func (a *attempt) renewing(d ledger.Decision) (stop func()) {
 	r, ok := a.gate.Ledger.(Renewer)
 	if !ok {
@@ -139,12 +139,12 @@ func (a *attempt) renewing(d ledger.Decision) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	end := patience.Every(a.gate.lease()/3, func() bool {
 		ok, err := r.Renew(ctx, d, ledger.Policy{Lease: a.gate.lease()})
-		return ctx.Err() == nil && (ok || err != nil) // what fails now may work the next time; until then the lease lives on
+		return ctx.Err() == nil && (ok || err != nil) // a failed renewal may succeed next time; until then the lease is valid
 	})
 	return func() { cancel(); end() }
 }
 
-// lease is how long an attempt is believed to be alive without a sign of it.
+// lease is how long an attempt counts as alive without a sign of life.
 func (g *Gate) lease() time.Duration {
 	if g.Lease > 0 {
 		return g.Lease

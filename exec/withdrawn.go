@@ -12,8 +12,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// NotStartedError is an attempt that certainly did nothing. Its key is free, and nothing
-// was charged.
+// NotStartedError is an attempt that certainly did nothing. Its key is free, and nothing was charged.
 type NotStartedError struct {
 	Tool      string
 	ReceiptID object.Hash // of the attempt
@@ -27,13 +26,13 @@ func (e *NotStartedError) Error() string {
 // Unwrap gives ErrNotStarted and the reason.
 func (e *NotStartedError) Unwrap() []error { return []error{ErrNotStarted, e.Err} }
 
-// StoppedError is an attempt that took too long, or was frozen, and was stopped. Nobody knows what it did.
+// StoppedError is an attempt that was stopped because it took too long or was frozen. Nobody knows what it did.
 type StoppedError struct {
 	Tool      string
 	IdemID    object.Hash
 	After     time.Duration
 	ReceiptID object.Hash // of the attempt
-	Why       string      // it was stopped; empty: it took too long
+	Why       string      // why it was stopped; empty: it took too long
 }
 
 func (e *StoppedError) Error() string {
@@ -46,15 +45,15 @@ func (e *StoppedError) Error() string {
 // Unwrap gives ledger.ErrStopped and ledger.ErrUnknownOutcome.
 func (e *StoppedError) Unwrap() []error { return []error{ledger.ErrStopped, ledger.ErrUnknownOutcome} }
 
-// ErrLost means that a tool was asked and that its answer was lost, or is none.
+// ErrLost means that a tool was asked and its answer was lost or invalid.
 var ErrLost = errors.New("no answer came")
 
-// LostError is an attempt of which nobody knows what it did. With a key, the next call says
-// the same; a tool that is safe to repeat is called again by it.
+// LostError is an attempt whose outcome nobody knows. With a key, the next call gives the same error; a retry-safe tool
+// is called again.
 type LostError struct {
 	Tool  string
 	Keyed bool
-	Safe  bool // the tool is safe to repeat
+	Safe  bool // the tool is retry-safe
 	Err   error
 }
 
@@ -65,8 +64,7 @@ func (e *LostError) Error() string {
 	return fmt.Sprintf("tool %s: %v: %v", e.Tool, e.Err, ledger.ErrUnknownOutcome)
 }
 
-// Unwrap gives ErrLost and the reason, and ledger.ErrUnknownOutcome where the key waits for
-// a decision.
+// Unwrap gives ErrLost and the reason, and ledger.ErrUnknownOutcome if the key waits for a decision.
 func (e *LostError) Unwrap() []error {
 	if e.Keyed && !e.Safe {
 		return []error{ErrLost, ledger.ErrUnknownOutcome, e.Err}
@@ -74,8 +72,8 @@ func (e *LostError) Unwrap() []error {
 	return []error{ErrLost, e.Err}
 }
 
-// lost is the error of a runner that cannot say what its tool did. A built-in tool's own is
-// passed on: it says what became of the effects that it caused.
+// lost is the error of a runner that cannot tell what its tool did. The error of a built-in tool is passed on, because
+// it describes the effects that the tool caused.
 func (a *attempt) lost(caller context.Context, err error) error {
 	if _, builtin := a.gate.builtins[a.effect.Tool]; builtin || caller.Err() != nil {
 		return fmt.Errorf("tool %s: %w", a.target.name, err)
@@ -83,8 +81,7 @@ func (a *attempt) lost(caller context.Context, err error) error {
 	return &LostError{a.target.name, len(a.effect.Key) > 0, a.target.retrySafe, err}
 }
 
-// notStarted ends an attempt that certainly did nothing: its key is free and what was
-// charged is given back, in the update that says so.
+// notStarted ends an attempt that certainly did nothing. One update frees its key and returns its charge.
 func (a *attempt) notStarted(ctx context.Context, d *ledger.Decision, why error) (Outcome, error) {
 	out, raw, riders, err := a.receipted(ctx, d, Response{Status: StatusNotStarted, Notes: "did not start: " + why.Error()})
 	if err != nil {
@@ -96,8 +93,7 @@ func (a *attempt) notStarted(ctx context.Context, d *ledger.Decision, why error)
 	return Outcome{}, &NotStartedError{a.target.name, out.ReceiptID, why}
 }
 
-// giveBack records an attempt that did nothing, and returns what was charged for it: with a
-// key in one update.
+// giveBack records an attempt that did nothing and returns its charge; with a key, in one update.
 func (a *attempt) giveBack(ctx context.Context, d *ledger.Decision, receipt []byte, riders []ledger.Rider) error {
 	cost := a.use.Cost()
 	if d == nil {
@@ -111,7 +107,7 @@ func (a *attempt) giveBack(ctx context.Context, d *ledger.Decision, receipt []by
 		riders = append(append(riders, ledger.Rider{Size: chargeSize, Reads: keys, Ride: ride}), a.people.Back(a.chain)...)
 	}
 	err := a.gate.Ledger.Withdraw(ctx, *d, ledger.ResolveRelease, receipt, riders...)
-	if errors.Is(err, ledger.ErrAttempt) || errors.Is(err, ledger.ErrNotResolvable) { // its lease had run out: the key is another's
+	if errors.Is(err, ledger.ErrAttempt) || errors.Is(err, ledger.ErrNotResolvable) { // its lease had expired: somebody else has the key
 		if err = nil; a.charged {
 			err = a.gate.Quotas.Return(ctx, a.chain, cost)
 		}
@@ -119,7 +115,7 @@ func (a *attempt) giveBack(ctx context.Context, d *ledger.Decision, receipt []by
 	return err
 }
 
-// stopped ends an attempt whose tool took too long: what it did is not known.
+// stopped ends an attempt whose tool took too long: its outcome is unknown.
 func (a *attempt) stopped(ctx context.Context, d ledger.Decision, res Response) (Outcome, error) {
 	out, raw, riders, err := a.receipted(ctx, &d, res)
 	if err == nil {
@@ -135,9 +131,8 @@ func (a *attempt) stopped(ctx context.Context, d ledger.Decision, res Response) 
 	return Outcome{}, errors.Join(stopped, err)
 }
 
-// permanent reports whether a tool that failed says that trying again is of no use: by an
-// exit status that its policy names, or by "permanent": true in an answer that is a JSON
-// object (spec/effects.md#failures).
+// permanent reports whether a failed tool says that another try is useless: by an exit status that its policy names, or
+// by "permanent": true in an answer that is a JSON object (spec/effects.md#failures).
 func (t *target) permanent(res Response) bool {
 	if res.Status != StatusFailed {
 		return false

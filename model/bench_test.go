@@ -33,8 +33,7 @@ func BenchmarkWhy(b *testing.B) {
 	}
 }
 
-// BenchmarkWhySignatures verifies the signatures of the same signals and receipts, and
-// does nothing else: what why cannot do without.
+// BenchmarkWhySignatures only verifies the signatures of the same signals and receipts: the lower bound of why.
 func BenchmarkWhySignatures(b *testing.B) {
 	h := newHouse(b)
 	type signed struct {

@@ -1,5 +1,5 @@
-// Package model has the records of the learning loop: how models are trained and measured, who
-// vouches for them, and how they move up the rings and back (spec/learning.md).
+// Package model defines the records of the learning loop: how models are trained and measured, who vouches for them,
+// and how they move up the rings and back (spec/learning.md).
 //
 //	RecipeDef  ──train──▶  ModelRef  ──eval──▶  EvalReport  ──verifier──▶  Attestation
 //	                          │                                                │
@@ -8,22 +8,22 @@
 //	                                              ▼
 //	                                   PromotionRecord, RingState
 //
-// [train.Run] and [train.Eval] do a job with a tool; they are the effects mythos.train and
-// mythos.eval, and their receipts are the evidence. A [registry.Registry] keeps what is known.
-// [registry.Registry.Vouch] is the work of a verifier. A promotion happens when six conditions
-// hold, which [judge.Evaluate] judges from nothing but its [judge.Evidence], in this order:
+// [train.Run] and [train.Eval] run a job with a tool; they are the effects mythos.train and mythos.eval, and their
+// receipts are the evidence. A [registry.Registry] stores the records. [registry.Registry.Vouch] is the work of a
+// verifier. A promotion happens if six conditions hold, which [judge.Evaluate] judges only from its [judge.Evidence],
+// in this order:
 //
 //	complete   weights and config are here, and every byte has its hash
 //	trained    a trusted executor's receipt says that a training gave this model
 //	evaluated  verifiers attest that it passed every suite of the policy
 //	metrics    attested values meet the thresholds, also against the model in the ring
 //	quorum     enough different verifiers signed it off
-//	ring       the policy is in force and as strict as that below, the model comes from
-//	           the ring below, and what a rollback would restore is here
+//	ring    the policy is in force and as strict as that of the ring below, the model comes from
+//	           that ring, and the target of a rollback is here
 //
-// [registry.Registry.Promote] then writes record and pointer in one durable step. Package why walks
-// from a ring, or from any object, down to capabilities and chunks and verifies every link.
+// [registry.Registry.Promote] then writes record and pointer in one durable step. Package why walks from a ring, or
+// from any object, down to capabilities and chunks and verifies every link.
 //
-// Metrics are whole numbers; a name that ends in _micro counts millionths. Nothing here
-// reads a clock or a random source: time comes in with the registry.
+// Metrics are integers; a name that ends in _micro counts millionths. Nothing here reads a clock or a random source:
+// the registry supplies the time.
 package model

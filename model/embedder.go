@@ -13,17 +13,17 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Embedder says how texts become vectors (ours, spec/learning.md#vectors): the same text under
-// the same embedder is one effect, whoever asks for it.
+// Embedder says how texts become vectors (our addition, spec/learning.md#vectors). The same text under the same
+// embedder is one effect, whoever asks for it.
 type Embedder struct {
 	Tool      object.Hash `can:"1,tool_id"`
 	Form      uint8       `can:"2,form"`      // of request and response: 1 the text and the vector's bytes, 2 JSON
 	Dimension uint32      `can:"3,dimension"` // 1 to 4,096
 	MaxText   uint32      `can:"4,max_text"`  // bytes of a text that are embedded, 1 to 1,048,576
-	Model     *string     `can:"5,model"`     // that the tool is asked for, at most 256 bytes; of form 2 alone
+	Model     *string     `can:"5,model"`     // the model's name for the tool, at most 256 bytes; only with form 2
 }
 
-// IndexVectors are what a state of an index says of its vectors (ours).
+// IndexVectors describe the vectors in a state of an index (our addition).
 type IndexVectors struct {
 	Embedder Embedder    `can:"1,embedder"`
 	Receipts object.Hash `can:"2,receipts"` // root of a list: for each episode of the manifest, in its order, the receipt of the effect that embedded its request
@@ -42,8 +42,7 @@ const (
 	maxModelName = 256
 )
 
-// ErrEmbedding means that a text cannot be embedded, or that a response is no vector of the
-// embedder's dimension.
+// ErrEmbedding means that a text cannot be embedded, or that a response is not a vector of the embedder's dimension.
 var ErrEmbedding = errors.New("not embedded")
 
 // Check checks form, bounds and the model [field-82].
@@ -61,8 +60,8 @@ func (e Embedder) Check() error {
 	return nil
 }
 
-// Request is what the tool is asked about a text [learn-100]: the text up to MaxText bytes, cut before a
-// character that does not fit. The error wraps ErrEmbedding.
+// Request is the request to the tool for a text [learn-100]: the text up to MaxText bytes, cut at the end of a
+// character. The error wraps ErrEmbedding.
 func (e Embedder) Request(text string) ([]byte, error) {
 	if end := int(e.MaxText); len(text) > end {
 		for end > 0 && end > int(e.MaxText)-utf8.UTFMax+1 && !utf8.RuneStart(text[end]) {
@@ -84,14 +83,14 @@ func (e Embedder) Request(text string) ([]byte, error) {
 	return f.JSON(), nil
 }
 
-// EmbedKey is the key of the effect that embeds, of its request [learn-104].
+// EmbedKey is the key of an embedding effect with this request [learn-104].
 func EmbedKey(request []byte) []byte {
 	sum := object.Sum(request)
 	key := object.Sum(append([]byte("mythos.embed"), sum.Sum[:]...))
 	return key.Sum[:]
 }
 
-// Vector is what a response says [learn-103]. The error wraps ErrEmbedding.
+// Vector is the vector in a response [learn-103]. The error wraps ErrEmbedding.
 func (e Embedder) Vector(response []byte) (v []float32, err error) {
 	if e.Form == EmbedBytes {
 		v, err = e.fromBytes(response)
@@ -123,7 +122,7 @@ func (e Embedder) fromBytes(response []byte) ([]float32, error) {
 	return v, nil
 }
 
-// fromJSON takes each number to the nearest float32.
+// fromJSON rounds each number to the nearest float32.
 func (e Embedder) fromJSON(response []byte) ([]float32, error) {
 	f, err := jsontext.FieldsOf(response)
 	if err != nil {

@@ -9,17 +9,17 @@ import (
 )
 
 var (
-	// ErrRefused means that a promotion or rollback is not allowed; a *registry.RefusedError
-	// says which conditions do not hold.
+	// ErrRefused means that a promotion or rollback is not allowed; a *registry.RefusedError lists the conditions that
+	// do not hold.
 	ErrRefused = errors.New("refused")
-	// ErrConflict means that somebody else moved the ring, or changed what the
-	// decision was made on, first. Look again and ask again.
+	// ErrConflict means that somebody else moved the ring first, or changed the basis of the decision. Read the state
+	// again and repeat the request.
 	ErrConflict = errors.New("somebody else was first")
-	// ErrFrozen means that the ring takes no promotion. It wraps ErrRefused.
+	// ErrFrozen means that the ring accepts no promotion. It wraps ErrRefused.
 	ErrFrozen = fmt.Errorf("%w: the ring is frozen", ErrRefused)
 	// ErrNoRollback means that there is nothing to roll back to. It wraps ErrRefused.
 	ErrNoRollback = fmt.Errorf("%w: there is nothing to roll back to", ErrRefused)
-	// ErrPolicy means that a policy cannot come into force. It wraps ErrRefused.
+	// ErrPolicy means that a policy cannot be put into force. It wraps ErrRefused.
 	ErrPolicy = fmt.Errorf("%w: the policy cannot come into force", ErrRefused)
 	// ErrNotFound means that the registry has no such ring, record or policy.
 	ErrNotFound = errors.New("not in the model registry")

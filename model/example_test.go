@@ -7,7 +7,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// A recipe says how a model is trained; its id stands for all of it.
+// A recipe says how a model is trained; its id covers all of it.
 func Example() {
 	names := model.Names{Hash: func(kind, name string) (object.Hash, error) { return object.SumText(kind + ":" + name), nil }}
 	r, err := model.ParseRecipe([]byte("code: linear\nlabel: test\nparams: {bits: 10}\n"), names)

@@ -7,7 +7,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// FuzzDefinitions: recipes, suites and policies that are read hold their own checks.
+// FuzzDefinitions: recipes, suites and policies that parse pass their own checks.
 func FuzzDefinitions(f *testing.F) {
 	for _, s := range []string{
 		"code: linear\nlabel: test\nparams: {epochs: 5}\n",
@@ -37,8 +37,7 @@ func FuzzDefinitions(f *testing.F) {
 	})
 }
 
-// FuzzSigned: nothing that nobody signed is taken for an attestation, a policy, a promotion or
-// a hold.
+// FuzzSigned: unsigned data is never accepted as an attestation, a policy, a promotion or a hold.
 func FuzzSigned(f *testing.F) {
 	f.Add([]byte{0xa0})
 	f.Fuzz(func(t *testing.T, raw []byte) {

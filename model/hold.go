@@ -15,12 +15,12 @@ var (
 	ThawTool   = ir.BuiltinTool("ring.thaw")   // HoldRequest → RingHold
 )
 
-// HoldRequest asks for a ring to be frozen or thawed (ours, spec/learning.md#freeze):
-// the request of the ring.freeze and ring.thaw effects.
+// HoldRequest asks to freeze or thaw a ring (our addition, spec/learning.md#freeze): the request of the ring.freeze and
+// ring.thaw effects.
 type HoldRequest struct {
 	RingID uint8        `can:"1,ring_id"`
 	Reason string       `can:"2,reason"` // at most 4 KiB
-	After  *object.Hash `can:"3,after"`  // the ring's newest hold when this was asked; absent: there was none
+	After  *object.Hash `can:"3,after"`  // the ring's newest hold at the time of the request; absent: none
 }
 
 const maxReason = 4 << 10 // bytes
@@ -33,19 +33,19 @@ func (q HoldRequest) Check() error {
 	return nil
 }
 
-// RingHold freezes a ring, or thaws it (ours, spec/learning.md#freeze).
+// RingHold freezes or thaws a ring (our addition, spec/learning.md#freeze).
 type RingHold struct {
 	HoldID       object.Hash      `can:"1,hold_id"`
 	RingID       uint8            `can:"2,ring_id"`
 	Frozen       bool             `can:"3,frozen"`
 	Reason       string           `can:"4,reason"`
-	Previous     *object.Hash     `can:"5,previous"` // the hold before this one
+	Previous     *object.Hash     `can:"5,previous"` // the previous hold
 	Signer       object.AgentID   `can:"6,signer"`
 	TimeObserved object.Time      `can:"7,time_observed"`
 	Signature    object.Signature `can:"8,signature"`
 }
 
-// HoldRule is how holds are identified and signed.
+// HoldRule says how holds are identified and signed.
 var HoldRule = object.Rule{Mask: can.Mask{1: nil, 8: nil}, IDField: 1, Signer: 6, Sig: 8}
 
 // OpenHold decodes canonical bytes and checks fields, id and signature.
@@ -60,7 +60,7 @@ func OpenHold(raw []byte) (*RingHold, object.Hash, error) {
 	return h, id, nil
 }
 
-// NewHold computes the id of h, signs it and encodes. The signer is s.
+// NewHold computes the id of h, signs it as s and encodes h.
 func NewHold(s sign.Signer, h RingHold) (*RingHold, []byte, error) {
 	h.Signer = s.Agent()
 	_, raw, err := sealSigned(s, HoldRule, &h, &h.HoldID, &h.Signature)

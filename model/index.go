@@ -15,38 +15,37 @@ var (
 	IndexRollbackTool = ir.BuiltinTool("index.rollback") // IndexRollback → IndexState
 )
 
-// IndexUpdate asks for episodes to be added to a retrieval index (ours,
-// spec/learning.md#index): the request of the index.update effect.
+// IndexUpdate asks to add episodes to a retrieval index (our addition, spec/learning.md#index): the request of the
+// index.update effect.
 type IndexUpdate struct {
 	Name     string       `can:"1,name"`
 	Add      object.Hash  `can:"2,add"`              // root of the list of episodes: a corpus or a manifest
-	Replace  bool         `can:"3,replace,omitzero"` // instead of what it holds
-	After    *object.Hash `can:"4,after"`            // the state that it had when this was asked; absent: there was no such index
-	Embedder *Embedder    `can:"5,embedder"`         // of the episodes' vectors; absent: none have one
+	Replace  bool         `can:"3,replace,omitzero"` // replace the present episodes
+	After    *object.Hash `can:"4,after"`            // the state at the time of the request; absent: there was no such index
+	Embedder *Embedder    `can:"5,embedder"`         // of the episodes' vectors; absent: no vectors
 }
 
-// IndexRollback asks for an index to be put back to what it was (ours): the request of
-// the index.rollback effect.
+// IndexRollback asks to restore an earlier state of an index (our addition): the request of the index.rollback effect.
 type IndexRollback struct {
 	Name  string      `can:"1,name"`
-	State object.Hash `can:"2,state"` // the state that is undone: the index's own when this was asked
+	State object.Hash `can:"2,state"` // the state to undo: the index's state at the time of the request
 }
 
-// IndexState says what a retrieval index holds (ours). The index itself is made from
-// it, and from nothing else: it can be thrown away and built again.
+// IndexState describes the content of a retrieval index (our addition). The index is made only from it, so it can be
+// deleted and built again.
 type IndexState struct {
 	StateID  object.Hash   `can:"1,state_id"`
 	Name     string        `can:"2,name"`
 	Sequence uint64        `can:"3,sequence"` // in the index's history, from 1
 	Manifest object.Hash   `can:"4,manifest"` // root of the list of its episodes
 	Count    uint64        `can:"5,count"`    // episodes
-	Previous *object.Hash  `can:"6,previous"` // the state before this one
-	Restore  *object.Hash  `can:"7,restore"`  // the state that a rollback goes back to; absent: there is none
+	Previous *object.Hash  `can:"6,previous"` // the previous state
+	Restore  *object.Hash  `can:"7,restore"`  // the state that a rollback restores; absent: none
 	Action   uint8         `can:"8,action"`   // 1 updated, 2 rolled back
 	Vectors  *IndexVectors `can:"9,vectors"`  // absent: there are none
 }
 
-// IndexRule leaves a state's own id out of it.
+// IndexRule leaves out the state's own id.
 var IndexRule = object.Rule{Mask: can.Mask{1: nil}, IDField: 1}
 
 // Check checks the name [field-39].
@@ -63,7 +62,7 @@ func (s IndexState) Check() error {
 	return checkIndexName(s.Name)
 }
 
-// IndexContent is what a state of an index holds.
+// IndexContent is the content of a state of an index.
 type IndexContent struct {
 	Manifest object.Hash
 	Count    uint64
@@ -86,7 +85,7 @@ func OpenIndexState(raw []byte) (*IndexState, object.Hash, error) {
 	return s, id, nil
 }
 
-// NewIndexState computes the id of s and encodes.
+// NewIndexState computes the id of s and encodes s.
 func NewIndexState(s IndexState) (*IndexState, []byte, error) {
 	_, raw, err := seal(IndexRule, &s, &s.StateID)
 	return &s, raw, err

@@ -16,20 +16,20 @@ var (
 	RollbackTool = ir.BuiltinTool("rollback") // RollbackRequest → PromotionRecord
 )
 
-// TrainJob asks for one training (ours): its canonical bytes are the request of
-// the train effect. Two bounds go into the use of the TrainRun capability.
+// TrainJob asks for one training (our addition): its canonical bytes are the request of the train effect. Its two
+// bounds count against the TrainRun capability.
 type TrainJob struct {
 	RecipeID     object.Hash  `can:"1,recipe_id"`
 	DatasetDef   object.Hash  `can:"2,dataset_def_id"`
 	Manifest     object.Hash  `can:"3,manifest"`         // cid of the dataset's manifest
 	BuildReceipt *object.Hash `can:"4,build_receipt_id"` // of the dataset
-	MaxTokens    uint64       `can:"5,max_tokens"`       // that the code may report
+	MaxTokens    uint64       `can:"5,max_tokens"`       // most that the code may report
 	MaxGPUms     uint64       `can:"6,max_gpu_ms"`       // milliseconds
-	Attempt      string       `can:"7,attempt,omitzero"` // tells repeated trainings apart
+	Attempt      string       `can:"7,attempt,omitzero"` // distinguishes repeated trainings
 }
 
-// TrainResult is the answer of the train effect. It repeats the job, so that a
-// receipt's request hash can be checked from the response alone.
+// TrainResult is the answer of the train effect. It repeats the job, so that a receipt's request hash can be checked
+// from the response alone.
 type TrainResult struct {
 	Job          TrainJob         `can:"1,job"`
 	Model        ModelRef         `can:"2,model"`
@@ -37,18 +37,18 @@ type TrainResult struct {
 	Examples     uint64           `can:"4,examples"`
 	Tokens       uint64           `can:"5,tokens"`
 	GPUms        uint64           `can:"6,gpu_ms"`
-	ToolRequest  object.Hash      `can:"7,tool_request_hash"`  // of what the code was given
-	ToolResponse object.Hash      `can:"8,tool_response_hash"` // of what it answered
+	ToolRequest  object.Hash      `can:"7,tool_request_hash"`  // of the request to the code
+	ToolResponse object.Hash      `can:"8,tool_response_hash"` // of the code's response
 }
 
 // Check checks the names of the metrics; OpenTrainResult checks the model's id.
 func (r TrainResult) Check() error { return CheckMetrics(r.Metrics) }
 
-// EvalJob asks for one evaluation (ours): the request of the eval effect.
+// EvalJob asks for one evaluation (our addition): the request of the eval effect.
 type EvalJob struct {
 	ModelID object.Hash `can:"1,model_id"`
 	SuiteID object.Hash `can:"2,suite_id"`
-	Attempt string      `can:"3,attempt,omitzero"` // tells repeated evaluations apart
+	Attempt string      `can:"3,attempt,omitzero"` // distinguishes repeated evaluations
 }
 
 // EvalResult is the answer of the eval effect; it repeats the job.
@@ -63,26 +63,25 @@ type EvalResult struct {
 // Check checks the names of the metrics.
 func (r EvalResult) Check() error { return CheckMetrics(r.Metrics) }
 
-// PromoteRequest asks for a promotion (ours): the request of the promote effect,
-// whose answer is the PromotionRecord.
+// PromoteRequest asks for a promotion (our addition): the request of the promote effect, whose answer is the
+// PromotionRecord.
 type PromoteRequest struct {
 	ModelID  object.Hash  `can:"1,model_id"`
 	RingID   uint8        `can:"2,ring_id"`
 	PolicyID object.Hash  `can:"3,policy_id"`
-	After    *object.Hash `can:"4,after"` // the ring's newest record when this was asked; absent: the ring was empty
+	After    *object.Hash `can:"4,after"` // the ring's newest record at the time of the request; absent: the ring was empty
 }
 
-// RollbackRequest asks for a rollback (ours): the request of the rollback effect.
+// RollbackRequest asks for a rollback (our addition): the request of the rollback effect.
 type RollbackRequest struct {
 	RingID   uint8       `can:"1,ring_id"`
-	PolicyID object.Hash `can:"2,policy_id"` // the ring's, which the capability names
-	Record   object.Hash `can:"3,record"`    // the record that is undone: the ring's newest when this was asked
+	PolicyID object.Hash `can:"2,policy_id"` // the ring's policy, which the capability names
+	Record   object.Hash `can:"3,record"`    // the record to undo: the ring's newest at the time of the request
 	Reason   string      `can:"4,reason"`
 }
 
-// OpenTrainResult decodes the response of a train effect. It checks the id of the
-// model inside, and returns the hash that the effect's request must have and the
-// model's own bytes.
+// OpenTrainResult decodes the response of a train effect. It checks the id of the model inside, and returns the request
+// hash that the effect must have and the model's own bytes.
 func OpenTrainResult(raw []byte) (r *TrainResult, request object.Hash, modelRaw []byte, err error) {
 	if r, err = object.Decode[TrainResult](raw); err != nil {
 		return nil, object.Hash{}, nil, fmt.Errorf("training result: %w", err)
@@ -100,8 +99,7 @@ func OpenTrainResult(raw []byte) (r *TrainResult, request object.Hash, modelRaw 
 	return r, object.Sum(job), modelRaw, nil
 }
 
-// OpenEvalResult decodes the response of an eval effect and returns the hash that
-// the effect's request must have.
+// OpenEvalResult decodes the response of an eval effect and returns the request hash that the effect must have.
 func OpenEvalResult(raw []byte) (r *EvalResult, request object.Hash, err error) {
 	if r, err = object.Decode[EvalResult](raw); err != nil {
 		return nil, object.Hash{}, fmt.Errorf("evaluation result: %w", err)

@@ -101,8 +101,7 @@ func runTool(t testing.TB, name string, request []byte) ([]byte, error) {
 	return out, err
 }
 
-// house is a repository with everything that a promotion rests on, made by the real
-// rooms over a store in memory.
+// house is a repository with all the evidence of a promotion, made by the real packages over a store in memory.
 type house struct {
 	t        testing.TB
 	db       *memory.DB
@@ -143,7 +142,7 @@ func (h *house) grant(sc scope.Scope) object.Hash {
 	return leaf.ID
 }
 
-// effect makes the receipt of an effect, as the gate does.
+// effect makes the receipt of an effect, like the gate.
 func (h *house) effect(tool, capability object.Hash, request, response []byte) object.Hash {
 	h.t.Helper()
 	ctx := h.t.Context()
@@ -188,7 +187,7 @@ func goFiles(t testing.TB) [][]byte {
 
 var statTool = object.SumText("tool:textstat")
 
-// episode is an effect of textstat on a file as an episode, with the scorer's signals.
+// episode makes an episode of textstat on a file, with the scorer's signals.
 func (h *house) episode(capability object.Hash, file []byte) object.Hash {
 	h.t.Helper()
 	ctx := h.t.Context()
@@ -274,11 +273,10 @@ func (h *house) export(ctx context.Context, manifest object.Hash, _ string, w io
 	})
 }
 
-// template is the house that others are copies of.
+// template is the house that others are copied from.
 var template *house
 
-// newHouse makes episodes of real files, a dataset and held-out tests, recipe, suite
-// and the policies of rings 0 and 1.
+// newHouse makes episodes of real files, a dataset and held-out tests, recipe, suite and the policies of rings 0 and 1.
 func newHouse(t testing.TB) *house {
 	t.Helper()
 	if template == nil {
@@ -311,7 +309,7 @@ func newHouse(t testing.TB) *house {
 	return openHouse(t, db, *template)
 }
 
-// openHouse opens the rooms over a database.
+// openHouse opens the packages over a database.
 func openHouse(t testing.TB, db *memory.DB, of house) *house {
 	h := &of
 	h.t, h.db = t, db
@@ -364,7 +362,7 @@ func (h *house) policy(ring uint8, least int64) object.Hash {
 	return id
 }
 
-// inForce puts a policy into force and leaves the receipt.
+// inForce puts a policy into force and stores the receipt.
 func (h *house) inForce(id object.Hash) {
 	h.t.Helper()
 	q := h.policyRequest(id)
@@ -373,7 +371,7 @@ func (h *house) inForce(id object.Hash) {
 	h.decided(model.PolicyTool, &scope.ToolCall{ToolID: model.PolicyTool, MaxCalls: 1}, &q, s)
 }
 
-// policyRequest asks for a policy to be put into force after the one of its ring.
+// policyRequest asks to put a policy into force after the present one of its ring.
 func (h *house) policyRequest(id object.Hash) model.PolicyRequest {
 	h.t.Helper()
 	q := model.PolicyRequest{PolicyID: id}
@@ -387,7 +385,7 @@ func (h *house) policyRequest(id object.Hash) model.PolicyRequest {
 	return q
 }
 
-// hold freezes or thaws ring 0 and leaves the receipt.
+// hold freezes or thaws ring 0 and stores the receipt.
 func (h *house) hold(frozen bool, reason string) *model.RingHold {
 	h.t.Helper()
 	newest, err := h.registry.Hold(h.t.Context(), 0)
@@ -405,7 +403,7 @@ func (h *house) hold(frozen bool, reason string) *model.RingHold {
 	return hold
 }
 
-// decided leaves the receipt of a decision.
+// decided stores the receipt of a decision.
 func (h *house) decided(tool object.Hash, scope scope.Scope, request, made any) {
 	h.t.Helper()
 	asked, err := can.Marshal(request)
@@ -431,7 +429,7 @@ func (h *house) dataset(ids []object.Hash) (*dataset.DatasetDef, object.BlobRef)
 	return def, b.Manifest
 }
 
-// trained trains a model and leaves the receipt. Hyperparameters make another recipe.
+// trained trains a model and stores the receipt. Hyperparameters make another recipe.
 func (h *house) trained(params ...string) object.Hash {
 	h.t.Helper()
 	ctx := h.t.Context()
@@ -486,7 +484,7 @@ func (h *house) evaluated(m object.Hash) *registry.Vouched {
 	return v
 }
 
-// request asks for a promotion from how the ring stands now.
+// request asks for a promotion based on the present state of the ring.
 func (h *house) request(m object.Hash, ring uint8) model.PromoteRequest {
 	h.t.Helper()
 	after, err := h.registry.Newest(h.t.Context(), ring)
@@ -526,7 +524,7 @@ func (h *house) whyOptions() why.Options {
 	return o
 }
 
-// fullOptions verify what is not shown, too.
+// fullOptions also verify what is not shown.
 func (h *house) fullOptions() why.Options {
 	return why.Options{Trust: h.registry.Trust, Caps: &caps.Verifier{Trusted: func(a object.AgentID, _ uint8) bool { return only(admin)(a, model.When{}) }}}
 }
@@ -570,7 +568,7 @@ func TestLoop(t *testing.T) {
 	h.rollsBack(first, second)
 }
 
-// rollsBack checks that ring 0 goes back from second to first, and no further.
+// rollsBack checks that ring 0 can be rolled back from second to first, and no further.
 func (h *house) rollsBack(first, second object.Hash) {
 	t, ctx := h.t, h.t.Context()
 	newest, err := h.registry.Newest(ctx, 0)

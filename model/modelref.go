@@ -10,12 +10,11 @@ import (
 // Media types of a model's blobs.
 const (
 	ConfigMedia  = "application/mythos.model.config" // a canonical ModelConfig
-	WeightsMedia = "application/octet-stream"        // when the training code names none
+	WeightsMedia = "application/octet-stream"        // if the training code names no other
 )
 
-// ModelRef is a model: its weights, its configuration, the code that made it and
-// the model that it came from. Its id covers all of these, so that the same
-// training on the same dataset gives the same model.
+// ModelRef is a model: its weights, its configuration, the code that made it and its parent model. Its id covers all of
+// these, so that the same training on the same dataset gives the same model.
 type ModelRef struct {
 	ModelID       object.Hash    `can:"1,model_id"`
 	Weights       object.BlobRef `can:"2,weights"`
@@ -24,7 +23,7 @@ type ModelRef struct {
 	ParentModelID *object.Hash   `can:"5,parent_model_id"` // absent: trained from scratch
 }
 
-// ModelRule leaves a model's own id out of it.
+// ModelRule leaves out the model's own id.
 var ModelRule = object.Rule{Mask: can.Mask{1: nil}, IDField: 1}
 
 // Check refuses a model that is its own parent [field-33].
@@ -35,26 +34,25 @@ func (m ModelRef) Check() error {
 	return nil
 }
 
-// NewModel fills in the id and encodes.
+// NewModel fills in the id and encodes the model.
 func NewModel(m ModelRef) (object.Hash, []byte, error) { return seal(ModelRule, &m, &m.ModelID) }
 
-// ModelConfig is what a model's configuration blob holds when we trained it (ours,
-// spec/learning.md#config): what must be known to use the weights, and where they
-// came from. It holds no time and no signer, so that a model is reproducible.
+// ModelConfig is the content of the configuration blob of a model trained here (our addition, spec/learning.md#config):
+// how to use the weights, and where they came from. It has no time and no signer, so that a model is reproducible.
 type ModelConfig struct {
 	RecipeID    object.Hash       `can:"1,recipe_id"`
 	DatasetDef  object.Hash       `can:"2,dataset_def_id"`
 	Manifest    object.Hash       `can:"3,manifest"` // cid of the dataset's manifest
-	Format      string            `can:"4,format"`   // of the weights, as the code calls it
+	Format      string            `can:"4,format"`   // of the weights, in the code's own words
 	Hyperparams map[string]string `can:"5,hyperparams"`
 }
 
-// EvalReport is what an evaluation measured (ours, spec/learning.md#report). An
-// EvalMetric attestation names it as evidence. Its id is the hash of its bytes.
+// EvalReport is the result of an evaluation (our addition, spec/learning.md#report). An EvalMetric attestation names it
+// as evidence. Its id is the hash of its bytes.
 type EvalReport struct {
 	ModelID   object.Hash      `can:"1,model_id"`
 	SuiteID   object.Hash      `can:"2,suite_id"`
-	Metrics   map[string]int64 `can:"3,metrics"`    // whole numbers, by name
+	Metrics   map[string]int64 `can:"3,metrics"`    // integers, by name
 	ReceiptID object.Hash      `can:"4,receipt_id"` // of the evaluation
 }
 

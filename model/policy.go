@@ -15,17 +15,15 @@ const (
 	LowerIsBetter  uint8 = 2
 )
 
-// Rollback rules of a policy, the less strict first.
+// Rollback rules of a policy, from less to more strict.
 const (
-	// RollbackPrevious: what is in the ring is what a rollback restores; an empty
-	// ring needs nothing.
+	// RollbackPrevious: a rollback restores the model now in the ring; an empty ring needs nothing.
 	RollbackPrevious uint8 = 1
-	// RollbackRequired: an empty ring, too, needs a model to fall back to: the
-	// parent of the model that is promoted.
+	// RollbackRequired: even an empty ring needs a model to fall back to: the parent of the promoted model.
 	RollbackRequired uint8 = 2
 )
 
-// PolicyDef is what a ring demands of a model (ours, spec/learning.md#policy).
+// PolicyDef is what a ring requires of a model (our addition, spec/learning.md#policy).
 type PolicyDef struct {
 	PolicyID     object.Hash      `can:"1,policy_id"`
 	Name         *string          `can:"2,name"`
@@ -39,32 +37,32 @@ type PolicyDef struct {
 	Signer       object.AgentID   `can:"10,signer"`
 	TimeObserved object.Time      `can:"11,time_observed"`
 	Signature    object.Signature `can:"12,signature"`
-	// how many models that left the ring stay pinned for rollbacks: those that the next
-	// rollbacks would restore, at least 1; absent: all
+	// how many models that left the ring stay pinned for rollbacks: those that the next rollbacks would restore, at
+	// least 1; absent: all
 	KeepModels *uint16 `can:"13,keep_models"`
 }
 
-// Threshold is what a policy demands of one metric. Numbers are in the metric's
-// own unit; an absent one demands nothing.
+// Threshold is what a policy requires of one metric. Numbers are in the metric's own unit; an absent one requires
+// nothing.
 type Threshold struct {
 	Metric    string `can:"1,metric"`
 	Direction uint8  `can:"2,direction"`
-	// the least value where higher is better, the largest where lower is
+	// the smallest value if higher is better, the largest if lower is
 	Limit *int64 `can:"3,limit"`
-	// by how much the value may be worse than that of the model now in the ring, at least 0
+	// by how much the value may be worse than that of the ring's present model, at least 0
 	LargestRegression *int64 `can:"4,largest_regression"`
-	// by how much it must be better than that, at least 0
+	// by how much the value must be better than that, at least 0
 	LeastImprovement *int64 `can:"5,least_improvement"`
-	// whether the threshold stops a promotion; else it is reported
+	// the threshold blocks a promotion; otherwise it is only reported
 	Critical bool `can:"6,critical"`
 }
 
-// PolicyRule is how policies are identified and signed.
+// PolicyRule says how policies are identified and signed.
 var PolicyRule = object.Rule{Mask: can.Mask{1: nil, 2: nil, 12: nil}, IDField: 1, Signer: 10, Sig: 12}
 
 const maxPolicyList = 256 // suites, thresholds or verifiers of one policy
 
-// Check refuses a threshold that demands nothing or the impossible [field-36].
+// Check refuses a threshold that requires nothing or the impossible [field-36].
 func (t Threshold) Check() error {
 	if err := checkMetric(t.Metric); err != nil {
 		return err
@@ -83,8 +81,7 @@ func (t Threshold) Check() error {
 	return nil
 }
 
-// Check refuses policies that nothing could meet, that anything would meet, or
-// that can be read in two ways [field-35].
+// Check refuses policies that nothing could meet, that anything would meet, or that are ambiguous [field-35].
 func (p PolicyDef) Check() error {
 	switch {
 	case len(p.Suites) == 0:
@@ -129,7 +126,7 @@ func (p PolicyDef) checkRepeats() error {
 	return nil
 }
 
-// Verifier reports whether the policy counts attestations of an agent.
+// Verifier reports whether an agent's attestations count under the policy.
 func (p *PolicyDef) Verifier(a object.AgentID) bool {
 	for _, v := range p.Verifiers {
 		if v.Same(a) {
@@ -151,8 +148,8 @@ func NewPolicy(s sign.Signer, p PolicyDef) (object.Hash, []byte, error) {
 	return sealSigned(s, PolicyRule, &p, &p.PolicyID, &p.Signature)
 }
 
-// OpenPolicy decodes canonical bytes and checks fields, id and signature. Whether
-// the signer is trusted is for the caller to say.
+// OpenPolicy decodes canonical bytes and checks fields, id and signature. The caller decides whether the signer is
+// trusted.
 func OpenPolicy(raw []byte) (*PolicyDef, object.Hash, error) {
 	p, id, err := object.Open[PolicyDef](raw, PolicyRule)
 	if err != nil {

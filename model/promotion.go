@@ -14,8 +14,8 @@ const (
 	ActionRollback uint8 = 2
 )
 
-// PromotionRecord says that a model was put into a ring, and on which evidence.
-// Fields 9 and up are ours (spec/learning.md#promotion).
+// PromotionRecord says that a model was put into a ring, and on what evidence. Fields 9 and up are our additions
+// (spec/learning.md#promotion).
 type PromotionRecord struct {
 	PromotionID      object.Hash      `can:"1,promotion_id"`
 	ModelID          object.Hash      `can:"2,model_id"`
@@ -27,16 +27,16 @@ type PromotionRecord struct {
 	Signature        object.Signature `can:"8,signature"`
 
 	Action   uint8         `can:"9,action,omitzero"`    // 1 or absent: promotion, 2 rollback
-	Previous *object.Hash  `can:"10,previous"`          // the record before this one in the ring's history
-	Replaces *object.Hash  `can:"11,replaces"`          // the model that was in the ring
-	Restore  *object.Hash  `can:"12,restore"`           // the record that a rollback goes back to
-	Fallback *object.Hash  `can:"13,fallback"`          // without restore: the model that a rollback puts into the ring
-	Evidence []object.Hash `can:"14,evidence,optional"` // receipts and reports that the decision was made on, ascending
+	Previous *object.Hash  `can:"10,previous"`          // the previous record in the ring's history
+	Replaces *object.Hash  `can:"11,replaces"`          // the previous model of the ring
+	Restore  *object.Hash  `can:"12,restore"`           // the record that a rollback restores
+	Fallback *object.Hash  `can:"13,fallback"`          // if there is no restore: the model that a rollback puts into the ring
+	Evidence []object.Hash `can:"14,evidence,optional"` // receipts and reports behind the decision, ascending
 	Reason   *string       `can:"15,reason"`            // of a rollback
 	Sequence uint64        `can:"16,sequence,omitzero"` // number in the ring's history, from 1
 }
 
-// PromotionRule is how records are identified and signed.
+// PromotionRule says how records are identified and signed.
 var PromotionRule = object.Rule{Mask: can.Mask{1: nil, 8: nil}, IDField: 1, Signer: 6, Sig: 8}
 
 // Check refuses unknown actions and oversized lists [field-37].
@@ -58,8 +58,8 @@ func (p *PromotionRecord) ActionName() string {
 	return "promote"
 }
 
-// NewPromotion fills in signer, id and signature and encodes. It decides nothing:
-// registry.Registry.Promote does.
+// NewPromotion fills in signer, id and signature and encodes the record. It decides nothing: registry.Registry.Promote
+// does.
 func NewPromotion(s sign.Signer, p PromotionRecord) (object.Hash, []byte, error) {
 	p.Signer = s.Agent()
 	if p.EvalAttestations == nil {
@@ -80,7 +80,7 @@ func OpenPromotion(raw []byte) (*PromotionRecord, object.Hash, error) {
 	return p, id, nil
 }
 
-// RingState is where a ring's pointer stands (ours).
+// RingState is the pointer of a ring (our addition).
 type RingState struct {
 	RingID      uint8       `can:"1,ring_id"`
 	Sequence    uint64      `can:"2,sequence"` // of the record, from 1

@@ -10,8 +10,7 @@ import (
 	"github.com/mythos-project/mythos/object/merkle"
 )
 
-// FromScratch is the base_model of a recipe that starts from no model: the hash
-// of the empty byte string.
+// FromScratch is the base_model of a recipe without one: the hash of the empty byte string.
 var FromScratch = object.Sum(nil)
 
 const (
@@ -23,12 +22,12 @@ const (
 // which parameters.
 type RecipeDef struct {
 	RecipeID      object.Hash       `can:"1,recipe_id"`
-	BaseModel     object.Hash       `can:"2,base_model"`      // SHA-256 of nothing: none
-	TrainCodeHash object.Hash       `can:"3,train_code_hash"` // of the module's bytes, or what else names the code
-	Hyperparams   map[string]string `can:"4,hyperparams"`     // "label" is what to predict; the rest goes to the code as it is
+	BaseModel     object.Hash       `can:"2,base_model"`      // SHA-256 of the empty string: none
+	TrainCodeHash object.Hash       `can:"3,train_code_hash"` // of the module's bytes, or another name of the code
+	Hyperparams   map[string]string `can:"4,hyperparams"`     // "label" is the value to predict; the rest goes to the code unchanged
 }
 
-// RecipeRule leaves a recipe's own id out of it.
+// RecipeRule leaves out the recipe's own id.
 var RecipeRule = object.Rule{Mask: can.Mask{1: nil}, IDField: 1}
 
 // Check bounds the parameters [field-30].
@@ -42,20 +41,19 @@ func NewRecipe(r RecipeDef) (object.Hash, []byte, error) {
 	return seal(RecipeRule, &r, &r.RecipeID)
 }
 
-// EvalSuiteDef says how a model is measured: by which code, on which held-out
-// episodes, giving which metrics.
+// EvalSuiteDef says how a model is measured: by which code, on which held-out episodes, with which metrics.
 type EvalSuiteDef struct {
 	SuiteID       object.Hash       `can:"1,suite_id"`
 	SuiteCodeHash object.Hash       `can:"2,suite_code_hash"`
 	TestsManifest object.BlobRef    `can:"3,tests_manifest"`  // a dataset's manifest
-	Metrics       []string          `can:"4,metrics"`         // that every report of the suite must have
-	Params        map[string]string `can:"5,params,optional"` // ours: as a recipe's, so that no model chooses its own test
+	Metrics       []string          `can:"4,metrics"`         // metrics that every report of the suite must have
+	Params        map[string]string `can:"5,params,optional"` // our addition: like a recipe's, so that no model chooses its own test
 }
 
-// SuiteRule leaves a suite's own id out of it.
+// SuiteRule leaves out the suite's own id.
 var SuiteRule = object.Rule{Mask: can.Mask{1: nil}, IDField: 1}
 
-// Check wants at least one metric and no name twice [field-31].
+// Check requires at least one metric and refuses repeated names [field-31].
 func (s EvalSuiteDef) Check() error {
 	if len(s.Metrics) == 0 || len(s.Metrics) > maxParams {
 		return fmt.Errorf("a suite has 1 to %d metrics, not %d", maxParams, len(s.Metrics))
@@ -73,14 +71,13 @@ func (s EvalSuiteDef) Check() error {
 	return checkParams(s.Params)
 }
 
-// ErrNoTests means that a suite measures on no episode.
+// ErrNoTests means that a suite has no test episodes.
 var ErrNoTests = errors.New("its tests hold no episode: check the dataset's query")
 
 // noEpisodes is the manifest of a dataset without episodes.
 var noEpisodes = sync.OnceValues(func() (merkle.Root, error) { return merkle.ListRoot(nil) })
 
-// Empty reports that the suite measures on no episode. Such a suite can be read, and no
-// model passes it.
+// Empty reports whether the suite has no test episodes. Such a suite can be read, but no model passes it.
 func (s EvalSuiteDef) Empty() bool {
 	root, err := noEpisodes()
 	return err == nil && s.TestsManifest.CID == root.CID

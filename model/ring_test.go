@@ -60,7 +60,7 @@ func TestTwoPromotionsAtOnce(t *testing.T) {
 	}
 }
 
-// TestSameRequestTwice is what a repeated effect does: it finds its record.
+// TestSameRequestTwice: a repeated effect finds its record.
 func TestSameRequestTwice(t *testing.T) {
 	h := newHouse(t)
 	m := h.trained()
@@ -106,8 +106,7 @@ func TestFreeze(t *testing.T) {
 	}
 }
 
-// TestHoldsInOrder: a freeze that lost says so, and the same request again is answered
-// with what it made.
+// TestHoldsInOrder: a freeze that lost a race reports that, and repeating a request returns its hold.
 func TestHoldsInOrder(t *testing.T) {
 	h := newHouse(t)
 	ctx := t.Context()
@@ -155,7 +154,7 @@ func (m *meddler) Update(ctx context.Context, check, put map[string][]byte) (boo
 	return m.KV.Update(ctx, check, put)
 }
 
-// TestNothingMayChangeMeanwhile: what the decision was made on is part of the update.
+// TestNothingMayChangeMeanwhile: the update checks everything that the decision is based on.
 func TestNothingMayChangeMeanwhile(t *testing.T) {
 	h := newHouse(t)
 	ctx := t.Context()
@@ -166,7 +165,7 @@ func TestNothingMayChangeMeanwhile(t *testing.T) {
 		change func()
 	}{
 		{"the hold", func() { h.hold(true, "stop") }},
-		{"the policy in force", func() { h.policies[0] = h.policy(0, 999_000) }}, // last: nothing passes it
+		{"the policy in force", func() { h.policies[0] = h.policy(0, 999_000) }}, // last: no promotion passes it
 	} {
 		name, kv := c.name, &meddler{KV: h.db, before: c.change}
 		held := *h.registry
@@ -183,7 +182,7 @@ func TestNothingMayChangeMeanwhile(t *testing.T) {
 	}
 }
 
-// failingKV stands for a machine that dies at the n-th write.
+// failingKV fails like a machine that dies at the n-th write.
 type failingKV struct {
 	registry.KV
 	left int
@@ -198,8 +197,8 @@ func (f *failingKV) Update(ctx context.Context, check, put map[string][]byte) (b
 	return f.KV.Update(ctx, check, put)
 }
 
-// TestCrash dies at every write of a promotion, in the registry or in the store: the
-// ring has the old model or the new one, and asking again finishes.
+// TestCrash dies at every write of a promotion, in the registry or in the store: the ring has the old model or the new
+// one, and repeating the request finishes.
 func TestCrash(t *testing.T) {
 	h := newHouse(t)
 	ctx := t.Context()
@@ -274,7 +273,7 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
-// TestLostWeights takes the chunks of a model away.
+// TestLostWeights removes the chunks of a model.
 func TestLostWeights(t *testing.T) {
 	h := newHouse(t)
 	ctx := t.Context()
@@ -329,8 +328,8 @@ func TestVouch(t *testing.T) {
 	}
 }
 
-// TestRetention lets a policy keep one model for rollbacks: with the third model in the
-// ring, the first one's pins are gone, but for a pin that somebody else set.
+// TestRetention: a policy keeps one model for rollbacks. With the third model in the ring, the first one's pins are
+// gone, except a pin that somebody else set.
 func TestRetention(t *testing.T) {
 	h := newHouse(t)
 	ctx := t.Context()

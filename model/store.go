@@ -10,26 +10,26 @@ import (
 	"github.com/mythos-project/mythos/store/codec"
 )
 
-// Blobs keeps weights and configurations; *store.Store is one.
+// Blobs stores weights and configurations; *store.Store is one.
 type Blobs interface {
 	PutBlob(ctx context.Context, r io.Reader, o store.PutOptions) (object.BlobRef, error)
 	OpenRef(ctx context.Context, ref object.BlobRef, o codec.Keys) (*store.Blob, error)
 }
 
-// Objects keeps verified canonical objects; *store.Store is one.
+// Objects stores verified canonical objects; *store.Store is one.
 type Objects interface {
 	PutObjects(ctx context.Context, objs ...store.Object) error
 	Object(ctx context.Context, id object.Hash) (store.Object, error)
 	Objects(ctx context.Context, kind string, fn func(store.Object) error) error
 }
 
-// Store is what training, evaluation and the registry need of a store.
+// Store is the store that training, evaluation and the registry need.
 type Store interface {
 	Blobs
 	Objects
 }
 
-// Load finds an object and opens it; it must be of the kind.
+// Load finds an object of a kind and opens it.
 func Load[T any](ctx context.Context, s Objects, id object.Hash, kind string, rule object.Rule,
 	open func([]byte, object.Rule) (*T, object.Hash, error)) (*T, error) {
 	o, err := s.Object(ctx, id)

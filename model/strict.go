@@ -7,10 +7,9 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// StricterOrEqual reports whether a is at least as strict as b: whatever passes a
-// passes b, for every model and every set of attestations. When it is not, reason
-// names the first demand of b that a lacks. Rings, names, signers and thresholds
-// that are not critical do not matter (spec/learning.md#strictness) [learn-45].
+// StricterOrEqual reports whether a is at least as strict as b: whatever passes a passes b, for every model and every
+// set of attestations. If not, reason names the first requirement of b that a lacks. Rings, names, signers and
+// non-critical thresholds do not matter (spec/learning.md#strictness) [learn-45].
 func StricterOrEqual(a, b *PolicyDef) (ok bool, reason string) {
 	for _, check := range []func(a, b *PolicyDef) string{
 		weakerVerifiers, weakerQuorum, weakerAge, weakerSuites, weakerThresholds, weakerRollback, weakerKeep,
@@ -76,7 +75,7 @@ func weakerThresholds(a, b *PolicyDef) string {
 			return fmt.Sprintf("metric %s: %s", want.Metric, reason)
 		}
 	}
-	return "" // a threshold holds in each required suite by itself, so more suites demand more
+	return "" // each required suite must meet a threshold, so more suites require more
 }
 
 // critical finds the critical threshold of a metric.
@@ -89,7 +88,7 @@ func (p *PolicyDef) critical(metric string) (Threshold, bool) {
 	return Threshold{}, false
 }
 
-// weaker says which demand of want t does not make. Both have one direction.
+// weaker names the requirement of want that t lacks. Both have the same direction.
 func (t Threshold) weaker(want Threshold) string {
 	if want.Limit != nil && (t.Limit == nil || t.Worse(*t.Limit, *want.Limit) > 0) {
 		return fmt.Sprintf("the limit is %s, the other policy has %d", number(t.Limit), *want.Limit)
@@ -100,7 +99,7 @@ func (t Threshold) weaker(want Threshold) string {
 		return fmt.Sprintf("the largest regression is %s, the other policy has %d", number(t.LargestRegression), *want.LargestRegression)
 	}
 	if want.LeastImprovement != nil && *want.LeastImprovement == 0 && t.LargestRegression != nil && *t.LargestRegression == 0 {
-		return "" // not to be worse is to be better by at least 0
+		return "" // not being worse means being better by at least 0
 	}
 	if want.LeastImprovement != nil && (!improves || *t.LeastImprovement < *want.LeastImprovement) {
 		return fmt.Sprintf("the least improvement is %s, the other policy has %d", number(t.LeastImprovement), *want.LeastImprovement)
@@ -116,8 +115,7 @@ func (t Threshold) Worse(value, reference int64) int64 {
 	return minus(value, reference)
 }
 
-// Outdated reports whether an attestation of a time is older now than the policy allows, and how
-// old it may be.
+// Outdated reports whether an attestation made at a time is now older than the policy allows, and how old it may be.
 func (p *PolicyDef) Outdated(made, now object.Time) (most string, outdated bool) {
 	if p.MaxAgeUs == nil || minus(int64(now), int64(made)) <= int64(min(*p.MaxAgeUs, 1<<62)) {
 		return "", false
@@ -125,7 +123,7 @@ func (p *PolicyDef) Outdated(made, now object.Time) (most string, outdated bool)
 	return micros(*p.MaxAgeUs), true
 }
 
-// minus is a - b, at the ends of the range where it would overflow.
+// minus is a - b, clamped to the range if it would overflow.
 func minus(a, b int64) int64 {
 	d := a - b
 	switch {
@@ -165,7 +163,7 @@ func weakerKeep(a, b *PolicyDef) string {
 
 // micros prints a number of microseconds as a duration.
 func micros(us uint64) string {
-	const most = 1 << 53 // far below what a Duration overflows at
+	const most = 1 << 53 // far below the point where a Duration overflows
 	if us > most {
 		return fmt.Sprintf("%d µs", us)
 	}

@@ -19,8 +19,7 @@ var ruleAgents = []object.AgentID{agent("vera"), agent("victor"), agent("wanda")
 
 func ptr[T any](v T) *T { return &v }
 
-// drawPolicy draws a valid policy over a small world, so that two of them often
-// have to do with each other.
+// drawPolicy draws a valid policy over a small world, so that two policies often overlap.
 func drawPolicy(t *rapid.T, name string) *PolicyDef {
 	p := &PolicyDef{}
 	for i := range 2 {
@@ -87,8 +86,7 @@ func drawStricter(t *rapid.T, p *PolicyDef) *PolicyDef {
 	return &q
 }
 
-// world is one model with everything that is said of it, as the words of a policy
-// see it: the slow, obvious meaning of policies.
+// world is one model with all statements about it, in terms of a policy: the slow, obvious meaning of policies.
 type world struct {
 	passes   map[object.Hash]map[int]uint64 // suite → verifier → age of an EvalPass and an EvalMetric
 	signed   map[int]uint64                 // verifier → age of a sign-off

@@ -23,12 +23,12 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// disk is the house's database with one object changed, wherever it is kept, or gone.
+// disk is the house's database with one object changed or removed, wherever it is stored.
 type disk struct {
 	store.KV
 	store.Chunks
 	id       object.Hash
-	was, now []byte // now nil: it is gone
+	was, now []byte // now nil: removed
 }
 
 func (d *disk) holds(key string, value []byte) bool {
@@ -78,7 +78,7 @@ func (d *disk) HasChunk(ctx context.Context, h object.Hash) (bool, error) {
 	return d.Chunks.HasChunk(ctx, h)
 }
 
-// on is what the house's rooms find on a disk.
+// on returns the house's packages over a disk.
 func (h *house) on(kv store.KV, chunks store.Chunks) *why.Local {
 	s := store.New(kv, chunks)
 	r := *h.registry
@@ -86,20 +86,19 @@ func (h *house) on(kv store.KV, chunks store.Chunks) *why.Local {
 	return &why.Local{Registry: &r, BlobRef: s.BlobRef, Nodes: func(ctx context.Context) merkle.NodeReader { return s.Nodes(ctx) }}
 }
 
-// link is a link of a tree that why draws: the way to it from where a walk starts, as
-// kinds of nodes, each the first below the one before it whose label has the text after
-// the colon.
+// link is a link of a tree that why draws. Its path leads from the start of a walk, as kinds of nodes, each the first
+// below the one before whose label has the text after the colon.
 type link struct {
 	name, way string
-	kept      string // the kind of what is tampered with, where it is not the node's own
-	optional  bool   // that it is not here is no broken link
+	kept      string // the kind of the changed object, if it is not the node's own
+	optional  bool   // its absence is not a problem
 	start     why.Start
 }
 
 var signedBy = map[string]object.Rule{"PromotionRecord": model.PromotionRule, "PolicyDef": model.PolicyRule, "Receipt": ledger.ReceiptRule, "Capability": caps.Rule,
 	"Attestation": model.AttestationRule, "RingHold": model.HoldRule, "Signal": signal.Rule}
 
-// find follows a way down a tree. What was shown before is followed where it was.
+// find follows a path down a tree. A node that was shown before is followed at its first place.
 func find(root *why.Node, way string) *why.Node {
 	n := root
 	for step := range strings.SplitSeq(way, "/") {
@@ -126,8 +125,8 @@ func find(root *why.Node, way string) *why.Node {
 	return n
 }
 
-// decidedHouse has everything that a walk can meet: two promotions, a freeze and a
-// thaw, a newer policy in force, an index.
+// decidedHouse has everything that a walk can meet: two promotions, a freeze and a thaw, a newer policy in force, an
+// index.
 func decidedHouse(t *testing.T) (*house, object.Hash) {
 	h, _ := promotedHouse(t)
 	h.hold(true, "an incident")
@@ -192,9 +191,8 @@ func links(h *house, index object.Hash) []link {
 		link{name: "index → its receipt", way: "Receipt", start: atIndex})
 }
 
-// TestEveryLink tampers with every kind of link, on the disk: a byte flipped, the
-// object gone, its signature swapped for somebody else's. Each time the walk names that
-// link, and no other.
+// TestEveryLink changes every kind of link on the disk: a byte flipped, the object removed, its signature replaced by
+// somebody else's. Each time the walk names that link, and no other.
 func TestEveryLink(t *testing.T) {
 	h, index := decidedHouse(t)
 	whole := h.on(h.db, h.db)
@@ -227,7 +225,7 @@ func TestEveryLink(t *testing.T) {
 			d := &disk{KV: h.db, Chunks: h.db, id: id, was: raw, now: now}
 			tree, err := why.Explain(t.Context(), h.on(d, d), l.start, h.whyOptions())
 			if now == nil && errors.Is(err, model.ErrNotFound) && l.way == "" {
-				continue // where the walk starts is gone
+				continue // the start of the walk is gone
 			}
 			h.ok(err)
 			path := why.FirstProblem(tree)
@@ -249,7 +247,7 @@ func TestEveryLink(t *testing.T) {
 	}
 }
 
-// tampered are what may become of an object's bytes.
+// tampered returns the changed versions of an object's bytes.
 func tampered(t *testing.T, kind string, id object.Hash, raw []byte) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{"gone": nil}

@@ -11,9 +11,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Names finds what definitions refer to by name: kind is "suite", "model", "code"
-// (a tool, for the hash of what implements it), "dataset" or "agent". A hash, or for
-// an agent a public key in hex, is taken as it is.
+// Names resolves the names in definitions. kind is "suite", "model", "code" (a tool, for the hash of its
+// implementation), "dataset" or "agent". A hash, or for an agent a public key in hex, needs no resolving.
 type Names struct {
 	Hash     func(kind, name string) (object.Hash, error)
 	Agent    func(name string) (object.AgentID, error)
@@ -46,7 +45,7 @@ func (n Names) agent(name string) (object.AgentID, error) {
 
 const maxDefinition = 1 << 20 // bytes of a definition in YAML or JSON
 
-// decodeText reads YAML or JSON and refuses members that v does not have.
+// decodeText reads YAML or JSON and refuses unknown members.
 func decodeText(text []byte, v any) error {
 	if len(text) > maxDefinition {
 		return fmt.Errorf("a definition of %d bytes is larger than %d", len(text), maxDefinition)
@@ -137,11 +136,10 @@ func paramsOf(label string, params map[string]any) (map[string]string, error) {
 	return out, checkParams(out)
 }
 
-// whole is a whole number. YAML's own reading would take 0.9 for 0, which is no
-// mistake to make with a threshold.
+// whole is an integer. YAML itself would read 0.9 as 0, which must not happen to a threshold.
 type whole int64
 
-// UnmarshalYAML refuses everything but a whole number.
+// UnmarshalYAML accepts only integers.
 func (w *whole) UnmarshalYAML(n *yaml.Node) error {
 	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" {
 		return fmt.Errorf("line %d: %q is no whole number (metrics count millionths)", n.Line, n.Value)
@@ -155,15 +153,14 @@ type thresholdText struct {
 	Metric      string `yaml:"metric"`
 	AtLeast     *whole `yaml:"at_least"`
 	AtMost      *whole `yaml:"at_most"`
-	Better      string `yaml:"better"` // higher or lower, where neither limit says it
+	Better      string `yaml:"better"` // higher or lower, if neither limit implies it
 	Regression  *whole `yaml:"largest_regression"`
 	Improvement *whole `yaml:"least_improvement"`
 	Critical    *bool  `yaml:"critical"`
 }
 
-// ParsePolicy reads a policy in YAML or JSON (spec/learning.md#policy-text). A
-// threshold is critical unless it says otherwise, and the rollback rule is previous
-// unless it is required:
+// ParsePolicy reads a policy in YAML or JSON (spec/learning.md#policy-text). A threshold is critical by default; the
+// default rollback rule is previous:
 //
 //	name: nightly
 //	ring: 0
@@ -177,7 +174,7 @@ type thresholdText struct {
 //	max_age: 24h
 //	keep: 3
 //
-// NewPolicy makes a signed policy of the result.
+// NewPolicy makes a signed policy from the result.
 func ParsePolicy(text []byte, names Names) (PolicyDef, error) {
 	var t struct {
 		Name       string          `yaml:"name"`

@@ -23,8 +23,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// tampering is a Resolver that remembers what was asked for and may give other
-// bytes for one of these objects.
+// tampering is a Resolver that records requests and may return other bytes for one object.
 type tampering struct {
 	why.Resolver
 	asked  []string
@@ -128,8 +127,8 @@ func checkSVG(t *testing.T, root *why.Node) {
 	}
 }
 
-// TestWhyVerifiesWhatIsNotShown changes a signal of the last episode of a dataset, far
-// from what is shown: it is shown, and named.
+// TestWhyVerifiesWhatIsNotShown changes a signal of the last episode of a dataset, far from the shown ones: the walk
+// shows and names it.
 func TestWhyVerifiesWhatIsNotShown(t *testing.T) {
 	h, _ := promotedHouse(t)
 	local := &why.Local{Registry: h.registry, Nodes: func(ctx context.Context) merkle.NodeReader { return h.store.Nodes(ctx) }}
@@ -160,8 +159,7 @@ func TestWhyVerifiesWhatIsNotShown(t *testing.T) {
 	}
 }
 
-// checkDOT lets Graphviz read the picture where it is installed; the braces and
-// quotes must be even anyway.
+// checkDOT lets Graphviz read the picture if it is installed; braces and quotes must be balanced in any case.
 func checkDOT(t *testing.T, dot string) {
 	t.Helper()
 	if !strings.HasPrefix(dot, "digraph why {") || !strings.HasSuffix(dot, "}\n") || strings.Count(dot, `"`)%2 != 0 {
@@ -176,8 +174,8 @@ func checkDOT(t *testing.T, dot string) {
 	}
 }
 
-// TestWhyNamesWhatDoesNotHold changes, one after the other, every object that the
-// walk reads, or takes it away: each time the walk names a link that does not hold.
+// TestWhyNamesWhatDoesNotHold changes or removes, one after the other, every object that the walk reads: each time the
+// walk names an invalid link.
 func TestWhyNamesWhatDoesNotHold(t *testing.T) {
 	h, _ := promotedHouse(t)
 	local := &why.Local{Registry: h.registry, Nodes: func(ctx context.Context) merkle.NodeReader { return h.store.Nodes(ctx) }}
@@ -195,7 +193,7 @@ func TestWhyNamesWhatDoesNotHold(t *testing.T) {
 		"cut short":   func(b []byte) ([]byte, error) { return b[:len(b)-1], nil },
 		"gone":        func([]byte) ([]byte, error) { return nil, fmt.Errorf("object: %w", store.ErrNotFound) },
 	}
-	requests := map[string]bool{} // a request or a response that is not kept is no broken link
+	requests := map[string]bool{} // a missing request or response is not a problem
 	for _, name := range honest.asked {
 		requests[name] = strings.HasPrefix(name, why.KindBytes)
 	}
@@ -221,7 +219,7 @@ func TestWhyNamesWhatDoesNotHold(t *testing.T) {
 	}
 }
 
-// TestWhyTrustsNobody: without trust the walk names whom it does not trust.
+// TestWhyTrustsNobody: without trust the walk names the untrusted agents.
 func TestWhyTrustsNobody(t *testing.T) {
 	h, _ := promotedHouse(t)
 	local := &why.Local{Registry: h.registry, Nodes: func(ctx context.Context) merkle.NodeReader { return h.store.Nodes(ctx) }}

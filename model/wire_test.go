@@ -35,7 +35,7 @@ func TestShippedToolsSpeakTheProtocol(t *testing.T) {
 	}
 }
 
-// TestCheckToolFinds gives the kit tools that are wrong in one way each.
+// TestCheckToolFinds gives the kit tools with one fault each.
 func TestCheckToolFinds(t *testing.T) {
 	n := 0
 	onlyTrain := []byte(`{"op":"train","label":"x","params":{"bits":"8"},"weights_bytes":0}` + "\n" + heldOut)
@@ -117,7 +117,7 @@ func TestCheckToolFinds(t *testing.T) {
 	}
 }
 
-// TestCheckToolStarts gives the kit a tool that trains only from a model, as one does for adapters.
+// TestCheckToolStarts gives the kit a tool that trains only from a base model, as for adapters.
 func TestCheckToolStarts(t *testing.T) {
 	first, err := runTool(t, "linear", []byte(`{"op":"train","label":"x","params":{"bits":"8"},"weights_bytes":0}`+"\n"+heldOut))
 	if err != nil {
@@ -144,8 +144,8 @@ func TestCheckToolStarts(t *testing.T) {
 	}
 }
 
-// TestCheckToolCancels gives the kit tools that do not bear being cancelled: one never
-// ends, one leaves something behind that changes what it answers.
+// TestCheckToolCancels gives the kit tools that cannot be cancelled: one never ends, one leaves something behind that
+// changes its answers.
 func TestCheckToolCancels(t *testing.T) {
 	good := func(request []byte) ([]byte, error) { return runTool(t, "linear", request) }
 	check := train.ToolCheck{Label: "x", Params: map[string]string{"bits": "8"}, Train: []byte(heldOut), HeldOut: []byte(heldOut), Cancel: time.Nanosecond}
@@ -211,7 +211,7 @@ func TestParseResponsesRefuse(t *testing.T) {
 	}
 }
 
-// TestTrainingStaysInItsBudget and in the protocol.
+// TestTrainingStaysInItsBudget checks the budget and the protocol of a training.
 func TestTrainingRefuses(t *testing.T) {
 	h := newHouse(t)
 	ctx := t.Context()
@@ -241,7 +241,7 @@ func TestTrainingRefuses(t *testing.T) {
 	}
 }
 
-// TestGoingOn trains from a model: the child names its parent.
+// TestGoingOn trains from a base model: the child names its parent.
 func TestGoingOn(t *testing.T) {
 	h := newHouse(t)
 	ctx := t.Context()
@@ -277,7 +277,7 @@ func TestAddRefuses(t *testing.T) {
 	}
 }
 
-// TestIDsLeaveOut pins which fields make no difference to an id.
+// TestIDsLeaveOut pins which fields do not affect an id.
 func TestIDsLeaveOut(t *testing.T) {
 	p := model.PolicyDef{Suites: []object.Hash{model.FromScratch}, Thresholds: []model.Threshold{}, Quorum: 1, Verifiers: []object.AgentID{vera.Agent()}, RollbackRule: 1, Signer: admin.Agent()}
 	id, err := model.PolicyID(p)

@@ -1,6 +1,6 @@
-// Package approval lets people agree to calls, one by one (spec/effects.md#approval): a capability
-// may ask for it, the executor signs a request, people sign their approvals, and the register of
-// the call uses them up. The gate asks [Approvals] when it charges.
+// Package approval lets people approve single calls (spec/effects.md#approval). A capability may require it: the
+// executor signs a request, people sign their approvals, and the register of the call uses the approvals up. The gate
+// asks [Approvals] when it charges.
 package approval
 
 import (
@@ -15,16 +15,16 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// Request asks people to agree to one call.
+// Request asks people to approve one call.
 type Request struct {
 	ID           object.Hash      `can:"1,approval_request_id"`
 	ToolID       object.Hash      `can:"2,tool_id"`
-	Module       *object.Hash     `can:"3,module"` // the ModuleRef of what implements the tool; absent: nothing here does
+	Module       *object.Hash     `can:"3,module"` // the ModuleRef of the tool's implementation; absent: it is not here
 	RequestHash  object.Hash      `can:"4,request_hash"`
 	Key          []byte           `can:"5,idempotency_key"` // at least one byte
-	CapID        object.Hash      `can:"6,cap_id"`          // the leaf under which the call is made
-	Agents       []object.AgentID `can:"7,agents"`          // for whom it is made: they have no say in it
-	Need         uint8            `can:"8,need"`            // people who have to agree, 1 to 16
+	CapID        object.Hash      `can:"6,cap_id"`          // the leaf of the chain for the call
+	Agents       []object.AgentID `can:"7,agents"`          // for whom the call is made: they may not approve it
+	Need         uint8            `can:"8,need"`            // number of people who have to approve, 1 to 16
 	Role         string           `can:"9,role"`            // that they have
 	ExpiresAt    object.Time      `can:"10,expires_at"`     // used up before then, or not at all
 	Signer       object.AgentID   `can:"11,signer"`
@@ -32,7 +32,7 @@ type Request struct {
 	Signature    object.Signature `can:"13,signature"`
 }
 
-// Approval is what one of the people says.
+// Approval is one person's decision.
 type Approval struct {
 	ID           object.Hash      `can:"1,approval_id"`
 	Request      object.Hash      `can:"2,approval_request_id"`
@@ -43,7 +43,7 @@ type Approval struct {
 	Signature    object.Signature `can:"7,signature"`
 }
 
-// How both are identified and signed.
+// Rules for the ids and signatures of both.
 var (
 	RequestRule = object.Rule{Mask: can.Mask{1: nil, 13: nil}, IDField: 1, Signer: 11, Sig: 13}
 	Rule        = object.Rule{Mask: can.Mask{1: nil, 7: nil}, IDField: 1, Signer: 5, Sig: 7}
@@ -63,7 +63,7 @@ var Structs = []object.Struct{
 
 const maxNote = 4 << 10 // bytes
 
-// Check holds a request to its form.
+// Check checks the form of a request.
 func (q Request) Check() error {
 	switch {
 	case len(q.Key) == 0:
@@ -106,7 +106,7 @@ func Open(raw []byte) (*Approval, error) {
 	return a, nil
 }
 
-// Need is what a chain asks for; nil: nobody has to agree.
+// Need returns the approval that a chain requires; nil: none.
 func Need(chain caps.Chain) (*scope.Approve, error) {
 	what, err := chain[0].Cap.Scope.Decode()
 	if err != nil {
@@ -115,13 +115,13 @@ func Need(chain caps.Chain) (*scope.Approve, error) {
 	return scope.ApproveOf(what), nil
 }
 
-// Keyless is the refusal of a call without a key under a chain that asks for approval.
+// Keyless is the refusal of a call without a key under a chain that requires approval.
 func Keyless(chain caps.Chain) error {
 	return &caps.DeniedError{Check: caps.CheckApproval, Cap: chain[0].ID, Reason: "needs people who agree to it, and has no key", Help: "give the call a key: --key"}
 }
 
-// Order puts the chains first under which nobody has to agree: so many as free. Where nobody can be
-// asked, the others are left out.
+// Order puts the chains first that require no approval; free is their number. If nobody can be asked, it leaves out the
+// others.
 func Order(chains []caps.Chain, able bool) (ordered []caps.Chain, free int, err error) {
 	var bound []caps.Chain
 	for _, c := range chains {
@@ -144,8 +144,8 @@ func Order(chains []caps.Chain, able bool) (ordered []caps.Chain, free int, err 
 	return ordered, free, err
 }
 
-// Agents are those through whom a chain gives its authority, and who therefore have no say: the
-// subjects of its links. Who issued the root has one, unless nobody else is there.
+// Agents are the agents through whom a chain gives its authority, who therefore may not approve: the subjects of its
+// links. The issuer of the root may approve unless it is the only agent.
 func Agents(chain caps.Chain) []object.AgentID {
 	owner := chain[len(chain)-1].Cap.Issuer
 	var agents []object.AgentID
@@ -160,7 +160,8 @@ func Agents(chain caps.Chain) []object.AgentID {
 	return agents
 }
 
-// Count is how many agreed, each counted once, of those who may; denied is a no of one of them.
+// Count returns how many of the agents that may approve have approved, each counted once. denied is a refusal by one of
+// them.
 func (q *Request) Count(list []*Approval, may func(agent object.AgentID, role string) bool) (yes int, denied *Approval) {
 	var counted []object.AgentID
 	for _, a := range list {

@@ -25,7 +25,7 @@ var (
 	eve   = sign.FromSeed([32]byte{4}, "eve")
 )
 
-// desk is a gate that asks people: bob, carol, and the executor itself, have the role ops.
+// desk is a gate that asks people: bob, carol and the executor itself have the role ops.
 type desk struct {
 	*exectest.Env
 	ran atomic.Int64
@@ -54,7 +54,7 @@ func (d *desk) effect(chain caps.Chain, key, request string) exec.Effect {
 	return e
 }
 
-// waits makes a call that has to wait, and returns what for.
+// waits makes a call that has to wait, and returns the request that it waits for.
 func (d *desk) waits(e exec.Effect) object.Hash {
 	d.T.Helper()
 	_, err := d.Gate.Do(d.T.Context(), e)
@@ -98,7 +98,7 @@ func (d *desk) does(e exec.Effect) exec.Outcome {
 
 const twoOps = ",calls=1000,approve=2/ops"
 
-// TestApproval: a call runs after the second yes and never twice; another byte of it is another call.
+// TestApproval: a call runs after the second approval and never twice; if any byte differs, it is another call.
 func TestApproval(t *testing.T) {
 	d := deskOn(t, memory.New())
 	chain := d.ToolCap("test.once", twoOps)
@@ -157,7 +157,7 @@ func TestApproval(t *testing.T) {
 	}
 }
 
-// TestNo: a no denies whoever said yes, until the request would have expired; and what is not used in time is over.
+// TestNo: a refusal outweighs all approvals until the request expires; an approval that is not used in time is void.
 func TestNo(t *testing.T) {
 	d := deskOn(t, memory.New())
 	chain := d.ToolCap("test.once", twoOps)
@@ -184,7 +184,7 @@ func TestNo(t *testing.T) {
 	}
 }
 
-// TestSpentOnce: two processes and many callers, with a key and without, use one approval up: the tool runs once.
+// TestSpentOnce: two processes with many callers, with a key and without, use up one approval: the tool runs once.
 func TestSpentOnce(t *testing.T) {
 	for _, key := range []string{"k", ""} {
 		db := memory.New()
@@ -198,7 +198,7 @@ func TestSpentOnce(t *testing.T) {
 				e := d.effect(chain, key, "go")
 				e.Manner.Wait = exec.WaitForever
 				_, err := d.Gate.Do(t.Context(), e)
-				if err != nil && !errors.Is(err, caps.ErrDenied) { // one without a key that came later has to be asked for
+				if err != nil && !errors.Is(err, caps.ErrDenied) { // a later call without a key needs a new request
 					t.Error(err)
 				}
 			})
@@ -210,8 +210,8 @@ func TestSpentOnce(t *testing.T) {
 	}
 }
 
-// TestNotStarted: an approval of an attempt that certainly did nothing is given back; of one that nobody knows of
-// it is not, and nothing runs again.
+// TestNotStarted: the approval of an attempt that certainly did nothing is returned. The approval of an attempt with an
+// unknown outcome is not, and nothing runs again.
 func TestNotStarted(t *testing.T) {
 	d := deskOn(t, memory.New())
 	end := exec.NotStarted(errors.New("no such program"))
@@ -229,13 +229,13 @@ func TestNotStarted(t *testing.T) {
 	if _, err := d.Gate.Do(t.Context(), e); err == nil || errors.Is(err, caps.ErrDenied) {
 		t.Fatal(err)
 	}
-	d.Pass(time.Hour) // its lease is over
+	d.Pass(time.Hour) // its lease has expired
 	if _, err := d.Gate.Do(t.Context(), e); !errors.Is(err, ledger.ErrUnknownOutcome) || d.ran.Load() != 2 {
 		t.Fatalf("%v, after %d calls", err, d.ran.Load())
 	}
 }
 
-// TestResumed: a tool that is safe to repeat goes on under what was agreed to before, and its receipt names it.
+// TestResumed: a retry-safe tool resumes under the earlier approval, and its receipt names it.
 func TestResumed(t *testing.T) {
 	d := deskOn(t, memory.New())
 	end := errors.New("killed")
@@ -255,8 +255,8 @@ func TestResumed(t *testing.T) {
 	}
 }
 
-// TestFree: a capability that asks nobody comes first, and one that does where it is used up. A gate that cannot ask
-// refuses.
+// TestFree: a capability without approval comes first; one with approval is used when the other is used up. A gate that
+// cannot ask refuses.
 func TestFree(t *testing.T) {
 	d := deskOn(t, memory.New())
 	bound, free := d.ToolCap("test.once", twoOps), d.ToolCap("test.once", ",calls=1")

@@ -17,17 +17,17 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// DefaultExpire is how long a request waits where nothing else is said.
+// DefaultExpire is how long a request waits unless configured otherwise.
 const DefaultExpire = 15 * time.Minute
 
 const (
-	maxOpen    = 256                 // requests that wait at a time
-	keepUnmade = 24 * time.Hour      // how long a request that came to nothing is kept
-	keepSpent  = 30 * 24 * time.Hour // how long one that was spent is
+	maxOpen    = 256                 // requests that may wait at a time
+	keepUnmade = 24 * time.Hour      // how long a request that was denied or expired is kept
+	keepSpent  = 30 * 24 * time.Hour // how long a used request is kept
 )
 
-// Ask asks people to agree to a wish, unless they were. The error is a *caps.DeniedError that says
-// what is waited for, or who said no; nil: they have agreed meanwhile.
+// Ask asks people to approve a wish, unless they were asked before. The error is a *caps.DeniedError that says what the
+// call waits for, or who refused; nil: they have approved it meanwhile.
 func (s *Approvals) Ask(ctx context.Context, w Wish) error {
 	if _, err := s.Objects.PutBytes(ctx, w.Request); err != nil {
 		return fmt.Errorf("keep the request: %w", err)
@@ -88,8 +88,8 @@ func (s *Approvals) ask(ctx context.Context, w *Wish) error {
 	return s.refusal(st)
 }
 
-// adopt notes that an equal call takes the key of this one over. done: an equal call was faster,
-// and its request is the one that is waited for.
+// adopt records that an equal call takes over the key of this one. done means that an equal call was faster, and that
+// its request is the one to wait for.
 func (s *Approvals) adopt(ctx context.Context, w *Wish, check, put map[string][]byte) (done bool, err error) {
 	whichever := *w
 	whichever.Key = nil
@@ -131,7 +131,7 @@ func (s *Approvals) request(w *Wish) (*Request, []byte, error) {
 	return q, raw, err
 }
 
-// prune removes what has come to nothing, and bounds what waits.
+// prune removes finished requests and bounds the number of waiting ones.
 func (s *Approvals) prune(ctx context.Context, put map[string][]byte) error {
 	open, now := 0, s.Now()
 	err := kv.Scan(ctx, s.KV, kv.Approvals, func(key string, raw []byte) error {
@@ -139,7 +139,7 @@ func (s *Approvals) prune(ctx context.Context, put map[string][]byte) error {
 		if err != nil {
 			return err
 		}
-		q, err := object.Decode[Request](rec.Request) // nothing rests on its signature here
+		q, err := object.Decode[Request](rec.Request) // its signature does not matter here
 		if err != nil {
 			return err
 		}
@@ -164,7 +164,7 @@ func (s *Approvals) prune(ctx context.Context, put map[string][]byte) error {
 	return err
 }
 
-// refusal is what a call reads while it has no approval; nil: it has one.
+// refusal is the error of a call without approval; nil: it has approval.
 func (s *Approvals) refusal(st *Standing) error {
 	switch st.State {
 	case Granted:
@@ -185,7 +185,7 @@ func (s *Approvals) waits(st *Standing) error {
 		Help:   "mythos approve sign " + st.ID.Short()}
 }
 
-// Kept are the requests that can still be spent, or all that are kept, the oldest first.
+// Kept returns the requests that can still be used, or all stored ones, the oldest first.
 func (s *Approvals) Kept(ctx context.Context, all bool) ([]*Standing, error) {
 	var list []*Standing
 	err := kv.Scan(ctx, s.KV, kv.Approvals, func(key string, raw []byte) error {
@@ -201,7 +201,7 @@ func (s *Approvals) Kept(ctx context.Context, all bool) ([]*Standing, error) {
 	return list, err
 }
 
-// Roots are the requests' bytes, which are kept as long as they are.
+// Roots calls keep for the hashes that stored requests refer to.
 func (s *Approvals) Roots(ctx context.Context, keep func(object.Hash)) error {
 	list, err := s.Kept(ctx, true)
 	for _, st := range list {
@@ -210,10 +210,10 @@ func (s *Approvals) Roots(ctx context.Context, keep func(object.Hash)) error {
 	return err
 }
 
-// ErrNone means that no request has an id.
+// ErrNone means that no request has the id.
 var ErrNone = errors.New("no such request for approval")
 
-// Find is the request whose id begins with some hex digits.
+// Find returns the request whose id begins with the given hex digits.
 func (s *Approvals) Find(ctx context.Context, digits string) (*Standing, error) {
 	var found []string
 	err := kv.Scan(ctx, s.KV, kv.ApprovalIDs+strings.ToLower(digits), func(_ string, at []byte) error {
@@ -235,14 +235,14 @@ func (s *Approvals) Find(ctx context.Context, digits string) (*Standing, error) 
 	return st, err
 }
 
-// Reasons why somebody has no say.
+// Reasons why somebody may not decide.
 var (
 	ErrRole  = errors.New("the key has not the role")
 	ErrAgent = errors.New("the call is made for this key: nobody approves their own calls")
 	ErrOver  = errors.New("it is over")
 )
 
-// Decide adds what somebody says to a request. Errors: ErrRole, ErrAgent, ErrOver.
+// Decide adds a person's decision to a request. Errors: ErrRole, ErrAgent, ErrOver.
 func (s *Approvals) Decide(ctx context.Context, id object.Hash, k sign.Signer, yes bool, note string) (*Standing, error) {
 	for {
 		st, err := s.Find(ctx, id.String())
@@ -254,7 +254,7 @@ func (s *Approvals) Decide(ctx context.Context, id object.Hash, k sign.Signer, y
 		}
 		for _, a := range st.Approvals {
 			if a.Signer.Same(k.Agent()) && a.Yes == yes {
-				return st, nil // it was said before
+				return st, nil // the same decision was recorded before
 			}
 		}
 		if !st.Open() {
@@ -267,7 +267,7 @@ func (s *Approvals) Decide(ctx context.Context, id object.Hash, k sign.Signer, y
 	}
 }
 
-// has tells why a key has no say in a request.
+// has returns why a key may not decide on a request.
 func (s *Approvals) has(st *Standing, agent object.AgentID) error {
 	for _, a := range st.Agents {
 		if a.Same(agent) {
@@ -314,7 +314,7 @@ func (s *Approvals) add(ctx context.Context, st *Standing, k sign.Signer, yes bo
 
 const lookEvery = 250 * time.Millisecond
 
-// Wait waits until a request does not wait any more, or ctx is over.
+// Wait waits until a request is decided or expired, or ctx ends.
 func (s *Approvals) Wait(ctx context.Context, id object.Hash) (*Standing, error) {
 	for {
 		st, err := s.Find(ctx, id.String())

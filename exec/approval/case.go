@@ -11,18 +11,17 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Case is an attempt at a call, as far as people have to agree to it.
+// Case is the approval of one attempt at a call.
 type Case struct {
 	*Approvals      // nil: nobody can be asked here
-	Wish            // of the attempt, under whichever chain
-	Far        bool // another machine asks people, and records the attempt
-	Probe      bool // it is a probe: nobody is asked
+	Wish            // of the attempt, whatever its chain
+	Far        bool // another machine asks people and records the attempt
+	Probe      bool // it is a probe, which needs no approval
 	agreed     []object.Hash
-	bound      []caps.Chain // that ask for approval
+	bound      []caps.Chain // chains that require approval
 }
 
-// Sort puts the chains first under which nobody has to agree, and leaves out those under which
-// nobody can be asked.
+// Sort puts the chains first that require no approval, and leaves out those that require one if nobody can be asked.
 func (c *Case) Sort(chains []caps.Chain) ([]caps.Chain, error) {
 	ordered, free, err := Order(chains, !c.Probe && (c.Far || c.Approvals != nil))
 	if err == nil {
@@ -31,8 +30,7 @@ func (c *Case) Sort(chains []caps.Chain) ([]caps.Chain, error) {
 	return ordered, err
 }
 
-// Name gives a call without a key one, where people may have to agree to it: they agree to one call.
-// nil: it needs none.
+// Name gives a call without a key a key, if people may have to approve it: they approve one call. nil: it needs none.
 func (c *Case) Name(ctx context.Context) (key []byte, err error) {
 	switch {
 	case len(c.Wish.Key) > 0 || len(c.bound) == 0:
@@ -57,7 +55,7 @@ func (c *Case) binds(chain caps.Chain) bool {
 	return slices.ContainsFunc(c.bound, func(b caps.Chain) bool { return b[0].ID == chain[0].ID })
 }
 
-// Riding is a charge to a chain, which uses up what people agreed to where the chain asks for that.
+// Riding is a charge to a chain that also uses up the approval, if the chain requires one.
 func (c *Case) Riding(chain caps.Chain, charge Ride) Ride {
 	if !c.binds(chain) {
 		return charge
@@ -65,7 +63,7 @@ func (c *Case) Riding(chain caps.Chain, charge Ride) Ride {
 	return c.Spending(c.under(chain), charge)
 }
 
-// Asked asks people, where that is what an attempt lacks; nil: they have agreed meanwhile.
+// Asked asks people if that is what an attempt lacks; nil: they have approved it meanwhile.
 func (c *Case) Asked(ctx context.Context, err error) error {
 	var lacks *LackingError
 	if !errors.As(err, &lacks) {
@@ -74,7 +72,7 @@ func (c *Case) Asked(ctx context.Context, err error) error {
 	return c.Ask(ctx, c.under(lacks.Chain))
 }
 
-// Back gives back what was used up for an attempt that did not start.
+// Back returns the approval that was used up for an attempt that did not start.
 func (c *Case) Back(chain caps.Chain) []ledger.Rider {
 	if c.Far || !c.binds(chain) {
 		return nil
@@ -82,14 +80,14 @@ func (c *Case) Back(chain caps.Chain) []ledger.Rider {
 	return []ledger.Rider{c.Returning(c.under(chain))}
 }
 
-// There keeps what people agreed to at the machine that recorded the attempt.
+// There stores the approval at the machine that recorded the attempt.
 func (c *Case) There(ctx context.Context, raws [][]byte) (err error) {
 	c.agreed, err = c.Keep(ctx, raws)
 	return err
 }
 
-// Names are the hashes that a receipt names because people agreed. Of a chain of which only the id is
-// known, it is not known whether it asks for that.
+// Names are the hashes of the approval that a receipt names. If only the id of a chain is known, it is unknown whether
+// the chain requires approval.
 func (c *Case) Names(ctx context.Context, chain caps.Chain) ([]object.Hash, error) {
 	if c.Far || c.Approvals == nil || len(c.Wish.Key) == 0 || chain[0].Raw != nil && !c.binds(chain) {
 		return c.agreed, nil

@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// Named are the request and the approvals that are among the evidence of a receipt; none: there are none.
+// Named returns the request and the approvals in the evidence of a receipt, if there are any.
 func (s *Approvals) Named(ctx context.Context, evidence []object.Hash) ([][]byte, error) {
 	var raws [][]byte
 	for _, id := range evidence {
@@ -31,12 +31,12 @@ func (s *Approvals) Named(ctx context.Context, evidence []object.Hash) ([][]byte
 	return raws, nil
 }
 
-// ErrEvidence means that what is shown as agreed does not allow what a receipt says.
+// ErrEvidence means that the approvals shown do not allow the call of a receipt.
 var ErrEvidence = errors.New("people have not agreed to this call")
 
-// Verify checks that people agreed to the call of a receipt, under a chain that asks for it: raws are the
-// request and the approvals. It returns them; whether who signed has the role is for the caller to
-// judge. by are the agents that may have asked: the executor, and who keeps the ledger.
+// Verify checks that people approved the call of a receipt, under a chain that requires it. raws are the request and
+// the approvals; Verify returns them. The caller judges whether the signers have the role. by are the agents that may
+// have asked: the executor and the ledger's agent.
 func Verify(r *ledger.Receipt, chain caps.Chain, need *scope.Approve, raws [][]byte, by ...object.AgentID) (*Request, []*Approval, error) {
 	if len(raws) == 0 || len(raws) > 1+maxAgreed {
 		return nil, nil, fmt.Errorf("%w: its capability asks for approval by %s, and %d are shown", ErrEvidence, need, max(len(raws)-1, 0))

@@ -7,7 +7,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Each key counts once, and that of the agent for whom the call is made never.
+// Each key counts once. The key of the agent for whom the call is made never counts.
 func ExampleRequest_Count() {
 	q := approval.Request{ID: object.SumText("a call"), Agents: []object.AgentID{eve.Agent()}, Need: 2, Role: "ops", ExpiresAt: 1000}
 	said := []*approval.Approval{

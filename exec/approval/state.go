@@ -17,7 +17,7 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Approvals keeps requests and what people said. All fields are set before its first use.
+// Approvals stores requests and decisions. Set all fields before the first use.
 type Approvals struct {
 	KV      kv.KV
 	Objects *store.Store
@@ -26,28 +26,28 @@ type Approvals struct {
 		Read(ctx context.Context, idem object.Hash) (ledger.State, error)
 	}
 	Now func() object.Time
-	// Roles tells who has which role now: it is asked anew each time.
+	// Roles returns who has which role now. It is called every time.
 	Roles func() (func(agent object.AgentID, role string) bool, error)
 	// Who is a person's or an agent's name.
 	Who func(object.AgentID) string
-	// Told is told of each request that is made, with its bytes; nil: nobody is. It must not block.
+	// Told is called with each new request and its bytes; nil: nobody is notified. It must not block.
 	Told func(q *Request, request []byte)
 	// Expire is how long a request may wait; 0: DefaultExpire.
 	Expire time.Duration
 }
 
-// Wish is a call that people have to agree to, under one capability.
+// Wish is a call that people have to approve, under one capability.
 type Wish struct {
 	Tool        object.Hash
-	Module      *object.Hash // the ModuleRef of what implements it; nil: nothing here does
+	Module      *object.Hash // the ModuleRef of its implementation; nil: it is not here
 	Request     []byte       // for Ask
 	RequestHash object.Hash
 	Key         []byte
-	Made        bool // the key was made up for the call: an equal call takes it over
+	Made        bool // the key was generated for the call: an equal call takes it over
 	Chain       caps.Chain
 }
 
-// identity is what a wish is known by: another byte of it is another wish.
+// identity identifies a wish: if any byte differs, it is another wish.
 type identity struct {
 	Tool    object.Hash  `can:"1,tool_id"`
 	Module  *object.Hash `can:"2,module"`
@@ -59,7 +59,7 @@ type identity struct {
 func (i identity) in(space string) string {
 	raw, err := can.Marshal(&i)
 	if err != nil {
-		panic(err) // it has nothing that cannot be encoded
+		panic(err) // it contains only encodable values
 	}
 	return space + object.Sum(raw).String()
 }
@@ -79,34 +79,34 @@ type record struct {
 	Spent     bool     `can:"3,spent,omitzero"`
 }
 
-// State is what became of a request.
+// State is the state of a request.
 type State string
 
 // The states of a request.
 const (
 	Waiting State = "waiting"
-	Granted State = "granted" // enough people agreed, and the call was not made yet
+	Granted State = "granted" // enough people have approved, and the call was not made yet
 	Spent   State = "spent"   // the call was made
 	Denied  State = "denied"
 	Expired State = "expired"
 )
 
-// Standing is a request and where it stands.
+// Standing is a request and its state.
 type Standing struct {
 	*Request
 	Approvals []*Approval
 	State     State
-	Yes       int       // who agreed, and count
-	No        *Approval // why it is denied
+	Yes       int       // number of approvals that count
+	No        *Approval // the decision that denies it
 
 	raw []byte // the record
 	rec *record
 }
 
-// Open reports whether it still can be spent.
+// Open reports whether it can still be used.
 func (s *Standing) Open() bool { return s.State == Waiting || s.State == Granted }
 
-// read opens the record at a key; nil: there is none.
+// read reads the record at a key; nil: none.
 func (s *Approvals) read(ctx context.Context, key string) (*Standing, error) {
 	raw, err := kv.GetOrNil(ctx, s.KV, key)
 	if err != nil || raw == nil {
@@ -115,7 +115,7 @@ func (s *Approvals) read(ctx context.Context, key string) (*Standing, error) {
 	return s.standing(key, raw)
 }
 
-// standing judges a record. What is not as it was signed, or not of its key, is an error.
+// standing judges a record. It is an error if the record differs from what was signed, or belongs to another key.
 func (s *Approvals) standing(key string, raw []byte) (*Standing, error) {
 	rec, err := object.Decode[record](raw)
 	if err != nil {
@@ -155,16 +155,16 @@ func (s *Approvals) standing(key string, raw []byte) (*Standing, error) {
 	return st, nil
 }
 
-// fits refuses a request that asks for less than its chain does.
+// fits refuses a request that asks for less than its chain requires.
 func (st *Standing) fits(chain caps.Chain) bool {
 	need, err := Need(chain)
 	return err == nil && need != nil && need.Role == st.Role && st.Need >= need.Need
 }
 
-// ErrUnapproved means that not enough people have agreed to a call.
+// ErrUnapproved means that not enough people have approved a call.
 var ErrUnapproved = errors.New("not approved")
 
-// LackingError says under which capability they have not. It wraps ErrUnapproved.
+// LackingError names the capability whose approval is missing. It wraps ErrUnapproved.
 type LackingError struct{ Chain caps.Chain }
 
 func (*LackingError) Error() string { return ErrUnapproved.Error() }
@@ -172,11 +172,11 @@ func (*LackingError) Error() string { return ErrUnapproved.Error() }
 // Unwrap gives ErrUnapproved.
 func (*LackingError) Unwrap() error { return ErrUnapproved }
 
-// Ride is that of a ledger.Rider.
+// Ride is the function of a ledger.Rider.
 type Ride = func(get func(key string) ([]byte, error)) (map[string][]byte, error)
 
-// Spending is a charge that uses what people agreed to up, in the update of the call's register. The
-// error is a *LackingError where they did not.
+// Spending is a charge that uses up the approval, in the update of the call's register. The error is a *LackingError if
+// there is no approval.
 func (s *Approvals) Spending(w Wish, charge Ride) Ride {
 	key := w.identity(w.Chain).in(kv.Approvals)
 	return func(get func(string) ([]byte, error)) (map[string][]byte, error) {
@@ -204,7 +204,7 @@ func (s *Approvals) Spending(w Wish, charge Ride) Ride {
 	}
 }
 
-// Returning gives back what was used up for an attempt that did not start.
+// Returning returns the approval that was used up for an attempt that did not start.
 func (s *Approvals) Returning(w Wish) ledger.Rider {
 	key := w.identity(w.Chain).in(kv.Approvals)
 	return ledger.Rider{Size: 1 << 10, Reads: []string{key}, Ride: func(get func(string) ([]byte, error)) (map[string][]byte, error) {
@@ -227,8 +227,8 @@ func (st *Standing) spent(key string, spent bool) (map[string][]byte, error) {
 	return map[string][]byte{key: put}, err
 }
 
-// Agreed are the request and the approvals that were used up for a call under a capability, of
-// which only the id counts; none: none were.
+// Agreed returns the request and the approvals that were used up for a call under a capability (only its id counts), if
+// there are any.
 func (s *Approvals) Agreed(ctx context.Context, w Wish) ([][]byte, error) {
 	st, err := s.read(ctx, w.identity(w.Chain).in(kv.Approvals))
 	if err != nil || st == nil || st.State != Spent {
@@ -243,7 +243,7 @@ func (s *Approvals) Agreed(ctx context.Context, w Wish) ([][]byte, error) {
 	return raws, nil
 }
 
-// Evidence are their ids, for the receipt.
+// Evidence returns their ids, for the receipt.
 func (s *Approvals) Evidence(ctx context.Context, w Wish) ([]object.Hash, error) {
 	raws, err := s.Agreed(ctx, w)
 	if err != nil || len(raws) == 0 {
@@ -252,10 +252,10 @@ func (s *Approvals) Evidence(ctx context.Context, w Wish) ([]object.Hash, error)
 	return s.Keep(ctx, raws)
 }
 
-// maxAgreed is how many approvals there are with a request, at most.
+// maxAgreed is the largest number of approvals of one request.
 const maxAgreed = 64
 
-// Keep keeps a request and approvals as objects, and returns their ids.
+// Keep stores a request and approvals as objects, and returns their ids.
 func (s *Approvals) Keep(ctx context.Context, raws [][]byte) ([]object.Hash, error) {
 	if s == nil || len(raws) == 0 {
 		return []object.Hash{}, nil
@@ -283,8 +283,7 @@ func (s *Approvals) Keep(ctx context.Context, raws [][]byte) ([]object.Hash, err
 	return ids, s.Objects.PutObjects(ctx, put...)
 }
 
-// Key is the key of an equal call that waits for approval, or has it, under one of the chains;
-// nil: there is none.
+// Key is the key of an equal call under one of the chains that waits for approval or has it; nil: none.
 func (s *Approvals) Key(ctx context.Context, w Wish, chains []caps.Chain) ([]byte, error) {
 	w.Key = nil
 	for _, c := range chains {
@@ -309,8 +308,7 @@ func (s *Approvals) Key(ctx context.Context, w Wish, chains []caps.Chain) ([]byt
 	return nil, nil
 }
 
-// over reports whether a key that was made up is of no use any more: its call has happened, or its
-// request has come to nothing.
+// over reports whether a generated key is obsolete: its call has happened, or its request was denied or has expired.
 func (s *Approvals) over(ctx context.Context, w *Wish, c caps.Chain, key []byte) (bool, error) {
 	effect, err := s.Ledger.Read(ctx, ledger.IdemID(w.Tool, key))
 	if err != nil {
@@ -319,7 +317,7 @@ func (s *Approvals) over(ctx context.Context, w *Wish, c caps.Chain, key []byte)
 	if effect.Commit != nil {
 		return true, nil
 	}
-	if effect.Register != nil { // how it ended is for the ledger to say
+	if effect.Register != nil { // the ledger knows how it ended
 		return false, nil
 	}
 	with := *w

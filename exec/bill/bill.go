@@ -1,4 +1,4 @@
-// Package bill settles what an effect was charged beside its call, once it has an outcome
+// Package bill settles the charge of an effect beside its call, once the effect has an outcome
 // (spec/capabilities.md#costs).
 package bill
 
@@ -13,24 +13,24 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Quotas is what is needed of the counters; *quota.Quotas is one.
+// Quotas are the counters; *quota.Quotas is one.
 type Quotas interface {
 	Paid(ctx context.Context, idem object.Hash) (*quota.Payment, error)
 	Returning(chain caps.Chain, cost []scope.Amount, idem *object.Hash) (keys []string, ride quota.Ride, err error)
 	Settling(chain caps.Chain, price, used uint64, idem *object.Hash) (keys []string, ride quota.Ride, err error)
 }
 
-// Bill is what an effect was charged beside its call.
+// Bill is the charge of an effect beside its call.
 type Bill struct {
 	Price uint64
-	// Tokens and GPUms are most that a training may use, which is charged before it begins.
+	// Tokens and GPUms are the most that a training may use, charged in advance.
 	Tokens, GPUms uint64
-	Chain         caps.Chain // what was charged, or where that is not at hand, what allows the effect now
-	Other         bool       // it is not what was charged: nothing can be returned
+	Chain         caps.Chain // the charged chain or, if that is not known, the chain that allows the effect now
+	Other         bool       // it is not the charged chain: nothing can be returned
 }
 
-// Find is the bill of an effect that another attempt was charged for. offered are the
-// capabilities at hand, and now is the one that allows the effect.
+// Find returns the bill of an effect that another attempt was charged for. offered are the known capabilities; now is
+// the one that allows the effect.
 func Find(ctx context.Context, q Quotas, idem object.Hash, offered []caps.Chain, now caps.Chain) (Bill, error) {
 	p, err := q.Paid(ctx, idem)
 	if err != nil || p == nil {
@@ -42,16 +42,16 @@ func Find(ctx context.Context, q Quotas, idem object.Hash, offered []caps.Chain,
 	return Bill{p.Price, p.Tokens, p.GPUms, now, true}, nil
 }
 
-// Used is what a tool says that it used: nil where it says nothing of its cost.
+// Used is the use that a tool reports; nil if it reports no cost.
 type Used struct {
 	Cost          *uint64
 	Tokens, GPUms uint64
 }
 
-const counters = 1 << 10 // bytes of the counters of a chain, about
+const counters = 1 << 10 // approximate size of the counters of a chain, in bytes
 
-// Settle returns what becomes of a price with the outcome: what the tool did not use of it is
-// returned, and what it used beyond it is counted. A tool that says nothing (nil) used it. idem is the effect; nil: it has no key.
+// Settle settles a price with the outcome: it returns the unused part and counts use beyond the price. A tool that
+// reports nothing (nil) has used the price. idem is the effect; nil: it has no key.
 func (b Bill) Settle(q Quotas, used Used, idem *object.Hash) ([]ledger.Rider, error) {
 	if b.Price+b.Tokens+b.GPUms == 0 {
 		idem = nil // it has no payment
@@ -71,7 +71,7 @@ func (b Bill) Settle(q Quotas, used Used, idem *object.Hash) ([]ledger.Rider, er
 	return []ledger.Rider{{Size: counters, Reads: keys, Ride: ride}}, err
 }
 
-// unused is what a training did not use of its budget.
+// unused is the unused part of a training's budget.
 func (b Bill) unused(used Used) (rest []scope.Amount) {
 	for _, a := range []scope.Amount{{Of: scope.Tokens, N: b.Tokens - min(b.Tokens, used.Tokens)}, {Of: scope.GPUms, N: b.GPUms - min(b.GPUms, used.GPUms)}} {
 		if a.N > 0 && !b.Other {

@@ -15,8 +15,8 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// TestTakenOver: an attempt that goes on with a training of another returns what the training
-// did not use of what the other was charged, once, and only to the capability that was charged.
+// TestTakenOver: an attempt that resumes another's training returns the unused part of the other's charge, once, and
+// only to the charged capability.
 func TestTakenOver(t *testing.T) {
 	ctx, db, now := t.Context(), memory.New(), object.Time(1_700_000_000_000_000)
 	alice, recipe, idem := sign.FromSeed([32]byte{1}, "alice"), object.SumText("recipe"), object.SumText("effect")
@@ -61,7 +61,7 @@ func TestTakenOver(t *testing.T) {
 		if err != nil || len(riders) != 1 {
 			t.Fatal(riders, err)
 		}
-		if c.left > 0 { // the first is not written: it is what would be, without the capability at hand
+		if c.left > 0 { // the first settlement is not written: it is the one without the capability
 			apply(riders[0].Ride)
 		}
 		left, err := q.Left(ctx, charged)

@@ -15,7 +15,7 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// A call was charged 10, and its tool says that it cost 3.
+// A call was charged 10, and its tool reports a cost of 3.
 func Example() {
 	ctx, db, now := context.Background(), memory.New(), object.Time(1_700_000_000_000_000)
 	alice, tool, most := sign.FromSeed([32]byte{1}, "alice"), object.SumText("tool:echo"), uint64(12)

@@ -1,5 +1,5 @@
-// Package blob has the built-in tools behind the BLOB ops: blob.put, blob.get and
-// blob.chunk_get (spec/effects.md). Each takes the path through the gate that any tool takes.
+// Package blob has the built-in tools behind the BLOB ops: blob.put, blob.get and blob.chunk_get (spec/effects.md).
+// Each passes through the gate like any tool.
 package blob
 
 import (
@@ -21,15 +21,14 @@ import (
 	"github.com/mythos-project/mythos/store/codec"
 )
 
-// Store is what is behind the blob tools; *store.Store is one.
+// Store is the store of the blob tools; *store.Store is one.
 type Store interface {
 	PutBlob(ctx context.Context, r io.Reader, o store.PutOptions) (object.BlobRef, error)
 	OpenBlob(ctx context.Context, cid object.Hash, o codec.Keys) (*store.Blob, error)
 }
 
-// Add adds the built-in tools blob.put, blob.get and blob.chunk_get. A
-// blob that is not there is status 404; one that does not fit into a response
-// 502; both leave the response empty.
+// Add adds the built-in tools blob.put, blob.get and blob.chunk_get. A missing blob is status 404; a blob that does not
+// fit into a response is status 502; both leave the response empty.
 func Add(g *exec.Gate, s Store) {
 	g.Builtin(vm.ToolBlobPut, exec.Builtin{Writes: true, RetrySafe: true, Use: blobPutUse, Run: func(ctx context.Context, c exec.Call) (exec.Response, error) {
 		return runBlobPut(ctx, s, c.Request)
@@ -145,8 +144,7 @@ func readRange(ctx context.Context, blob *store.Blob, r *vm.BlobGetRequest, out 
 	return blob.ReadRange(ctx, int64(offset), int64(*r.Length), out)
 }
 
-// skipper leaves out the first bytes; a compressed blob's plain size is not
-// known before it is read.
+// skipper drops the first bytes; the plain size of a compressed blob is unknown before it is read.
 type skipper struct {
 	w    io.Writer
 	left uint64

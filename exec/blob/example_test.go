@@ -17,7 +17,7 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// A blob is read under a capability, as any other tool is called; without one it is refused.
+// A blob is read under a capability, like any call of a tool; without one it is refused.
 func Example() {
 	key, now := sign.FromSeed([32]byte{1}, "alice"), func() object.Time { return 1 }
 	db := memory.New()

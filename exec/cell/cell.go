@@ -1,6 +1,6 @@
-// Package cell holds cells: append-only logs of events by key, which effects append to and
-// read (spec/capabilities.md [cap-106]). A cell begins with its first event. Its state is of each key
-// the newest event; snapshots of it are kept from time to time, and only save work.
+// Package cell implements cells: append-only logs of events by key, which effects append to and read
+// (spec/capabilities.md [cap-106]). A cell begins with its first event. Its state is the newest event of each key;
+// snapshots of the state, taken from time to time, only save work.
 package cell
 
 import (
@@ -29,17 +29,17 @@ const (
 	Policy   = "cell.policy"
 )
 
-// Bytes keeps snapshots; *store.Store does.
+// Bytes stores snapshots; *store.Store is one.
 type Bytes interface {
 	PutBytes(ctx context.Context, data []byte) (object.Hash, error)
 	Bytes(ctx context.Context, h object.Hash) ([]byte, error)
 }
 
-// Cells are the cells of a repository. Its fields are set before the first use.
+// Cells are the cells of a repository. Set its fields before the first use.
 type Cells struct {
 	KV     exec.KV
 	Store  Bytes
-	Debugf func(format string, args ...any) // told why a snapshot was not kept
+	Debugf func(format string, args ...any) // receives the reason if a snapshot could not be stored
 
 	writing writers
 }
@@ -62,21 +62,19 @@ const (
 	stateKey  = "/s"  // the newest snapshot
 )
 
-// keysOf begins the keys of a cell.
+// keysOf is the prefix of a cell's keys.
 func keysOf(id object.Hash) string { return prefix + id.String() }
 
 func eventKey(cell string, number uint64) string {
 	return fmt.Sprintf("%s%s%016x", cell, eventKeys, number)
 }
 
-// writers let one append to a cell be under way in this process; those of others are
-// found out by comparing.
+// writers serializes appends to a cell in this process; compare-and-set detects those of other processes.
 type writers [64]sync.Mutex
 
 func (w *writers) of(cell object.Hash) *sync.Mutex { return &w[cell.Sum[0]%byte(len(w))] }
 
-// Register adds what can be done with cells. A cell is an append-only log of
-// events; it begins with its first event.
+// Register adds the built-in effects on cells. A cell is an append-only log of events; it begins with its first event.
 func (c *Cells) Register(g *exec.Gate) {
 	g.Builtin(Append, exec.Builtin{Use: useAppend, Run: c.runAppend, RetrySafe: true, Writes: true})
 	g.Builtin(Read, exec.Builtin{
@@ -97,7 +95,7 @@ func (c *Cells) Register(g *exec.Gate) {
 	})
 }
 
-// use says what a request needs, in either of the two shapes that it may have.
+// use returns the authority for a request in either of its two forms.
 func use[T any](of func(*T) scope.Use) func([]byte) (scope.Use, error) {
 	return func(request []byte) (scope.Use, error) {
 		q, err := vm.DecodeRequest[T](request)
@@ -136,8 +134,8 @@ func openAppend(request []byte) (*AppendRequest, error) {
 	return q, nil
 }
 
-// runAppend writes the events and their number in one step. With a key, it also
-// notes where they went, so that a repetition finds them.
+// runAppend writes the events and their number in one step. With a key it also records their places, so that a
+// repetition finds them.
 func (c *Cells) runAppend(ctx context.Context, call exec.Call) (exec.Response, error) {
 	q, err := openAppend(call.Request)
 	if err != nil {
@@ -214,8 +212,7 @@ func (c *Cells) size(ctx context.Context, cell string) (uint64, []byte, error) {
 
 var errEnoughEvents = errors.New("enough events")
 
-// events calls fn for the events from one number to another. The error says which is
-// missing.
+// events calls fn for the events in a range of numbers. The error names a missing one.
 func (c *Cells) events(ctx context.Context, cell string, from, to uint64, fn func(number uint64, e *Event) error) error {
 	at := from
 	err := c.KV.Scan(ctx, eventKey(cell, from), eventKey(cell, to), func(key string, raw []byte) error {
@@ -273,7 +270,7 @@ func (c *Cells) runRead(ctx context.Context, call exec.Call) (exec.Response, err
 	return exec.Response{Body: body, Status: exec.StatusOK}, err
 }
 
-// ID is the id of a cell by name, or by 64 hex digits.
+// ID is the id of a cell from its name or from 64 hex digits.
 func ID(name string) object.Hash {
 	if h, err := object.ParseHash(name); err == nil {
 		return h
@@ -281,12 +278,12 @@ func ID(name string) object.Hash {
 	return object.SumText("cell:" + name)
 }
 
-// Info is what is known of a cell.
+// Info describes a cell.
 type Info struct {
 	ID       object.Hash `json:"cell_id"`
 	Events   uint64      `json:"events"`
-	Every    uint64      `json:"snapshot_every"` // events between two snapshots that are kept; 0: none is
-	Snapshot uint64      `json:"snapshot_at"`    // events that the newest kept one is made of; 0: there is none
+	Every    uint64      `json:"snapshot_every"` // events between two snapshots; 0: none are taken
+	Snapshot uint64      `json:"snapshot_at"`    // number of events in the newest snapshot; 0: there is none
 }
 
 // Each calls fn for every cell, ascending by id.

@@ -31,8 +31,8 @@ type AppendRequest struct {
 	Expect *uint64     `can:"3,expect"` // events that the cell must have; absent: any number
 }
 
-// Appended is the response of cell.append. With status [exec.StatusConflict] nothing was
-// written, and First is how many events the cell had.
+// Appended is the response of cell.append. With status [exec.StatusConflict] nothing was written, and First is the
+// number of events that the cell had.
 type Appended struct {
 	First uint64 `can:"1,first"` // number of the first event; the first of a cell is 0
 	Count uint64 `can:"2,count"`
@@ -43,30 +43,29 @@ type SnapshotRequest struct {
 	CellID    object.Hash `can:"1,cell_id"`
 	KeyPrefix []byte      `can:"2,key_prefix,optional"` // absent: all keys
 	At        *uint64     `can:"3,at"`                  // the state after this many events; absent: after all
-	After     []byte      `can:"4,after,optional"`      // only keys that come after this one; absent: from the first
+	After     []byte      `can:"4,after,optional"`      // only keys after this one; absent: from the first
 }
 
-// State is the response of cell.snapshot: of each key the newest event, ascending
-// by key.
+// State is the response of cell.snapshot: the newest event of each key, ascending by key.
 type State struct {
-	At      uint64   `can:"1,at"` // events that the state is made of
+	At      uint64   `can:"1,at"` // number of events in the state
 	Events  []Event  `can:"2,events"`
 	Numbers []uint64 `can:"3,numbers"`       // of the events
-	Next    []byte   `can:"4,next,optional"` // the last key, after which to go on; absent at the end
+	Next    []byte   `can:"4,next,optional"` // the last key, after which to continue; absent at the end
 }
 
-// PolicyRequest is the request of cell.policy: when snapshots of a cell are kept. It
-// needs cell.write for one event, of any type. The response is empty.
+// PolicyRequest is the request of cell.policy: when to take snapshots of a cell. It needs cell.write for one event, of
+// any type. The response is empty.
 type PolicyRequest struct {
 	CellID object.Hash `can:"1,cell_id"`
-	Every  uint64      `can:"2,every"` // events after which the next one is kept; 0: none is kept
+	Every  uint64      `can:"2,every"` // events after which the next snapshot is taken; 0: never
 }
 
 // ReadRequest is the request of cell.read. It needs cell.read for the prefix.
 type ReadRequest struct {
 	CellID    object.Hash `can:"1,cell_id"`
 	KeyPrefix []byte      `can:"2,key_prefix,optional"` // absent: all keys
-	From      uint64      `can:"3,from"`                // first number looked at
+	From      uint64      `can:"3,from"`                // first number to look at
 }
 
 // Events is the response of cell.read: the events whose keys have the prefix,
@@ -74,5 +73,5 @@ type ReadRequest struct {
 type Events struct {
 	Events  []Event  `can:"1,events"`
 	Numbers []uint64 `can:"2,numbers"` // of the events
-	Next    *uint64  `can:"3,next"`    // where to go on; absent at the end of the cell
+	Next    *uint64  `can:"3,next"`    // where to continue; absent at the end of the cell
 }

@@ -22,14 +22,14 @@ const (
 	maxState = store.MaxBytes / 2
 )
 
-// keptSnapshot is the newest snapshot of a cell; its bytes, a canonical CellSnapshot, are in the
-// store. It only saves work: the events say the same.
+// keptSnapshot is the newest stored snapshot of a cell; its bytes, a canonical CellSnapshot, are in the store. It only
+// saves work: the events give the same state.
 type keptSnapshot struct {
 	At   uint64      `can:"1,at"`
 	Hash object.Hash `can:"2,hash"`
 }
 
-// state is a cell's after some events: of each key the newest one.
+// state is the state of a cell after some events: the newest event of each key.
 type state struct {
 	at     uint64
 	size   int
@@ -56,7 +56,7 @@ func (s *state) add(number uint64, e *Event) error {
 	return nil
 }
 
-// whole is the state as it is kept.
+// whole is the state in its stored form.
 func (s *state) whole() *State {
 	out := &State{At: s.at, Events: []Event{}, Numbers: []uint64{}}
 	for _, key := range slices.Sorted(maps.Keys(s.newest)) {
@@ -66,7 +66,7 @@ func (s *state) whole() *State {
 	return out
 }
 
-// snapshot is the newest kept one; at 0 there is none.
+// snapshot returns the newest stored snapshot; at 0 there is none.
 func (c *Cells) snapshot(ctx context.Context, id object.Hash) (keptSnapshot, error) {
 	raw, found, err := c.KV.Get(ctx, keysOf(id)+stateKey)
 	if err != nil || !found {
@@ -79,7 +79,7 @@ func (c *Cells) snapshot(ctx context.Context, id object.Hash) (keptSnapshot, err
 	return *s, nil
 }
 
-// everyKey is a cell's snapshot policy.
+// every is a cell's snapshot policy.
 func (c *Cells) every(ctx context.Context, id object.Hash) (uint64, error) {
 	raw, found, err := c.KV.Get(ctx, keysOf(id)+everyKey)
 	if err != nil || !found {
@@ -92,8 +92,7 @@ func (c *Cells) every(ctx context.Context, id object.Hash) (uint64, error) {
 	return p.Every, nil
 }
 
-// stateAt is a cell's state after so many events: the newest kept snapshot that is not
-// later, and the events since.
+// stateAt is a cell's state after so many events: the newest snapshot that is not later, and the events since.
 func (c *Cells) stateAt(ctx context.Context, id object.Hash, at uint64) (*state, error) {
 	s := &state{newest: map[string]numbered{}}
 	kept, err := c.snapshot(ctx, id)
@@ -130,8 +129,8 @@ func (c *Cells) fromSnapshot(ctx context.Context, kept keptSnapshot, s *state) e
 	return nil
 }
 
-// keepSnapshot keeps the state when the policy says so. It only saves work, so that what
-// was appended stays appended whatever becomes of it.
+// keepSnapshot stores the state if the policy says so. A failure does not affect the append, because a snapshot only
+// saves work.
 func (c *Cells) keepSnapshot(ctx context.Context, id object.Hash) {
 	if err := c.trySnapshot(ctx, id); err != nil {
 		c.Debugf("snapshot of cell %s: %v", id.Short(), err)
@@ -188,8 +187,7 @@ func (c *Cells) runState(ctx context.Context, call exec.Call) (exec.Response, er
 	return exec.Response{Body: body, Status: exec.StatusOK}, err
 }
 
-// page is the part of the state that a request asks for, and no more than one answer may
-// have.
+// page is the part of the state that a request asks for, limited to the size of one answer.
 func (s *state) page(q *SnapshotRequest) *State {
 	all, out := s.whole(), &State{At: s.at, Events: []Event{}, Numbers: []uint64{}}
 	total := 0
@@ -221,7 +219,7 @@ func (c *Cells) runPolicy(ctx context.Context, call exec.Call) (exec.Response, e
 	return exec.Response{Status: exec.StatusOK}, err
 }
 
-// Roots tells keep the snapshots that are kept.
+// Roots calls keep for the stored snapshots.
 func (c *Cells) Roots(ctx context.Context, keep func(object.Hash)) error {
 	return c.Each(ctx, func(i Info) error {
 		s, err := c.snapshot(ctx, i.ID)

@@ -1,6 +1,6 @@
-// Package definition holds what is said of a tool: its name, what it does, and the schemas of
-// what it takes and answers (spec/tools.md#definition). The hash of that is a part of the
-// tool's id, so that a receipt proves under which description a call was made.
+// Package definition holds the description of a tool: its name, its purpose, and the schemas of its input and output
+// (spec/tools.md#definition). The hash of the definition is part of the tool's id, so that a receipt proves under which
+// description a call was made.
 package definition
 
 import (
@@ -13,19 +13,18 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Tool is what is said of one tool.
+// Tool is the definition of one tool.
 type Tool struct {
 	Name string
-	// Text is the canonical form (see [jsontext.Canonical]) of the object of the members that say what the
-	// tool means: name, title, description, inputSchema, outputSchema and annotations, as
-	// far as they are there.
+	// Text is the canonical form (see [jsontext.Canonical]) of the object with the members that define the tool's
+	// meaning: name, title, description, inputSchema, outputSchema and annotations, if present.
 	Text []byte
 
 	input json.RawMessage // inputSchema
 	hash  object.Hash
 }
 
-// Hash is what exec.ModuleRef pins.
+// Hash is the hash that exec.ModuleRef pins.
 func (t Tool) Hash() object.Hash { return t.hash }
 
 // defining are the members of a tool that are pinned, in the order of the plain form.
@@ -54,7 +53,7 @@ func Read(raw json.RawMessage) (Tool, error) {
 	return Tool{name, text, bytes.Clone(list.Get("inputSchema")), object.Sum(text)}, nil
 }
 
-// Of is what somebody says of a tool who registers it; schemas may be nil.
+// Of is the definition that a user gives when registering a tool; schemas may be nil.
 func Of(name, description string, input, output json.RawMessage) (Tool, error) {
 	var said jsontext.Fields
 	said.AddText("name", name)
@@ -64,13 +63,13 @@ func Of(name, description string, input, output json.RawMessage) (Tool, error) {
 	return Read(said.JSON())
 }
 
-// Hints are what a server claims of a tool. Nothing follows from them until somebody accepts them.
+// Hints are a server's claims about a tool. They have no effect until somebody accepts them.
 type Hints struct {
 	Reads   bool // it changes nothing
-	Repeats bool // repeating a call changes nothing more
+	Repeats bool // repeating a call has no further effect
 }
 
-// HintsOf reads the claims in the text of a definition.
+// HintsOf reads the claims from the text of a definition.
 func HintsOf(text []byte) (h Hints) {
 	list, err := jsontext.FieldsOf(text)
 	if err != nil {

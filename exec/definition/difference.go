@@ -7,8 +7,7 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// Difference is a line for each member of two definitions that is not the same, without
-// anything that a terminal would not show.
+// Difference returns a line for each member that differs between two definitions, with only printable characters.
 func Difference(was, is []byte) []string {
 	before, _ := jsontext.FieldsOf(was) // an unreadable one has no members
 	after, _ := jsontext.FieldsOf(is)
@@ -27,7 +26,7 @@ const (
 	maxBefore  = 40  // of them before the first difference
 )
 
-// excerpt is the part of a value around its first difference to another one.
+// excerpt is the part of a value around its first difference from another one.
 func excerpt(value, other []byte) string {
 	if value == nil {
 		return "absent"

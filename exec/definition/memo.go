@@ -6,14 +6,14 @@ import (
 	"sync"
 )
 
-// Memo remembers definitions by the bytes that they were read from: servers are asked for the
-// same list again and again. The zero Memo is empty. It is safe for concurrent use.
+// Memo caches definitions by their bytes, because servers are asked for the same list again and again. The zero Memo is
+// empty. It is safe for concurrent use.
 type Memo struct {
 	mu   sync.Mutex
 	read map[[sha256.Size]byte]Tool
 }
 
-const maxMemo = 16384 // definitions that are remembered
+const maxMemo = 16384 // definitions in the cache
 
 // Read reads a member of the list of tools.
 func (m *Memo) Read(raw json.RawMessage) (Tool, error) {

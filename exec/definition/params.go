@@ -10,9 +10,8 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// Params calls add with each argument that the tool's input schema wants in a header: a
-// property with x-mcp-header NAME goes along as Mcp-Param-NAME, when it is a text, a whole
-// number that every JSON reader takes alike, or a truth value.
+// Params calls add for each argument that the tool's input schema maps to a header: a property with x-mcp-header NAME
+// is sent as Mcp-Param-NAME, if it is a text, a boolean, or an integer that every JSON reader reads alike.
 func (t Tool) Params(args json.RawMessage, add func(header, text string)) {
 	if t.input != nil {
 		headerParams(t.input, args, add)
@@ -46,14 +45,14 @@ func headerParams(schema, args json.RawMessage, add func(header, text string)) {
 		if err != nil {
 			continue
 		}
-		name, _ := jsontext.TextOf(own.Get("x-mcp-header")) // another value names no header
+		name, _ := jsontext.TextOf(own.Get("x-mcp-header")) // any other value names no header
 		if text, primitive := primitiveText(value); primitive && endpoint.IsHeaderName(name) {
 			add("Mcp-Param-"+name, text)
 		}
 	}
 }
 
-// primitiveText is a text, a whole number or a truth value as text.
+// primitiveText returns a text, an integer or a boolean as text.
 func primitiveText(value json.RawMessage) (string, bool) {
 	if text, err := jsontext.TextOf(value); err == nil {
 		return text, true

@@ -1,5 +1,5 @@
-// Package endpoint checks what an HTTP tool is asked at: the template of its URL, and headers, whose
-// values may name secrets (spec/tools.md).
+// Package endpoint checks the address of an HTTP tool: its URL template and its headers, whose values may name secrets
+// (spec/tools.md).
 package endpoint
 
 import (
@@ -28,8 +28,8 @@ func HeaderSecret(value string) (text, secret string, ok bool) {
 	return text, secret, ok
 }
 
-// Credential reports a header that looks as if its value let its bearer in somewhere.
-// Such a header goes to the URL's own origin alone.
+// Credential reports a header whose value looks like access credentials. Such a header goes only to the URL's own
+// origin.
 func Credential(name, value string) bool {
 	name = strings.ToLower(name)
 	for _, word := range []string{"auth", "cookie", "key", "token", "secret", "password", "credential", "session", "signature"} {
@@ -41,14 +41,13 @@ func Credential(name, value string) bool {
 	return more && (scheme == "bearer" || scheme == "basic" || scheme == "token")
 }
 
-// LiteralSecret reports a header that looks as if its value were a secret itself, instead
-// of the name of one.
+// LiteralSecret reports a header whose value looks like a secret itself and not like the name of one.
 func LiteralSecret(name, value string) bool {
 	_, _, named := HeaderSecret(value)
 	return !named && value != "" && Credential(name, value)
 }
 
-// CheckURL parses the URL template of a tool: http or https, its host fixed.
+// CheckURL parses the URL template of a tool: http or https, with a fixed host.
 func CheckURL(template string) (*url.URL, error) {
 	fixed, _, _ := strings.Cut(template, "{")
 	u, err := url.Parse(fixed)
@@ -75,7 +74,7 @@ func checkBraces(template string) error {
 	return nil
 }
 
-// IsHeaderName says whether a text of 1 to 64 bytes can be the name of an HTTP header.
+// IsHeaderName reports whether a text of 1 to 64 bytes is a valid name of an HTTP header.
 func IsHeaderName(name string) bool { return httpToken().MatchString(name) }
 
 // CheckHeaders refuses malformed headers, and secrets that would go to another

@@ -6,7 +6,7 @@ import (
 	"github.com/mythos-project/mythos/exec/endpoint"
 )
 
-// The host of a URL is fixed; a secret is named, and goes nowhere without TLS.
+// The host of a URL is fixed; a secret is given by name, and is never sent without TLS.
 func Example() {
 	u, err := endpoint.CheckURL("http://example.com/items/{/id}")
 	fmt.Println(u.Host, err)

@@ -1,4 +1,4 @@
-// Package exectest has a gate with everything real below it, in memory, for tests.
+// Package exectest provides a gate over real components, in memory, for tests.
 package exectest
 
 import (
@@ -20,15 +20,14 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// The ledger over a store has what the gate can do without.
+// The ledger over a store has the gate's optional abilities.
 var (
 	_ exec.Awaiter  = (*kvledger.Ledger)(nil)
 	_ exec.Renewer  = (*kvledger.Ledger)(nil)
 	_ exec.Resolver = (*kvledger.Ledger)(nil)
 )
 
-// Env is a gate with everything real below it, in memory, and a clock that
-// the test moves.
+// Env is a gate over real components, in memory, with a clock that the test moves.
 type Env struct {
 	T      testing.TB
 	Key    *sign.Key
@@ -37,16 +36,16 @@ type Env struct {
 	Ledger *kvledger.Ledger
 	Gate   *exec.Gate
 	Clock  atomic.Int64
-	Calls  atomic.Int64 // what the tool "test.count" was invoked
+	Calls  atomic.Int64 // number of invocations of the tool "test.count"
 }
 
-// New is a gate over a database of its own.
+// New returns a gate over a database of its own.
 func New(t testing.TB, seed byte) *Env {
 	db := memory.New()
 	return NewOn(t, seed, db)
 }
 
-// NewOn is another gate over the same database.
+// NewOn returns another gate over the same database.
 func NewOn(t testing.TB, seed byte, db *memory.DB) *Env {
 	e := &Env{T: t, Key: sign.FromSeed([32]byte{seed}, "executor"), DB: db, Store: store.New(db, db)}
 	e.Clock.Store(1_000_000_000)
@@ -67,7 +66,7 @@ func NewOn(t testing.TB, seed byte, db *memory.DB) *Env {
 // Now is the time of the test's clock.
 func (e *Env) Now() object.Time { return object.Time(e.Clock.Load()) }
 
-// Pass lets time pass.
+// Pass moves the clock forward.
 func (e *Env) Pass(d time.Duration) { e.Clock.Add(d.Microseconds()) }
 
 // Builtin adds a tool that needs tool.call for its own id.

@@ -18,13 +18,13 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// door is a lock of this machine. Who begins a call shares it from the last look at what is
-// frozen until the tool has begun. Who froze something takes it alone, once: then nobody is
-// between that look and the tool who looked before.
+// door is a lock of this machine. A caller shares it from its last look at the frozen state until its tool has begun. A
+// process that has frozen something takes it exclusively, once: then no caller with an older look is still before its
+// tool.
 type door struct {
 	mu     sync.Mutex
 	inside int
-	file   *os.File // open and locked while somebody of this process is inside
+	file   *os.File // open and locked while a caller of this process shares it
 }
 
 const lockFile = "begin.lock"
@@ -62,8 +62,7 @@ func (d *door) leave() {
 	}
 }
 
-// Drain waits until every call on this machine that was begun before what is frozen now has
-// reached its tool.
+// Drain waits until every call on this machine that began before the present freeze has reached its tool.
 func (s *Holds) Drain(ctx context.Context) error {
 	f, err := openLock(s.Locks)
 	if err != nil {
@@ -90,7 +89,7 @@ func (s *Holds) Admit(ctx context.Context, tool object.Hash, chains []caps.Chain
 	return s.free(ctx, st, tool, chains)
 }
 
-// Riding is Admit for one chain as a part of an update, before which nothing is frozen or thawed any more.
+// Riding is Admit for one chain as part of an update, which fails if something is frozen or thawed before it.
 func (s *Holds) Riding(ctx context.Context, tool object.Hash, chain caps.Chain) ledger.Rider {
 	return ledger.Rider{Reads: []string{kv.Holds}, Ride: func(get func(string) ([]byte, error)) (map[string][]byte, error) {
 		raw, err := get(kv.Holds)
@@ -156,7 +155,7 @@ func (s *Holds) Cancelled(ctx context.Context, tool object.Hash, chain caps.Chai
 
 func (st *State) none() bool { return !st.File && len(st.Frozen) == 0 }
 
-// against is the hold that stands against a call; nil: none does.
+// against returns the hold that blocks a call; nil: none.
 func (s *Holds) against(ctx context.Context, st *State, tool object.Hash, chain caps.Chain) *caps.DeniedError {
 	if st.File {
 		return &caps.DeniedError{Check: caps.CheckFrozen, Reason: "everything is frozen by the file " + s.File, Help: "remove the file: rm " + s.File}
@@ -179,7 +178,7 @@ func (h *Hold) stands(tool object.Hash, chain caps.Chain) bool {
 	return true
 }
 
-// Words say what a hold freezes, since when, by whom and why.
+// Words describes a hold: what it freezes, since when, by whom and why.
 func (s *Holds) Words(ctx context.Context, h *Hold) string {
 	text := s.What(ctx, h) + " is frozen since " + h.TimeObserved.String() + " by " + s.Who(h.Signer)
 	if h.Reason != "" {
@@ -188,7 +187,7 @@ func (s *Holds) Words(ctx context.Context, h *Hold) string {
 	return text
 }
 
-// What is "everything", "tool deploy" or "agent scout".
+// What returns "everything", "tool deploy" or "agent scout".
 func (s *Holds) What(ctx context.Context, h *Hold) string {
 	switch {
 	case h.Tool != nil:
@@ -199,7 +198,7 @@ func (s *Holds) What(ctx context.Context, h *Hold) string {
 	return "everything"
 }
 
-// Remedy is the command that takes a hold away.
+// Remedy is the command that removes a hold.
 func (s *Holds) Remedy(ctx context.Context, h *Hold) string {
 	switch {
 	case h.Tool != nil:
@@ -210,7 +209,7 @@ func (s *Holds) Remedy(ctx context.Context, h *Hold) string {
 	return "mythos thaw"
 }
 
-// agent is what the agent of a hold is called: as it was named when it was frozen.
+// agent is the name of a hold's agent, as it was when it was frozen.
 func (s *Holds) agent(h *Hold) string {
 	if h.Agent.Hint != "" {
 		return h.Agent.Hint

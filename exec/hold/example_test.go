@@ -14,7 +14,7 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// A tool is frozen: no call of it is let through, others are.
+// A tool is frozen: its calls are refused, other tools' are not.
 func Example() {
 	dir, err := os.MkdirTemp("", "hold")
 	if err != nil {

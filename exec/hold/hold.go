@@ -1,6 +1,5 @@
-// Package hold freezes tools, agents or everything (spec/effects.md#freeze): signed holds in the
-// store, and a file that anybody can make. The gate asks [Holds] when an effect is admitted and
-// again just before its tool is asked.
+// Package hold freezes tools, agents or everything (spec/effects.md#freeze), by signed holds in the store or by a file
+// that anybody can create. The gate asks [Holds] when it admits an effect, and again just before the tool starts.
 package hold
 
 import (
@@ -19,13 +18,13 @@ var (
 	ThawTool   = ir.BuiltinTool("thaw")
 )
 
-// Request asks for something to be frozen or thawed.
+// Request asks to freeze or thaw something.
 type Request struct {
-	Agent  *object.AgentID `can:"1,agent"`           // what is done under its capabilities
-	Tool   *object.Hash    `can:"2,tool"`            // calls of it; neither: everything
+	Agent  *object.AgentID `can:"1,agent"`           // freezes everything done under the agent's capabilities
+	Tool   *object.Hash    `can:"2,tool"`            // freezes calls of the tool; if both are absent: everything
 	Reason string          `can:"3,reason"`          // at most 4 KiB
-	Cancel bool            `can:"4,cancel,omitzero"` // of a freeze: stop what is under way, too
-	After  *object.Hash    `can:"5,after"`           // the newest hold when this was asked; absent: there was none
+	Cancel bool            `can:"4,cancel,omitzero"` // of a freeze: also stop what is running
+	After  *object.Hash    `can:"5,after"`           // the newest hold at the time of the request; absent: none
 }
 
 const maxReason = 4 << 10 // bytes
@@ -47,17 +46,17 @@ func check(agent *object.AgentID, tool *object.Hash, reason string) error {
 type Hold struct {
 	HoldID       object.Hash      `can:"1,hold_id"`
 	Frozen       bool             `can:"2,frozen"`
-	Agent        *object.AgentID  `can:"3,agent"` // what is done under its capabilities
-	Tool         *object.Hash     `can:"4,tool"`  // calls of it; neither: everything
+	Agent        *object.AgentID  `can:"3,agent"` // freezes everything done under the agent's capabilities
+	Tool         *object.Hash     `can:"4,tool"`  // freezes calls of the tool; if both are absent: everything
 	Reason       string           `can:"5,reason"`
-	Cancel       bool             `can:"6,cancel,omitzero"` // what was under way is stopped, too
-	Previous     *object.Hash     `can:"7,previous"`        // the hold before this one, of whatever
+	Cancel       bool             `can:"6,cancel,omitzero"` // running calls were stopped, too
+	Previous     *object.Hash     `can:"7,previous"`        // the previous hold, whatever it is about
 	Signer       object.AgentID   `can:"8,signer"`
 	TimeObserved object.Time      `can:"9,time_observed"`
 	Signature    object.Signature `can:"10,signature"`
 }
 
-// Rule is how holds are identified and signed.
+// Rule says how holds are identified and signed.
 var Rule = object.Rule{Mask: can.Mask{1: nil, 10: nil}, IDField: 1, Signer: 8, Sig: 10}
 
 // Structs describes the structs of this package.
@@ -66,7 +65,7 @@ var Structs = []object.Struct{
 	object.Define[Hold]("EffectHold", Rule),
 }
 
-// Check is that of the request.
+// Check is that of a Request.
 func (h Hold) Check() error { return check(h.Agent, h.Tool, h.Reason) }
 
 // Open decodes canonical bytes and checks fields, id and signature.
@@ -81,7 +80,7 @@ func Open(raw []byte) (*Hold, error) {
 	return h, nil
 }
 
-// same tells whether a hold is on the same thing.
+// same reports whether a hold is about the same thing.
 func (h *Hold) same(agent *object.AgentID, tool *object.Hash) bool {
 	if (h.Agent == nil) != (agent == nil) || (h.Tool == nil) != (tool == nil) {
 		return false

@@ -21,7 +21,7 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// holdsOf is what is frozen in a gate's store, with a folder of its own or a given one.
+// holdsOf reads the holds in a gate's store, with a folder of its own or a given one.
 func holdsOf(e *exectest.Env, dir string) *hold.Holds {
 	h := &hold.Holds{KV: e.DB, Objects: e.Store, File: filepath.Join(dir, hold.FileName), Locks: filepath.Join(dir, "locks"), Now: e.Now,
 		Name: func(_ context.Context, tool object.Hash) string { return tool.Short() },
@@ -57,9 +57,9 @@ func wantFrozen(t *testing.T, e *exectest.Env, err error) {
 	}
 }
 
-// TestFreezeRaces: many callers, of two gates that stand for two processes, with and without keys,
-// while everything is frozen: once the freeze has returned, no tool is asked any more, and all are
-// refused. Nothing is charged for who was refused.
+// TestFreezeRaces: many callers of two gates, as of two processes, with and without keys, call while everything gets
+// frozen. Once the freeze has returned, no tool is called any more, and all callers are refused. A refused caller is
+// not charged.
 func TestFreezeRaces(t *testing.T) {
 	const callers = 64
 	dir, db := t.TempDir(), memory.New()
@@ -125,7 +125,7 @@ func TestFreezeRaces(t *testing.T) {
 	}
 }
 
-// watcher is a runner that says when its tool is asked.
+// watcher is a runner that reports when its tool is called.
 type watcher func()
 
 func (w watcher) Run(_ context.Context, c exec.Call) (exec.Response, error) {
@@ -134,8 +134,7 @@ func (w watcher) Run(_ context.Context, c exec.Call) (exec.Response, error) {
 	return exec.Response{Status: exec.StatusOK}, nil
 }
 
-// TestHolds: a hold stands against what it says and nothing else, a recorded answer included; a
-// thaw takes back that hold alone.
+// TestHolds: a hold blocks only what it names, recorded answers included; a thaw removes only that hold.
 func TestHolds(t *testing.T) {
 	e := exectest.New(t, 1)
 	h := holdsOf(e, t.TempDir())
@@ -200,7 +199,7 @@ func TestHolds(t *testing.T) {
 	check("the file is gone", true, true)
 }
 
-// TestDamagedHolds: what is frozen and cannot be read, or was signed by nobody, lets nothing happen.
+// TestDamagedHolds: an unreadable hold, or one without a valid signature, blocks everything.
 func TestDamagedHolds(t *testing.T) {
 	e := exectest.New(t, 1)
 	h := holdsOf(e, t.TempDir())

@@ -21,42 +21,42 @@ import (
 // record is the value under kv.Holds: what is frozen now.
 type record struct {
 	Newest object.Hash `can:"1,newest"` // the newest hold
-	Frozen [][]byte    `can:"2,frozen"` // the canonical bytes of those in force, by time
+	Frozen [][]byte    `can:"2,frozen"` // the canonical bytes of the holds in force, by time
 }
 
-// FileName is the file of a repository's folder that freezes everything here.
+// FileName is the file in a repository's folder that freezes everything in it.
 const FileName = "FROZEN"
 
-// maxFrozen is how many holds are in force at a time.
+// maxFrozen is how many holds may be in force at a time.
 const maxFrozen = 256
 
 // State is what is frozen.
 type State struct {
-	Newest *object.Hash // nil: nothing ever was
+	Newest *object.Hash // nil: nothing was ever frozen
 	Frozen []*Hold      // in force
-	File   bool         // the file is there
+	File   bool         // the file exists
 	raw    []byte
 	raws   [][]byte // of Frozen
 }
 
-// Holds keeps holds and says what they stand against. All fields are set before its first use.
+// Holds stores holds and decides what they block. Set all fields before the first use.
 type Holds struct {
 	KV      kv.KV
 	Objects *store.Store
-	File    string // where it is, everything is frozen
-	Locks   string // the folder of the lock that those who begin a call share
+	File    string // if this file exists, everything is frozen
+	Locks   string // folder of the lock that callers share
 	Now     func() object.Time
-	// Name is a tool's name, and Who an agent's, for people.
+	// Name returns a tool's name, and Who an agent's, for people.
 	Name func(ctx context.Context, tool object.Hash) string
 	Who  func(object.AgentID) string
 
-	known atomic.Pointer[State] // as it was last read: its signatures need not be checked again
+	known atomic.Pointer[State] // last reading, whose signatures need not be checked again
 	door  door
 }
 
 var _ exec.Holds = (*Holds)(nil)
 
-// State reads what is frozen. What cannot be read is an error: it could say that something is.
+// State reads what is frozen. An unreadable record is an error, because it could freeze something.
 func (s *Holds) State(ctx context.Context) (*State, error) {
 	raw, err := kv.GetOrNil(ctx, s.KV, kv.Holds)
 	if err != nil {
@@ -65,7 +65,7 @@ func (s *Holds) State(ctx context.Context) (*State, error) {
 	return s.state(raw)
 }
 
-// state is what the record says, and whether the file is there.
+// state decodes the record and checks whether the file exists.
 func (s *Holds) state(raw []byte) (*State, error) {
 	file := true
 	if _, err := os.Lstat(s.File); errors.Is(err, fs.ErrNotExist) {
@@ -108,7 +108,7 @@ func parse(raw []byte) (*State, error) {
 	return st, nil
 }
 
-// Has reports whether there is a hold on just what a request is about.
+// Has reports whether a hold is about exactly what a request is about.
 func (st *State) Has(q Request) bool {
 	return slices.ContainsFunc(st.Frozen, func(h *Hold) bool { return h.same(q.Agent, q.Tool) })
 }
@@ -116,11 +116,11 @@ func (st *State) Has(q Request) bool {
 // ErrConflict means that somebody else froze or thawed something first.
 var ErrConflict = errors.New("something was frozen or thawed meanwhile")
 
-// ErrNotFrozen means that there is no hold to be taken away.
+// ErrNotFrozen means that there is no hold to remove.
 var ErrNotFrozen = errors.New("it is not frozen by a hold")
 
-// Set freezes or thaws, signed by k; it is durable when it returns. A request that the same
-// signer carried out just before is answered with its hold.
+// Set freezes or thaws, signed by k, and returns when that is durable. Repeating the signer's last request returns its
+// hold.
 func (s *Holds) Set(ctx context.Context, k sign.Signer, q Request, frozen bool) (*Hold, error) {
 	st, err := s.State(ctx)
 	if err != nil {
@@ -169,7 +169,7 @@ func (s *Holds) Set(ctx context.Context, k sign.Signer, q Request, frozen bool) 
 	return h, err
 }
 
-// done is the newest hold, where it is what the request asked for.
+// done returns the newest hold if it is the result of this request.
 func (s *Holds) done(ctx context.Context, k sign.Signer, st *State, q Request, frozen bool) *Hold {
 	if st.Newest == nil {
 		return nil

@@ -9,15 +9,14 @@ import (
 	"github.com/mythos-project/mythos/exec"
 )
 
-// Client asks the URL of another kind of tool that has one, for one call: it adds the
-// registration's headers, with their secrets, to what goes to the URL's origin, keeps to
-// the allowed hosts, and repeats nothing.
+// Client sends requests of one call for another kind of tool that has a URL. It adds the registration's headers, with
+// their secrets, to requests to the URL's origin, follows redirects only to the allowed hosts, and repeats nothing.
 type Client struct {
 	http *http.Client
 	*prepared
 }
 
-// Client is the client of a call.
+// Client returns the client of a call.
 func (r *Runner) Client(call exec.Call) (Client, error) {
 	ref := call.Module
 	probe, err := http.NewRequest(http.MethodPost, ref.URL, http.NoBody)
@@ -31,7 +30,7 @@ func (r *Runner) Client(call exec.Call) (Client, error) {
 	return Client{&http.Client{Transport: r.once, CheckRedirect: p.redirect}, p}, nil
 }
 
-// Do sends a request to the URL. An error names no secret.
+// Do sends a request to the URL. Errors contain no secrets.
 func (c Client) Do(req *http.Request) (*http.Response, error) {
 	for name, values := range c.request.Header {
 		req.Header[name] = values
@@ -46,14 +45,14 @@ func (c Client) Do(req *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// Clean takes secrets out of what is kept.
+// Clean removes secrets from data.
 func (c Client) Clean(data []byte) []byte { return c.mask.Clean(data) }
 
-// Hide is err, or an error without its text where that names a secret.
+// Hide returns err, or an error without its text if the text contains a secret.
 func (c Client) Hide(err error) error { return c.hide(err) }
 
-// Sent watches the requests of a context: sent reports whether a byte of one of them may
-// have left, which is so from when there is a connection to write it to.
+// Sent watches the requests of a context. sent reports whether a byte of one of them may have been sent: true as soon
+// as there is a connection to write it to.
 func Sent(ctx context.Context) (watched context.Context, sent func() bool) {
 	var connected atomic.Bool
 	watched = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{

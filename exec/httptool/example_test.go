@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/exec/httptool"
 )
 
-// The request is the body; the endpoint is told the idempotency key and the attempt.
+// The request is the body; headers give the endpoint the idempotency key and the attempt.
 func Example() {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)

@@ -11,10 +11,9 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// fill puts scalars of the request into the URL. What is left of "?" is escaped as a
-// part of a path, what is right of it as a part of a query. No value changes the shape
-// of the URL: the path keeps the template's segments, and none becomes "." or "..",
-// not even for a server that decodes it twice. {+/ptr} takes several segments.
+// fill puts scalars of the request into the URL. Left of "?" a value is escaped as part of a path, right of it as part
+// of a query. No value changes the shape of the URL: the path keeps the template's segments, and no segment becomes "."
+// or "..", not even for a server that decodes it twice. {+/ptr} takes several segments.
 func fill(template string, request []byte) (string, error) {
 	if !strings.Contains(template, "{") {
 		return template, nil
@@ -34,8 +33,7 @@ func fill(template string, request []byte) (string, error) {
 	return path, err
 }
 
-// expand replaces the braces of a part of a template. many says that the value may have
-// several segments.
+// expand replaces the braces in a part of a template. many says that a value may have several segments.
 func expand(template string, request []byte, escape func(text string, many bool) (string, error)) (string, error) {
 	var out strings.Builder
 	for rest := template; ; {
@@ -66,7 +64,7 @@ var (
 	errSlash   = errors.New("it has a slash, a backslash, a percent sign or a control character; the registration allows slashes with {+/name}")
 )
 
-// segmentText is a value as a part of a path.
+// segmentText escapes a value as part of a path.
 func segmentText(text string, many bool) (string, error) {
 	odd := func(r rune) bool { return r == '\\' || r == '%' || unicode.IsControl(r) }
 	if strings.ContainsFunc(text, odd) || (!many && strings.Contains(text, "/")) {
@@ -82,16 +80,16 @@ func segmentText(text string, many bool) (string, error) {
 	return strings.Join(parts, "/"), nil
 }
 
-// checkSegments refuses a filled path of which a segment leads elsewhere: the value of one
-// brace may be harmless where it stands beside another one.
+// checkSegments refuses a filled path with a segment that leads elsewhere: the value of one brace may be harmless alone
+// but not beside another one.
 func checkSegments(template, path string) error {
 	fixed, _, _ := strings.Cut(template, "{")
 	own := strings.Count(fixed, "/")
 	for i, segment := range strings.Split(path, "/") {
 		if i < own {
-			continue // what the registration wrote
+			continue // from the registration itself
 		}
-		for range 3 { // as it is, decoded, and decoded again
+		for range 3 { // as it is, decoded once, decoded twice
 			if dots(segment) {
 				return fmt.Errorf("%w: its values make a part of the path that is %q", exec.ErrRequest, segment)
 			}
@@ -105,14 +103,13 @@ func checkSegments(template, path string) error {
 	return nil
 }
 
-// dots reports a segment that stands for a folder, also with the parameters after ";"
-// that some servers cut off.
+// dots reports a segment that means a folder, also with the parameters after ";" that some servers cut off.
 func dots(segment string) bool {
 	name, _, _ := strings.Cut(segment, ";")
 	return name == "." || name == ".."
 }
 
-// scalarAt is the text of the scalar at a JSON pointer.
+// scalarAt returns the text of the scalar at a JSON pointer.
 func scalarAt(request []byte, pointer string) (string, error) {
 	p, err := jsontext.ParsePointer(pointer)
 	if err != nil {

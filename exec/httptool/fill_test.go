@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 )
 
-// TestFill: values fill a URL and change nothing of its shape.
+// TestFill: values fill a URL without changing its shape.
 func TestFill(t *testing.T) {
 	const base = "http://h/public/"
 	tests := []struct{ template, request, want string }{
@@ -21,7 +21,7 @@ func TestFill(t *testing.T) {
 		{base + "{/a}{/b}", `{"a":"x.","b":"y"}`, base + "x.y"},
 		{base + "{+/name}/raw", `{"name":"a/b c"}`, base + "a/b%20c/raw"},
 		{base + "x?q={/name}&r={/name}", `{"name":"a/../%&r=2#\n"}`, base + "x?q=a%2F..%2F%25%26r%3D2%23%0A&r=a%2F..%2F%25%26r%3D2%23%0A"},
-		{"http://h/a/../{/name}", `{"name":"x"}`, "http://h/a/../x"}, // what the registration wrote stands
+		{"http://h/a/../{/name}", `{"name":"x"}`, "http://h/a/../x"}, // the registration's own text stays
 		{base + "{/a~1b/0}", `{"a/b":["x"]}`, base + "x"},
 		{base, "no JSON", base},
 	}
@@ -54,7 +54,7 @@ func TestFill(t *testing.T) {
 	}
 }
 
-// FuzzFill: whatever the value is, the URL has the template's segments and stays below its folder.
+// FuzzFill: whatever the value, the URL has the template's segments and stays below its folder.
 func FuzzFill(f *testing.F) {
 	for _, s := range []string{"a", "../b", "..%2fb", "a/b", `..\b`, "%252e%252e", "\u202e", "a?b#c"} {
 		f.Add(s)

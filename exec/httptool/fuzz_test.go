@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// FuzzRedirect: a redirect that is followed leads to the URL's host or an allowed one, and
-// secrets go along to the URL's own origin and path alone.
+// FuzzRedirect: a followed redirect leads to the URL's host or an allowed one, and secrets are sent only to the URL's
+// own origin and path.
 func FuzzRedirect(f *testing.F) {
 	for _, to := range []string{"https://api.example/v1", "https://API.example./v1", "https://api.example:443/v1", "http://api.example/v1", "https://u:p@api.example/v1",
 		"https://api.example:4433/v1", "https://[::ffff:127.0.0.1]/v1", "//evil.example/", "https://api.example%2eevil/", "https:\\\\evil.example", "https://api.example/v1/../x", "https://api.еxample/v1", "ftp://api.example/"} {
@@ -28,7 +28,7 @@ func FuzzRedirect(f *testing.F) {
 		if p.redirect(next, []*http.Request{first}) != nil {
 			return
 		}
-		// What net/http dials is the URL's own host and port, in lower case or not.
+		// net/http dials the URL's own host and port, in lower case or not.
 		host := strings.ToLower(target.Hostname())
 		ascii := strings.TrimSuffix(host, ".")
 		if isASCII(host) && ascii != "api.example" && ascii != "other.example" {
@@ -47,7 +47,7 @@ func isASCII(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 }) < 0
 }
 
-// FuzzPlace: a place is the same however it is parsed again, and allows itself.
+// FuzzPlace: parsing a place again gives the same place, and a place allows itself.
 func FuzzPlace(f *testing.F) {
 	for _, s := range []string{"h", "H.", "h:80", "[::1]", "[::1]:443", "127.0.0.1", "bücher.example", "xn--bcher-kva.example", "h:"} {
 		f.Add(s)

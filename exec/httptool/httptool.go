@@ -1,24 +1,20 @@
 // Package httptool runs tools that are HTTP endpoints (spec/tools.md#http).
 //
-// The request is the body, unless the method is GET or HEAD, and fills the URL
-// template: {/ptr} in the path or the query stands for the scalar at that JSON
-// pointer, escaped. Beside the registration's headers these are sent:
+// The request is the body, unless the method is GET or HEAD, and fills the URL template: {/ptr} in the path or the
+// query stands for the scalar at that JSON pointer, escaped. In addition to the registration's headers, these are sent:
 //
 //	Idempotency-Key  the effect's key as it is, when it is at most 255 visible ASCII
 //	                 characters; else "hex:" and its hex digits, or "sha256:" and its hash
 //	Mythos-Fence     a decimal number that rises with every attempt at the same key
 //
-// The last word of a header's value may be a secret by name, "env:NAME" or
-// "file:/path". It is looked up at the call, goes to the URL's own host alone, and is
-// taken out of the response should the server repeat it.
+// The last word of a header's value may be a secret by name, "env:NAME" or "file:/path". It is looked up at the call
+// and goes only to the URL's own host. If the server repeats it, it is removed from the response.
 //
-// A redirect is followed, at most ten times, to the URL's host and the registration's
-// other hosts, never from https to http; any other is the response. The status is the
-// server's; a response beyond the limit is 502 and the timeout 504.
+// A redirect is followed, at most ten times, to the URL's host and the registration's other hosts, never from https to
+// http; any other is the response. The status is the server's; a response beyond the limit is 502 and the timeout 504.
 //
-// A request is sent once, over a connection of its own. Only for a tool that the
-// policy calls retry-safe are connections used again, and is the request repeated, up
-// to three times, when there is no answer or 429, 502, 503 or 504.
+// A request is sent once, over a connection of its own. Only for a retry-safe tool are connections reused and requests
+// sent up to three times, if there is no answer or the status is 429, 502, 503 or 504.
 package httptool
 
 import (
@@ -38,7 +34,7 @@ import (
 // Runner runs http tools. Make one with New. It is safe for concurrent use.
 type Runner struct {
 	lookup Lookup
-	once   *http.Transport // a connection a request: nothing is ever sent again
+	once   *http.Transport // one connection per request, so that nothing is sent twice
 	shared *http.Transport
 }
 
@@ -47,8 +43,8 @@ var (
 	_ exec.Preparer = (*Runner)(nil)
 )
 
-// New returns a Runner over transport, of which it makes copies; nil is the
-// defaults of net/http. It looks secrets up with lookup; nil is [System].
+// New returns a Runner that uses copies of transport; nil means the defaults of net/http. It looks up secrets with
+// lookup; nil means [System].
 func New(transport *http.Transport, lookup Lookup) *Runner {
 	if transport == nil {
 		transport = http.DefaultTransport.(*http.Transport) //nolint:errcheck // so documented
@@ -65,7 +61,7 @@ func New(transport *http.Transport, lookup Lookup) *Runner {
 // Close closes idle connections.
 func (r *Runner) Close() { r.shared.CloseIdleConnections() }
 
-// Prepare refuses a request that does not fill the URL and a secret that is not there.
+// Prepare refuses a request that does not fill the URL, and a missing secret.
 func (r *Runner) Prepare(ctx context.Context, call exec.Call) error {
 	_, err := r.build(ctx, call)
 	return err
@@ -92,11 +88,11 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 // tries is how often a request of a retry-safe tool is sent.
 const tries = 3
 
-// maxWait is the longest wait for which a server is asked again.
+// maxWait is the longest wait that a server may ask for before a retry.
 const maxWait = 30 * time.Second
 
-// attempts sends the request, again only where the policy allows it. A server that asks
-// for a longer wait than is left has answered.
+// attempts sends the request, and sends it again only if the policy allows that. If a server asks for a longer wait
+// than there is time, its answer counts.
 func (r *Runner) attempts(ctx context.Context, call exec.Call) (exec.Response, error) {
 	for try := 1; ; try++ {
 		p, err := r.build(ctx, call)
@@ -120,7 +116,7 @@ func (r *Runner) attempts(ctx context.Context, call exec.Call) (exec.Response, e
 	}
 }
 
-// passing reports a status that another attempt may change.
+// passing reports a status that may change on another attempt.
 func passing(status uint16) bool {
 	switch status {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
@@ -129,7 +125,7 @@ func passing(status uint16) bool {
 	return false
 }
 
-// send sends one request. after is what the server asks to wait before another.
+// send sends one request. after is the wait that the server asks for before another.
 func (r *Runner) send(p *prepared, call exec.Call) (res exec.Response, after time.Duration, err error) {
 	client := &http.Client{Transport: r.once, CheckRedirect: p.redirect}
 	if call.RetrySafe {
@@ -151,7 +147,7 @@ func (r *Runner) send(p *prepared, call exec.Call) (res exec.Response, after tim
 	return p.response(answer, body.Bytes), after, nil
 }
 
-// response is what the server answered, without secrets.
+// response is the server's answer, without secrets.
 func (p *prepared) response(answer *http.Response, body []byte) exec.Response {
 	res := exec.Response{Status: uint16(answer.StatusCode), Body: body}
 	res.Use = output.Reported([]byte("used " + answer.Header.Get(HeaderUsed)))
@@ -171,10 +167,10 @@ func (p *prepared) response(answer *http.Response, body []byte) exec.Response {
 	return res
 }
 
-// HeaderUsed is the header of a response that says what the tool used: "tokens=N gpu_ms=N cost=N".
+// HeaderUsed is the response header in which a tool reports its use: "tokens=N gpu_ms=N cost=N".
 const HeaderUsed = "Mythos-Used"
 
-// hide is err, or its text without the secrets in it.
+// hide returns err, or its text without secrets.
 func (p *prepared) hide(err error) error {
 	if clean := p.mask.CleanText(err.Error()); clean != err.Error() {
 		return errors.New(clean)

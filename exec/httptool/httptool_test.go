@@ -21,12 +21,12 @@ import (
 
 const secret = "s3cr3t-0123456789"
 
-// site is a real server on the loopback address, and how often each path was asked.
+// site is a real server on the loopback address that counts the requests to each path.
 type site struct {
 	*httptest.Server
 	other *httptest.Server // another host, which redirects may lead to or not
 	asked atomic.Int64
-	spins chan struct{} // gets one when /spin was asked
+	spins chan struct{} // receives a value when /spin was requested
 }
 
 func newSite(t testing.TB) *site {
@@ -171,8 +171,7 @@ func TestPrepareRefuses(t *testing.T) {
 	}
 }
 
-// TestSecret: the server gets it, and nothing that is kept shows it, not even when the
-// server repeats it or fails.
+// TestSecret: the server gets the secret, and no stored data shows it, even if the server repeats it or fails.
 func TestSecret(t *testing.T) {
 	s := newSite(t)
 	auth := func(m *exec.ModuleRef) { m.Headers = map[string]string{"X-Auth": "Bearer env:TOKEN"} }
@@ -209,7 +208,7 @@ func TestSecret(t *testing.T) {
 	}
 }
 
-// TestRedirect: only to allowed hosts, and without secrets to another one.
+// TestRedirect: redirects are followed only to allowed hosts, and without secrets to another host.
 func TestRedirect(t *testing.T) {
 	s := newSite(t)
 	auth := map[string]string{"X-Auth": "env:TOKEN"}
@@ -229,7 +228,7 @@ func TestRedirect(t *testing.T) {
 	}
 }
 
-// TestRepeats: a request is sent once, unless the policy lets it be repeated.
+// TestRepeats: a request is sent once, unless the policy allows repeating it.
 func TestRepeats(t *testing.T) {
 	for _, safe := range []bool{false, true} {
 		s := newSite(t)

@@ -8,15 +8,14 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// place is a host and a port, as names are compared: without regard to letter case, the
-// dot at the end, or whether a name is written in its own script or in ASCII.
+// place is a host and a port in a comparable form: letter case, a dot at the end, and the choice between native script
+// and ASCII do not matter.
 type place struct{ host, port string }
 
-// placeOf is where a URL leads. The port is the scheme's own where the URL names none.
+// placeOf is the host and port of a URL. Without a port it is the scheme's default.
 func placeOf(u *url.URL) place { return place{canonicalHost(u.Hostname()), portOf(u)} }
 
-// allowedPlace is a host of a registration; without a port it is the one that the scheme of
-// a URL has for its own.
+// allowedPlace is a host of a registration. Without a port it matches the default port of a URL's scheme.
 func allowedPlace(host string) place {
 	u := url.URL{Host: host}
 	return place{canonicalHost(u.Hostname()), u.Port()}
@@ -53,7 +52,7 @@ func canonicalHost(host string) string {
 	return strings.ToLower(host)
 }
 
-// sameOrigin reports whether two URLs have scheme, host and port in common.
+// sameOrigin reports whether two URLs have the same scheme, host and port.
 func sameOrigin(a, b *url.URL) bool {
 	return strings.EqualFold(a.Scheme, b.Scheme) && placeOf(a) == placeOf(b)
 }

@@ -10,15 +10,15 @@ import (
 // maxRedirects is how many redirects are followed.
 const maxRedirects = 10
 
-// redirect follows inside the allowed hosts. Where it does not, the answer that leads
-// there is the response, and p.refused says why.
+// redirect follows redirects to the allowed hosts. For any other, the redirecting answer is the response, and p.refused
+// says why.
 func (p *prepared) redirect(req *http.Request, via []*http.Request) error {
 	if why := p.forbids(req, via); why != "" {
 		p.refused = "redirect to " + req.URL.Scheme + "://" + req.URL.Host + ", " + why
 		return http.ErrUseLastResponse
 	}
-	// net/http copies the headers of the first request at each hop, and adds a Referer,
-	// which would tell the other server what was filled into the URL.
+	// net/http copies the headers of the first request at each hop and adds a Referer, which would reveal the filled
+	// URL to the other server.
 	req.Header.Del("Referer")
 	if !p.keepsSecrets(req, via) {
 		for name := range p.secretHeaders {
@@ -31,7 +31,7 @@ func (p *prepared) redirect(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// forbids is why a redirect is not followed; empty: it is.
+// forbids returns why a redirect is not followed; empty: it is followed.
 func (p *prepared) forbids(req *http.Request, via []*http.Request) string {
 	first, to := via[0].URL, req.URL
 	home := sameOrigin(first, to)
@@ -52,8 +52,8 @@ func (p *prepared) forbids(req *http.Request, via []*http.Request) string {
 	return ""
 }
 
-// allowed reports whether a redirect may lead to a URL: to the first one's host, under the
-// same port or each scheme's own, and to the hosts of the registration.
+// allowed reports whether a redirect may lead to a URL: to the first URL's host, with the same port or each scheme's
+// default, or to the hosts of the registration.
 func (p *prepared) allowed(first, to *url.URL) bool {
 	own := placeOf(first)
 	if own.port == schemePort(first.Scheme) {
@@ -62,13 +62,13 @@ func (p *prepared) allowed(first, to *url.URL) bool {
 	return own.allows(to) || slices.ContainsFunc(p.hosts, func(h place) bool { return h.allows(to) })
 }
 
-// left reports that a chain of redirects has led to another host before.
+// left reports whether a chain of redirects has already led to another host.
 func (p *prepared) left(via []*http.Request) bool {
 	return slices.ContainsFunc(via, func(r *http.Request) bool { return !sameOrigin(via[0].URL, r.URL) })
 }
 
-// keepsSecrets reports whether secrets go along: only while the chain has not left the
-// URL's own origin, and there to the URL's own path and the registration's others alone.
+// keepsSecrets reports whether a redirect carries the secrets: only while the chain has not left the URL's own origin,
+// and there only to the URL's own path and the registration's other paths.
 func (p *prepared) keepsSecrets(req *http.Request, via []*http.Request) bool {
 	first := via[0].URL
 	for _, r := range append(slices.Clone(via[1:]), req) {

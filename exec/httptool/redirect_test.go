@@ -17,7 +17,7 @@ import (
 	"github.com/mythos-project/mythos/exec/runnertest"
 )
 
-// pair is two hosts that lead to each other, and what each was asked.
+// pair is two hosts that redirect to each other, and the requests to each.
 type pair struct {
 	home, other *httptest.Server
 	mu          sync.Mutex
@@ -54,8 +54,8 @@ func newPair(t *testing.T) *pair {
 	return p
 }
 
-// TestSecretsInRedirects: a secret goes to the registered path of the registered origin,
-// and never again once a chain has been elsewhere.
+// TestSecretsInRedirects: a secret is sent to the registered path of the registered origin, and never again once a
+// chain has left that origin.
 func TestSecretsInRedirects(t *testing.T) {
 	tests := []struct {
 		path      string
@@ -87,7 +87,7 @@ func TestSecretsInRedirects(t *testing.T) {
 	}
 }
 
-// TestHostNames: names of hosts have no letter case, and a scheme's own port may be left out.
+// TestHostNames: letter case in host names does not matter, and a scheme's default port may be omitted.
 func TestHostNames(t *testing.T) {
 	p := newPair(t)
 	port := func(s *httptest.Server) string {
@@ -110,7 +110,7 @@ func TestHostNames(t *testing.T) {
 	}
 }
 
-// TestNotStarted: what could not be connected to was asked nothing.
+// TestNotStarted: a host that could not be reached got no request.
 func TestNotStarted(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0") // speaks no TLS
 	if err != nil {
@@ -159,8 +159,8 @@ func TestNotStarted(t *testing.T) {
 	}
 }
 
-// TestRetryAfter: a server says how long to wait in seconds or as a date. Who asks for more
-// than there is time for is not asked again.
+// TestRetryAfter: a server gives the wait in seconds or as a date. If it asks for more time than there is, the request
+// is not repeated.
 func TestRetryAfter(t *testing.T) {
 	for _, tt := range []struct {
 		value  string
@@ -195,7 +195,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// TestSecretsInAnswers: no writing of a secret is kept, and all other bytes are.
+// TestSecretsInAnswers: every encoding of a secret is removed, and all other bytes stay.
 func TestSecretsInAnswers(t *testing.T) {
 	answer := "\xff\xfe token=s%33cr3t-0123456789 \x00"
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, answer) }))

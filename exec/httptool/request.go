@@ -15,14 +15,14 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// prepared is one request that is ready to be sent.
+// prepared is a request that is ready to send.
 type prepared struct {
 	request       *http.Request
-	hosts         []place  // that a redirect may lead to, beside the URL's own
-	paths         []string // of the URL's own host, to which secrets go along
+	hosts         []place  // hosts that a redirect may lead to, besides the URL's own
+	paths         []string // paths of the URL's own host that also get the secrets
 	retrySafe     bool
-	secretHeaders map[string]struct{} // headers that stay with the URL's origin
-	mask          *secret.Mask        // what must not be kept
+	secretHeaders map[string]struct{} // headers that go only to the URL's origin
+	mask          *secret.Mask        // secrets that must not be stored
 	refused       string              // a redirect that was not followed, and why
 	withheld      bool                // a redirect was followed without the secrets
 }
@@ -69,7 +69,7 @@ func newPrepared(req *http.Request, call exec.Call) *prepared {
 	return p
 }
 
-// mediaOf is the media type of a request whose registration names none.
+// mediaOf is the media type of a request if the registration names none.
 func mediaOf(body []byte) string {
 	if json.Valid(body) {
 		return "application/json"
@@ -83,7 +83,7 @@ const (
 	maxKey  = 255 // characters of a key in a header
 )
 
-// HeaderKey is an idempotency key as a header; different keys stay different.
+// HeaderKey is the header form of an idempotency key; different keys stay different.
 func HeaderKey(key []byte) string {
 	text := string(key)
 	visible := !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })

@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// retryAfter is how long a server asks to wait before another request (RFC 9110 section
-// 10.2.3): a number of seconds, or a date, which is compared with the server's own
-// clock where the answer tells it. 0: it does not ask.
+// retryAfter is how long a server asks to wait before another request (RFC 9110 section 10.2.3): a number of seconds,
+// or a date, which is compared with the server's own clock if the answer contains it. 0: no wait.
 func retryAfter(res *http.Response, now time.Time) time.Duration {
 	value := strings.TrimSpace(res.Header.Get("Retry-After"))
 	if seconds, err := strconv.ParseFloat(value, 64); err == nil && !math.IsNaN(seconds) {

@@ -18,11 +18,11 @@ type Lookup func(name string) (string, error)
 // maxSecret is the longest secret in bytes.
 const maxSecret = 16 << 10
 
-// ErrSecret means that a secret which a registration names cannot be had.
+// ErrSecret means that a secret of a registration is not available.
 var ErrSecret = errors.New("secret")
 
-// System finds secrets in the environment and in files, of which the white space at
-// the end is left out. Errors wrap ErrSecret and name the secret, never its value.
+// System reads secrets from the environment and from files, without white space at the end. Errors wrap ErrSecret and
+// name the secret, never its value.
 func System(name string) (string, error) {
 	if variable, ok := strings.CutPrefix(name, "env:"); ok {
 		value, found := os.LookupEnv(variable)

@@ -26,7 +26,7 @@ func NewBuilder(author object.AgentID) *Builder {
 // Meta is the bundle's head, for setting notes, extensions or a time of creation.
 func (b *Builder) Meta() *object.Meta { return &b.b.Meta }
 
-// Const puts a number, bytes, text or hash into the pool, once, and refers to it.
+// Const adds a number, bytes, text or hash to the pool, unless it is there, and refers to it.
 func (b *Builder) Const(s Scalar) Operand {
 	if i, ok := b.consts[s]; ok {
 		return ConstRef(i)
@@ -61,7 +61,7 @@ func (b *Builder) fail(err error) {
 	}
 }
 
-// Node puts a node into the pool and refers to it.
+// Node adds a node to the pool and refers to it.
 func (b *Builder) Node(n Node) Operand {
 	b.b.NodePool.Nodes = append(b.b.NodePool.Nodes, n)
 	return NodeRef(uint32(len(b.b.NodePool.Nodes) - 1))
@@ -99,8 +99,8 @@ func (b *Builder) Contract(c ContractDef) object.Hash {
 	return id
 }
 
-// Tool declares a tool, once. Its id is computed when it has a module, and taken
-// as it is when it has none.
+// Tool declares a tool, unless it is declared. It computes the id if the tool has a module, and otherwise keeps the
+// given one.
 func (b *Builder) Tool(t ToolDef) object.Hash {
 	if t.Module != nil {
 		id, err := ToolID(t)
@@ -116,8 +116,7 @@ func (b *Builder) Tool(t ToolDef) object.Hash {
 	return t.ToolID
 }
 
-// OpaqueTool declares a tool by an id that stands for itself, such as a built-in
-// one: it takes bytes and gives bytes.
+// OpaqueTool declares a tool by an opaque id, such as a built-in one: it takes bytes and gives bytes.
 func (b *Builder) OpaqueTool(id object.Hash, name string) object.Hash {
 	return b.Tool(ToolDef{ToolID: id, Name: &name, RequestTypeID: TypeBytes, ResponseTypeID: TypeBytes})
 }
@@ -131,7 +130,7 @@ func (b *Builder) Op(code uint8, operands ...Operand) int {
 	return len(b.b.Ops.Ops) - 1
 }
 
-// Task adds a task and returns its id, which is computed.
+// Task adds a task and returns its id, which it computes.
 func (b *Builder) Task(t TaskDef) object.Hash {
 	if t.Args == nil {
 		t.Args = []Operand{}
@@ -162,11 +161,10 @@ func (b *Builder) Build() ([]byte, error) {
 	return raw, err
 }
 
-// EntryMain is the entry symbol of programs that need only one; no table holds
-// it, so that it starts at op 0.
+// EntryMain is the entry symbol of programs that need only one. No table holds it, so it starts at op 0.
 var EntryMain = object.SumText("sym:main")
 
-// Empty is a bundle with every section, all of them empty, and nobody as its author.
+// Empty is a bundle with every section empty, and without an author.
 func Empty() Bundle {
 	return Bundle{
 		Meta: object.Meta{

@@ -16,7 +16,7 @@ func one(want uint8, present ...bool) bool {
 	return want >= 1 && int(want) <= len(present)
 }
 
-// Check holds a constant to its kind: exactly that field, at most MaxInline bytes [field-21].
+// Check checks a constant by its kind: exactly that field, at most MaxInline bytes [field-21].
 func (c Const) Check() error {
 	if !one(c.Kind, c.I64 != nil, c.U64 != nil, c.Bytes != nil, c.Text != nil, c.Hash != nil) {
 		return fmt.Errorf("a constant of kind %d has exactly field %d beside its kind", c.Kind, c.Kind+1)
@@ -27,7 +27,7 @@ func (c Const) Check() error {
 	return nil
 }
 
-// Check holds an operand to its kind: exactly that field, and registers below 256 [field-22].
+// Check checks an operand by its kind: exactly that field, and registers below 256 [field-22].
 func (o Operand) Check() error {
 	if o.Kind < OperandReg || o.Kind > OperandHash {
 		return fmt.Errorf("operand kind %d is not known", o.Kind)
@@ -48,7 +48,7 @@ func (o Operand) Check() error {
 	return nil
 }
 
-// Check holds a node to its kind: a record has fields, a list has items [field-23].
+// Check checks a node by its kind: a record has fields, a list has items [field-23].
 func (n Node) Check() error {
 	if !one(n.Kind, n.Fields != nil, n.Items != nil) {
 		return errors.New("a record (kind 1) has fields and no items, a list (kind 2) items and no fields")
@@ -56,8 +56,7 @@ func (n Node) Check() error {
 	return nil
 }
 
-// Check holds a type to its kind: a record has fields with distinct ids, an enum
-// has distinct tags [field-24].
+// Check checks a type by its kind: a record has fields with distinct ids, an enum has distinct tags [field-24].
 func (t TypeDef) Check() error {
 	if !one(t.Kind, t.Fields != nil, t.EnumTags != nil) {
 		return errors.New("a record (kind 1) has fields and no tags, an enum (kind 2) tags and no fields")
@@ -79,7 +78,7 @@ func (t TypeDef) Check() error {
 	return nil
 }
 
-// Check refuses unknown roots and paths to nothing [field-25].
+// Check refuses unknown roots and empty paths [field-25].
 func (p Path) Check() error {
 	if p.Root != RootEpisode && p.Root != RootSignal {
 		return fmt.Errorf("path root %d is not known", p.Root)

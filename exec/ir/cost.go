@@ -11,9 +11,9 @@ import (
 type opCost struct {
 	base     uint64 // every execution
 	parts    string // what counts as a part
-	perParts uint64 // one microsecond for each so many parts; 0: parts are free
+	perParts uint64 // one microsecond per this many parts; 0: parts are free
 	bytes    string // what counts as a byte
-	perBytes uint64 // one microsecond for each so many bytes; 0: bytes are free
+	perBytes uint64 // one microsecond per this many bytes; 0: bytes are free
 }
 
 // costOf is the published cost table (spec/ir.md#costs).
@@ -43,14 +43,12 @@ func costOf(opcode uint8) opCost {
 	return opCost{}
 }
 
-// Cost is what every execution of an opcode is charged before it starts, in
-// microseconds of cpu_us: 0 for an opcode that does not exist. No clock takes
-// part in metering.
+// Cost is the charge for every execution of an opcode, in advance, in microseconds of cpu_us; 0 for an opcode that does
+// not exist. Metering uses no clock.
 func Cost(opcode uint8) uint64 { return costOf(opcode).base }
 
-// CostExtra is what an execution is charged beside [Cost], by the number of
-// parts and bytes that it worked on; spec/ir.md#costs says for each opcode what
-// those are. Each is rounded down to a whole microsecond. It saturates at the
+// CostExtra is the charge for an execution in addition to [Cost], by the number of parts and bytes that it worked on;
+// spec/ir.md#costs defines them for each opcode. Each is rounded down to a whole microsecond. The sum saturates at the
 // largest uint64, which exceeds every budget.
 func CostExtra(opcode uint8, parts, size uint64) uint64 {
 	c := costOf(opcode)

@@ -1,26 +1,23 @@
-// Package ir is MYTHOS-IR: the bundle that carries a program, its validator, and its
-// expressions (spec/ir.md). Its text is package asm's.
+// Package ir is MYTHOS-IR: the bundle that carries a program, its validator, and its expressions (spec/ir.md). Package
+// asm handles its text form.
 //
 // # Bundle
 //
-// A bundle is a [Bundle] in MYTHOS-CAN, at most [MaxBundle] bytes. [Validate]
-// checks all of it before its first op; what passes can be executed without a
-// further look at its shape.
+// A bundle is a [Bundle] in MYTHOS-CAN, at most [MaxBundle] bytes. [Validate] checks all of it before its first op; a
+// valid bundle can be executed without further checks of its shape.
 //
 // # Frames
 //
-// Every frame has registers r0 to r255, null at its start; the arguments of a
-// task or call are r0, r1, and so on. Labels are op indexes. Running past the
-// last op is HALT. A task, or a call, starts at its symbol's entry, or at op 0
-// when the symbol has none; only a task's entry symbol may be missing from the
-// symbol table, and then starts at op 0 too.
+// Every frame has registers r0 to r255, null at its start; the arguments of a task or call are r0, r1, and so on.
+// Labels are op indexes. Running past the last op is HALT. A task, or a call, starts at its symbol's entry, or at op 0
+// when the symbol has none; only a task's entry symbol may be missing from the symbol table, and then starts at op 0
+// too.
 //
 // # Opcodes
 //
-// Operands in order; a register that is written comes first in the 0x20 group
-// and last elsewhere. "value" is a register, a constant (ConstRef) or an inline
-// U64, I64 or Hash; "scalar" is the same without registers; labels, fields and
-// counts are U64; "|" separates choices; [x] may be left out.
+// Operands in order; a register that is written comes first in the 0x20 group and last elsewhere. "value" is a
+// register, a constant (ConstRef) or an inline U64, I64 or Hash; "scalar" is the same without registers; labels, fields
+// and counts are U64; "|" separates choices; [x] may be left out.
 //
 //	01 NOP
 //	02 HALT                                     ends the task with null
@@ -47,29 +44,27 @@
 //	                                            u64, 2 length u64}, or null for all of it
 //	42 BLOB_CHUNK_GET blob, index, out, receipt index: register or U64
 //
-// A MATCH pattern's Hash that is to be compared, not taken as a type, is put into
-// the const pool: as a ConstRef it means equality.
+// To compare with a hash in a MATCH pattern instead of naming a type, put the hash into the const pool: a ConstRef
+// means equality.
 //
 // # Types
 //
-// [TypeAny] to [TypeList] are built in and have opaque ids. A node that is a
-// record has a record type of the bundle's table; its fields are those of the
-// type, the required ones are there, and each operand whose value is known fits
-// its field's type. A node that is a list has TypeList, or the type that all of
-// its items have; either way it fits where a TypeList is expected and nowhere else. A value of an enum type is the U64 position of its tag. A
-// register in a node makes it a template; MAKE and MATCH fill it from the frame
-// without checking types, and a task's arguments hold no templates.
+// [TypeAny] to [TypeList] are built in and have opaque ids. A node that is a record has a record type of the bundle's
+// table; its fields are those of the type, the required ones are there, and each operand whose value is known fits its
+// field's type. A node that is a list has TypeList, or the type that all of its items have; either way it fits where a
+// TypeList is expected and nowhere else. A value of an enum type is the U64 position of its tag. A register in a node
+// makes it a template; MAKE and MATCH fill it from the frame without checking types, and a task's arguments hold no
+// templates.
 //
 // # Ids
 //
-// Types and contracts carry the id that their definition gives (see [TypeRule]
-// and its neighbours). A tool with a module does too; a tool without one has an
-// opaque id that is taken as it is, and so may tasks. A symbol carries no id: it
-// is named by [SymbolID]. An artifact id that is not the bundle's is no finding,
-// as senders may choose it; [BundleID] is what counts.
+// Types and contracts carry the id that their definition gives (see [TypeRule] and its neighbours). So does a tool with
+// a module. A tool without one has an opaque id, which is not checked; a task may have one, too. A symbol carries no
+// id: [SymbolID] names it. An artifact id that is not the bundle's is no finding, because senders may choose it;
+// [BundleID] is what counts.
 //
 // # Expressions
 //
-// See [EvalExpr]. An expression is TRUE or FALSE, never unknown: a comparison of
-// something missing is FALSE, except NE, which is NOT EQ.
+// See [EvalExpr]. An expression is TRUE or FALSE, never unknown: a comparison of something missing is FALSE, except NE,
+// which is NOT EQ.
 package ir

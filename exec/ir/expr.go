@@ -13,15 +13,15 @@ const (
 	MaxPath      = 16 // segments of a path
 )
 
-// Env is what an expression is evaluated over. Its errors end the evaluation: a
-// receipt that cannot be loaded is an error, not FALSE.
+// Env is the input of an expression's evaluation. An error ends the evaluation: a receipt that cannot be loaded is an
+// error, not FALSE.
 type Env interface {
-	// Lookup gives the values at a Path: none when it is missing, several when
-	// the root is existential (one for each signal that has it).
+	// Lookup returns the values at a Path: none if it is missing, several if the root is existential (one for each
+	// signal that has it).
 	Lookup(root uint8, segments []uint32) ([]Scalar, error)
 	// Const gives a constant of the pool that the expression refers to.
 	Const(index uint32) (Scalar, bool)
-	// HasTool reports whether a receipt of the episode is of the tool.
+	// HasTool reports whether a receipt of the episode is by the tool.
 	HasTool(tool object.Hash) (bool, error)
 	// HasStatus reports whether a receipt of the episode has the status.
 	HasStatus(status uint64) (bool, error)
@@ -38,7 +38,7 @@ var ErrExpr = errors.New("malformed expression")
 // ExprShape says which fields of an [Expr] an op has, and its name in a text.
 type ExprShape struct {
 	Name        string
-	Least, Most int // arguments; Most < 0: any number
+	Least, Most int // number of arguments; Most < 0: no limit
 	Path, Set   bool
 	Lit         uint8 // mask of operand kinds; 0: no literal
 }
@@ -82,10 +82,9 @@ func ExprNamed(name string) (uint8, bool) {
 	return 0, false
 }
 
-// CheckExpr checks the shape of an expression: known ops, for each exactly the
-// fields that it takes, at most MaxExprDepth deep, constants within the pool
-// (nil where there is none, as in a query). Errors wrap ErrExpr and name the
-// place, such as "args[1].lit".
+// CheckExpr checks the shape of an expression: known ops, for each exactly its fields, at most MaxExprDepth deep,
+// constants within the pool (nil if there is none, as in a query). Errors wrap ErrExpr and name the place, such as
+// "args[1].lit".
 func CheckExpr(e *Expr, consts []Const) error {
 	if where, reason := checkExpr(e, consts, 1); reason != "" {
 		return fmt.Errorf("%w: %s%s", ErrExpr, where, reason)
@@ -172,11 +171,9 @@ func checkHash(h *object.Hash) error {
 	return h.Check()
 }
 
-// EvalExpr evaluates an expression that [CheckExpr] accepts (spec/ir.md#expressions).
-// A comparison holds when some value at its path satisfies it; NE is NOT EQ.
-// Operands of different kinds are never equal and LT to GE over them are FALSE,
-// as are all comparisons of what is missing, except NE. AND and OR stop at the
-// first argument that decides.
+// EvalExpr evaluates an expression that [CheckExpr] accepts (spec/ir.md#expressions). A comparison holds if some value
+// at its path satisfies it; NE is NOT EQ. Operands of different kinds are never equal, and LT to GE over them are
+// FALSE; so are all comparisons with something missing, except NE. AND and OR stop at the first argument that decides.
 func EvalExpr(e *Expr, env Env) (bool, error) {
 	return evalExpr(e, env, 1)
 }
@@ -231,7 +228,7 @@ func evalHas(e *Expr, env Env) (bool, error) {
 
 // evalAny evaluates a comparison: does some value at the path satisfy it?
 func evalAny(e *Expr, env Env, op uint8) (bool, error) {
-	var one [1]Scalar // most have one, which is no allocation then
+	var one [1]Scalar // most have one value, which then needs no allocation
 	lits, err := literals(one[:0], e, env)
 	if err != nil {
 		return false, err
@@ -253,7 +250,7 @@ func evalAny(e *Expr, env Env, op uint8) (bool, error) {
 	return false, nil
 }
 
-// literals appends what the values at the path are compared with.
+// literals appends the values to compare with those at the path.
 func literals(lits []Scalar, e *Expr, env Env) ([]Scalar, error) {
 	if e.Op != ExprInSet {
 		if e.Lit == nil {

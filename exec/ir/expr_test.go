@@ -69,7 +69,7 @@ func TestEvalExpr(t *testing.T) {
 		`eq(episode.4, #"h")`: true, "eq(episode.5, 1)": false,
 		// missing
 		"eq(episode.9, 5)": false, "ne(episode.9, 5)": true, "lt(episode.9, 5)": false, "ge(episode.9, 5)": false, "in(episode.9, [5])": false, "not(eq(episode.9, 5))": true,
-		// existential: each comparison picks its own signal, NE is NOT EQ
+		// existential: each comparison picks its own signal; NE is NOT EQ
 		"and(lt(signal.1, 2), gt(signal.1, 8))": true, "ne(signal.1, 9)": false, "ne(signal.1, 5)": true, "and(gt(signal.1, 1), lt(signal.1, 9))": true, "eq(signal.1, 5)": false,
 		"in(signal.1, [3, 9])": true, "in(signal.1, [])": false, "in(episode.3, [$neg, $big])": false,
 		"and(true, true, false)": false, "or(false, false, true)": true, "or(false)": false, "and(true)": true, "not(true)": false,

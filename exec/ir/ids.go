@@ -5,8 +5,8 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// The rules by which the objects of a bundle get their ids (spec/ir.md#ids):
-// names, the object's own id and signatures are left out.
+// The rules for the ids of a bundle's objects (spec/ir.md#ids). They leave out names, the object's own id and
+// signatures.
 var (
 	BundleRule   = object.Rule{Mask: can.Mask{1: {5: nil, 6: nil}}}
 	TypeRule     = object.Rule{Mask: can.Mask{1: nil, 3: nil, 4: {2: nil}}, IDField: 1}
@@ -16,15 +16,14 @@ var (
 	TaskRule     = object.Rule{Mask: can.Mask{1: nil}, IDField: 1}
 )
 
-// opaque marks the ids that a sender may choose freely: the rule computes one,
-// but a struct that carries another is not wrong.
+// opaque marks ids that a sender may choose freely: the rule computes an id, but a struct with another one is valid.
 func opaque(r object.Rule) object.Rule {
 	r.IDField = 0
 	return r
 }
 
-// Structs describes the structs of this package. Tasks may carry opaque ids, and
-// so may tools without a module; those ids are judged by [Validate].
+// Structs describes the structs of this package. Tasks may carry opaque ids, and so may tools without a module;
+// [Validate] judges those ids.
 var Structs = []object.Struct{
 	object.Define[Bundle]("IRBundle", BundleRule),
 	object.Define[ConstPool]("ConstPool", object.Rule{}),
@@ -54,8 +53,7 @@ var Structs = []object.Struct{
 // without Meta's artifact_id and signatures.
 func BundleID(raw []byte) (object.Hash, error) { return BundleRule.ID(raw) }
 
-// TypeID is the id of a type definition; names of the type and of its fields
-// take no part in it, enum tags do.
+// TypeID is the id of a type definition. Enum tags are part of it; names of the type and of its fields are not.
 func TypeID(t TypeDef) (object.Hash, error) { return TypeRule.IDOf(&t) }
 
 // SymbolID is the id by which CALL and TaskDef.entry_symbol name a symbol.

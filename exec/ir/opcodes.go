@@ -27,13 +27,13 @@ const (
 	OpBlobChunkGet uint8 = 0x42
 )
 
-// Role is what an operand is for.
+// Role is the purpose of an operand.
 type Role uint8
 
 // The roles of operands.
 const (
-	RoleOut      Role = iota + 1 // register that is written
-	RoleReg                      // register that is read
+	RoleOut      Role = iota + 1 // register to write
+	RoleReg                      // register to read
 	RoleValue                    // value: register, constant or inline scalar
 	RoleScalar                   // constant or inline scalar
 	RoleLabel                    // op index, U64
@@ -41,8 +41,8 @@ const (
 	RoleArgc                     // number of RoleArg operands that follow, U64
 	RoleArg                      // value; as many as RoleArgc says
 	RoleItem                     // value; any number
-	RoleShape                    // what MAKE makes: NodeRef of the pool, or the Hash of a record type
-	RolePattern                  // what MATCH tests: Hash a type, NodeRef fields, a scalar equality
+	RoleShape                    // shape for MAKE: NodeRef of the pool, or the Hash of a record type
+	RolePattern                  // test for MATCH: Hash a type, NodeRef fields, a scalar equality
 	RoleSymbol                   // Hash of a symbol of the table
 	RoleTool                     // Hash of a tool of the table or of a built-in, or ConstRef of one
 	RoleContract                 // Hash of a contract of the table
@@ -85,7 +85,7 @@ var roleKinds = [...]uint8{
 	RoleIndex:    bitReg | bitU64,
 }
 
-// Takes reports whether an operand of the kind may stand in the role.
+// Takes reports whether an operand of the kind may have the role.
 func (r Role) Takes(kind uint8) bool {
 	return kind <= OperandHash && roleKinds[r]&(1<<kind) != 0
 }
@@ -106,14 +106,14 @@ var operandNames = [...]string{
 	OperandU64: "U64", OperandI64: "I64", OperandHash: "Hash",
 }
 
-// Purity says whether what an op gives depends on its operands alone. An opcode that
-// says nothing is impure: what a task with it gave is never taken for what it gives.
+// Purity says whether the result of an op depends only on its operands. An unmarked opcode is impure: results of a task
+// with such an op are never reused.
 type Purity uint8
 
 // The degrees of purity.
 const (
 	Impure Purity = iota // asks for a capability, causes an effect or reads the store
-	Attest               // pure where the task emits no attestations
+	Attest               // pure if the task emits no attestations
 	Pure
 )
 
@@ -127,14 +127,13 @@ const (
 	Stop             // back to the caller, or nowhere
 )
 
-// Opcode describes one opcode: its assembler name, its operands in order, whether it is
-// pure and what comes after it.
+// Opcode describes one opcode: its assembler name, its operands in order, its purity and its control flow.
 type Opcode struct {
 	Code     uint8
 	Name     string // lower case, as the assembler has it
-	Params   []Role // those that every op of the code has
-	Optional Role   // one more operand that may follow; 0 for none
-	Rest     Role   // RoleArg, before the last of Params, or RoleItem, after them; 0 for none
+	Params   []Role // operands of every op with the code
+	Optional Role   // one optional further operand; 0: none
+	Rest     Role   // RoleArg, before the last of Params, or RoleItem, after them; 0: none
 	Purity   Purity
 	Flow     Flow
 }
@@ -197,7 +196,7 @@ func (oc *Opcode) IsPure(attest bool) bool {
 	return oc.Purity == Pure || oc.Purity == Attest && !attest
 }
 
-// Targets gives the positions of the operands that control may go to.
+// Targets returns the positions of the operands to which control may go.
 func (oc *Opcode) Targets() (at []int) {
 	for i, r := range oc.Params {
 		if r == RoleLabel || r == RoleSymbol {
@@ -207,8 +206,7 @@ func (oc *Opcode) Targets() (at []int) {
 	return at
 }
 
-// Roles gives the role of each operand of op, or an error when op has too few
-// or too many.
+// Roles returns the role of each operand of op. It is an error if op has too few or too many.
 func (oc *Opcode) Roles(op Op) ([]Role, error) {
 	n, least := len(op.Operands), len(oc.Params)
 	switch {

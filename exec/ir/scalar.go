@@ -10,9 +10,8 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// Scalar is one number, byte string, text, hash or bool. It is comparable: two
-// scalars are equal (==) exactly when kind and value are. The zero Scalar is no
-// value.
+// Scalar is one number, byte string, text, hash or bool. It is comparable: two scalars are equal (==) exactly if kind
+// and value are. The zero Scalar has no value.
 type Scalar struct {
 	kind uint8
 	num  uint64 // of a number or bool; of a hash its algorithm
@@ -77,8 +76,8 @@ func (s Scalar) Compare(o Scalar) (order int, ok bool) {
 	return cmp.Or(cmp.Compare(s.num, o.num), cmp.Compare(s.data, o.data)), true
 }
 
-// Encode is the canonical encoding of the value: a Signal's value_bytes, and the
-// key of a stratum. It fails on a text that is not UTF-8 and on the zero Scalar.
+// Encode is the canonical encoding of the value, as in a Signal's value_bytes and in the key of a stratum. It fails on
+// a text that is not UTF-8 and on the zero Scalar.
 func (s Scalar) Encode() ([]byte, error) {
 	switch s.kind {
 	case KindI64:
@@ -145,7 +144,7 @@ func parseScalar(kind uint8, r *can.Reader, raw []byte) (s Scalar, err error) {
 	return s, r.End()
 }
 
-// Scalar is the constant's value; its rules must hold (see Check).
+// Scalar is the constant's value. The constant must be valid (see Check).
 func (c Const) Scalar() Scalar {
 	switch {
 	case c.Kind == KindI64 && c.I64 != nil:
@@ -179,7 +178,7 @@ func (o Operand) Scalar(consts []Const) (s Scalar, ok bool) {
 	return Scalar{}, false
 }
 
-// String shows the value to people.
+// String formats the value for people.
 func (s Scalar) String() string {
 	switch s.kind {
 	case KindI64:

@@ -11,22 +11,20 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// Keys of Meta.extensions that guard a submission against being replayed
-// (spec/wire.md#receiving).
+// Keys of Meta.extensions that protect a submission against replay (spec/wire.md#receiving).
 const (
 	ExtensionNonce   = "mythos.nonce"   // 16 bytes
 	ExtensionExpires = "mythos.expires" // canonical Time
 )
 
-// Guard makes a bundle good for one submission until a time.
+// Guard makes a bundle valid for one submission, until a point in time.
 type Guard struct {
 	Nonce   [16]byte // unpredictable
 	Expires object.Time
 }
 
-// Seal makes a bundle the signer's: it becomes the author, the guard, if any, is
-// put in, the artifact id is computed, and signatures are replaced by one over
-// that id. Fields that this version does not know are kept.
+// Seal makes the signer the author of a bundle. It inserts the guard, if any, computes the artifact id, and replaces
+// all signatures by one over that id. It keeps unknown fields.
 func Seal(raw []byte, s sign.Signer, guard *Guard) ([]byte, error) {
 	meta, err := metaOf(raw)
 	if err != nil {
@@ -92,8 +90,8 @@ func metaOf(raw []byte) (*object.Meta, error) {
 	return meta, nil
 }
 
-// editMeta changes fields of a bundle's Meta in its encoded bytes, so that what
-// this version does not know is kept. A nil value removes the field.
+// editMeta changes fields of a bundle's Meta in its encoded bytes, so that unknown fields survive. A nil value removes
+// the field.
 func editMeta(raw []byte, fields map[uint64][]byte) ([]byte, error) {
 	v, err := can.Parse(raw)
 	if err != nil {
@@ -134,13 +132,12 @@ func SetArtifactID(raw []byte) ([]byte, error) {
 	return editMeta(raw, map[uint64][]byte{5: field})
 }
 
-// ErrUnsigned means that a bundle carries no signature of its author.
+// ErrUnsigned means that a bundle has no signature of its author.
 var ErrUnsigned = errors.New("the bundle is not signed by its author")
 
-// VerifySignatures checks the signatures in Meta over the bundle's id. Each must
-// name its key by key_id, or be the author's; keys finds the agents of other keys
-// and may be nil. All must verify (the error wraps sign.ErrSignature or
-// sign.ErrNoSigner), and one must be the author's (ErrUnsigned).
+// VerifySignatures checks the signatures in Meta over the bundle's id. Each must name its key by key_id, or be the
+// author's; keys finds the agents of other keys and may be nil. Every signature must verify (otherwise the error wraps
+// sign.ErrSignature or sign.ErrNoSigner), and one must be the author's (otherwise ErrUnsigned).
 func VerifySignatures(raw []byte, keys func(keyID object.Hash) (object.AgentID, bool)) error {
 	meta, err := metaOf(raw)
 	if err != nil {

@@ -2,9 +2,8 @@ package ir
 
 import "github.com/mythos-project/mythos/object"
 
-// Bundle is a program with everything that its ops refer to: field for field the
-// IRBundle of spec/ir.md. Every section is present; an empty one holds an empty
-// list.
+// Bundle is a program with everything that its ops refer to. It has the fields of the IRBundle in spec/ir.md. Every
+// section is present; an empty section holds an empty list.
 type Bundle struct {
 	Meta      object.Meta   `can:"1,meta"`
 	ConstPool ConstPool     `can:"2,const_pool"`
@@ -59,8 +58,7 @@ type TaskList struct {
 	Tasks []TaskDef `can:"1,tasks"`
 }
 
-// Kinds of a Const, and of a Signal's value. KindBool is ours and appears only in
-// [Scalar], never in a Const.
+// Kinds of a Const, and of a Signal's value. KindBool is our addition and appears only in [Scalar], never in a Const.
 const (
 	KindI64   uint8 = 1
 	KindU64   uint8 = 2
@@ -138,9 +136,8 @@ type ContractDef struct {
 	Invariant  *Expr       `can:"5,invariant"`
 }
 
-// ToolDef declares a tool that EFFECT calls. Module, ours, is the hash of what
-// implements it and pins the implementation in the id; without it the id is
-// opaque and taken as it is.
+// ToolDef declares a tool that EFFECT calls. Module, our addition, is the hash of the implementation and pins it in the
+// id. Without a module the id is opaque and is not checked.
 type ToolDef struct {
 	ToolID         object.Hash  `can:"1,tool_id"`
 	Name           *string      `can:"2,name"`
@@ -178,7 +175,7 @@ type Operand struct {
 
 // TaskDef is one run of a symbol with arguments and a budget.
 type TaskDef struct {
-	TaskID          object.Hash `can:"1,task_id"` // by its definition, or an opaque label of the sender
+	TaskID          object.Hash `can:"1,task_id"` // hash of the definition, or an opaque label of the sender
 	EntrySymbol     object.Hash `can:"2,entry_symbol"`
 	Args            []Operand   `can:"3,args"` // r0, r1, ...; no registers
 	Budget          Budget      `can:"4,budget"`
@@ -186,7 +183,7 @@ type TaskDef struct {
 	EmitAttestation bool        `can:"6,emit_attestation"`
 }
 
-// Budget bounds a task. What is absent has the default of spec/ir.md#budgets.
+// Budget bounds a task. An absent field has the default of spec/ir.md#budgets.
 type Budget struct {
 	CPUus       uint64  `can:"1,cpu_us"`       // microseconds by the cost table, not by a clock
 	Tokens      *uint64 `can:"2,tokens"`       // language-model tokens, as tools report them; absent: no bound
@@ -197,12 +194,12 @@ type Budget struct {
 	MaxSpawn    *uint16 `can:"7,max_spawn"`    // workers; absent: none
 }
 
-// DefaultMaxDepth is the call depth of a budget that names none.
+// DefaultMaxDepth is the call depth if a budget sets none.
 const DefaultMaxDepth uint16 = 64
 
 // Roots of a Path.
 const (
-	RootEpisode uint8 = 1 // of a contract: its record of arguments
+	RootEpisode uint8 = 1 // in a contract: its record of arguments
 	RootSignal  uint8 = 2
 )
 
@@ -238,5 +235,5 @@ const (
 	ExprInSet     uint8 = 30
 	ExprHasTool   uint8 = 40
 	ExprHasStatus uint8 = 41
-	ExprFailed    uint8 = 42 // ours: a receipt has a status of FailedFrom or more
+	ExprFailed    uint8 = 42 // our addition: a receipt has a status of FailedFrom or more
 )

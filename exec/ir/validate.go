@@ -9,13 +9,13 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// ErrInvalid means that a bundle must not run. The error is an [*InvalidError]
-// unless the bytes are no bundle at all.
+// ErrInvalid means that a bundle must not run. The error is an [*InvalidError] unless the bytes are not a bundle at
+// all.
 var ErrInvalid = errors.New("invalid bundle")
 
 // Finding is one reason why a bundle must not run.
 type Finding struct {
-	Op     int    // index of the op at fault; -1 when it is none
+	Op     int    // index of the faulty op; -1: not an op
 	Where  string // place in the bundle, such as "ops[3].operands[1]"
 	Reason string
 }
@@ -23,10 +23,10 @@ type Finding struct {
 // String is place and reason.
 func (f Finding) String() string { return f.Where + ": " + f.Reason }
 
-// maxFindings ends the list of a bundle that is wrong everywhere.
+// maxFindings ends the list for a bundle with many faults.
 const maxFindings = 100
 
-// InvalidError lists what is wrong with a bundle.
+// InvalidError lists the faults of a bundle.
 type InvalidError struct{ Findings []Finding }
 
 func (e *InvalidError) Error() string {
@@ -44,11 +44,9 @@ func (e *InvalidError) Error() string {
 // Unwrap gives ErrInvalid.
 func (e *InvalidError) Unwrap() error { return ErrInvalid }
 
-// Validate checks a bundle wholly, before its first op. The error is nil exactly
-// when the bundle may run; otherwise the bundle is nil, the error wraps
-// [ErrInvalid] and the findings, at most 100, say what is wrong. Bytes that are
-// no canonical bundle give one finding and an error that also wraps the
-// [*can.Error].
+// Validate checks a bundle completely, before its first op. The error is nil exactly if the bundle may run. Otherwise
+// the bundle is nil, the error wraps [ErrInvalid], and the findings, at most 100, list the faults. Bytes that are not a
+// canonical bundle give one finding and an error that also wraps the [*can.Error].
 //
 // Its cost is linear in len(raw).
 func Validate(raw []byte) (*Bundle, []Finding, error) {
@@ -62,7 +60,7 @@ func Validate(raw []byte) (*Bundle, []Finding, error) {
 	return b, nil, nil
 }
 
-// Check is [Validate] for a bundle that this process built and encoded as raw.
+// Check is [Validate] for a bundle that this process has built and encoded as raw.
 func Check(b *Bundle, raw []byte) ([]Finding, error) {
 	v := &validator{b: b, raw: raw}
 	if v.run(); len(v.findings) > 0 {
@@ -84,7 +82,7 @@ type validator struct {
 	raw []byte
 
 	types     map[object.Hash]*TypeDef
-	fields    map[*TypeDef]typeFields // of the types that nodes have
+	fields    map[*TypeDef]typeFields // of the types of nodes
 	symbols   map[object.Hash]*SymbolSig
 	contracts map[object.Hash]bool
 	tools     map[object.Hash]bool
@@ -143,8 +141,7 @@ func (v *validator) consts() {
 
 func at(list string, i int) string { return fmt.Sprintf("%s[%d]", list, i) }
 
-// elements gives the received bytes of each element of a section's list: ids are
-// those of the received bytes.
+// elements returns the received bytes of each element in a section's list, because ids are those of the received bytes.
 func elements(raw []byte, section uint64) ([][]byte, error) {
 	field, err := can.Field(raw, section)
 	if err != nil {
@@ -168,10 +165,10 @@ func elements(raw []byte, section uint64) ([][]byte, error) {
 	return out, nil
 }
 
-// ids computes the id of every one of n elements of a section by rule.
+// ids computes the ids of a section's n elements by rule.
 func (v *validator) ids(section uint64, n int, rule object.Rule) []object.Hash {
 	if n == 0 {
-		return nil // most programs have few sections: spare the walk through the bytes
+		return nil // most programs have few sections: avoid walking the bytes
 	}
 	parts, err := elements(v.raw, section)
 	if err != nil {

@@ -8,18 +8,17 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Bounds on a node with everything below it written out, so that anyone who walks a
-// node without remembering what was seen still ends soon.
+// Bounds on a node with everything below it expanded, so that even a walk without memory of visited nodes ends soon.
 const (
 	maxNodeDepth = 30      // nodes inside one another
 	maxNodeParts = 1 << 16 // fields and items
 )
 
-// nodeGraph is what is known of each node of the pool.
+// nodeGraph is the knowledge about each node of the pool.
 type nodeGraph struct {
 	state    []uint8 // unseen, open (being walked), done
 	depth    []int   // nodes inside one another, 1 for a leaf
-	parts    []int   // fields and items with everything below, saturating
+	parts    []int   // fields and items, including everything below, saturating
 	template []bool  // it, or a node below it, has a register
 }
 
@@ -43,7 +42,7 @@ func (v *validator) nodePool() {
 	}
 }
 
-// Operands gives a node's operands in a fixed order, each with its place.
+// Operands returns a node's operands in a fixed order, each with its place.
 func Operands(n *Node) (out []Operand, where []string) {
 	for _, id := range slices.Sorted(maps.Keys(n.Fields)) {
 		out, where = append(out, n.Fields[id]), append(where, fmt.Sprintf("fields[%d]", id))
@@ -54,8 +53,8 @@ func Operands(n *Node) (out []Operand, where []string) {
 	return out, where
 }
 
-// walkNode finds cycles, bad references and the bounds of the node at i. It goes
-// no deeper than maxNodeDepth, and visits each node once.
+// walkNode finds cycles, invalid references and exceeded bounds of the node at i. It goes no deeper than maxNodeDepth
+// and visits each node once.
 func (v *validator) walkNode(i, depth int) {
 	g := &v.nodes
 	if g.state[i] != nodeUnseen {
@@ -90,8 +89,7 @@ func (v *validator) walkNode(i, depth int) {
 	}
 }
 
-// reference reports an operand whose pool reference leads nowhere; its field
-// rules hold or are reported elsewhere.
+// reference reports an operand with an invalid pool reference. Its field rules hold or are reported elsewhere.
 func (v *validator) reference(where string, o Operand) bool {
 	if o.Check() != nil {
 		return false
@@ -103,7 +101,7 @@ func (v *validator) reference(where string, o Operand) bool {
 	return reason == ""
 }
 
-// dangling says what is wrong with a pool reference, or nothing.
+// dangling returns the fault of a pool reference; empty: none.
 func (v *validator) dangling(o Operand) string {
 	switch {
 	case o.Kind == OperandConstRef && uint64(*o.ConstRef) >= uint64(len(v.b.ConstPool.Consts)):
@@ -114,7 +112,7 @@ func (v *validator) dangling(o Operand) string {
 	return ""
 }
 
-// nodeType holds a node to its type.
+// nodeType checks a node against its type.
 func (v *validator) nodeType(where string, n *Node) {
 	if n.Kind == NodeList {
 		v.listType(where, n)
@@ -143,7 +141,7 @@ func (v *validator) nodeType(where string, n *Node) {
 	}
 }
 
-// missing reports the required fields that a record does not have.
+// missing reports the required fields that a record lacks.
 func (v *validator) missing(where string, n *Node, t *TypeDef) {
 	for _, f := range t.Fields {
 		if len(v.findings) >= maxFindings {
@@ -155,8 +153,7 @@ func (v *validator) missing(where string, n *Node, t *TypeDef) {
 	}
 }
 
-// typeFields are the fields of a record type, looked up: many nodes may be of a type of
-// many fields.
+// typeFields caches the fields of a record type, because many nodes may have a type with many fields.
 type typeFields struct {
 	byID     map[uint32]*FieldDef
 	required int
@@ -194,8 +191,8 @@ func (v *validator) listType(where string, n *Node) {
 	}
 }
 
-// fits reports an operand that cannot be of the type. Registers can be anything,
-// and so can what is broken in other ways, which is reported where it is.
+// fits reports an operand that cannot have the type. A register can have any type; so can an operand with another
+// fault, which is reported elsewhere.
 func (v *validator) fits(op int, where string, o Operand, typeID object.Hash) {
 	if o.Check() != nil || o.Kind == OperandReg || typeID == TypeAny {
 		return
@@ -219,8 +216,7 @@ func (v *validator) fits(op int, where string, o Operand, typeID object.Hash) {
 	}
 }
 
-// nodeFits: a record is of its own type; a list's type names its items, so a list
-// is a TypeList and nothing else.
+// nodeFits: a record has its own type; a list's type is that of its items, so a list fits TypeList and nothing else.
 func (v *validator) nodeFits(op int, where string, ref uint32, typeID object.Hash) {
 	if uint64(ref) >= uint64(len(v.b.NodePool.Nodes)) {
 		return

@@ -37,7 +37,7 @@ func (v *validator) op(i int, op Op) {
 	}
 }
 
-// operand says what is wrong with an operand in its role, or nothing.
+// operand returns the fault of an operand in its role; empty: none.
 func (v *validator) operand(role Role, o Operand) string {
 	if err := o.Check(); err != nil {
 		return err.Error()
@@ -54,7 +54,7 @@ func (v *validator) operand(role Role, o Operand) string {
 	return v.meaning(role, o)
 }
 
-// meaning checks what an operand refers to beyond its kind.
+// meaning checks the target of an operand beyond its kind.
 func (v *validator) meaning(role Role, o Operand) string {
 	consts := v.b.ConstPool.Consts
 	switch role {
@@ -94,12 +94,12 @@ func (v *validator) meaning(role Role, o Operand) string {
 	return ""
 }
 
-// call holds a call to its symbol's signature.
+// call checks a call against its symbol's signature.
 func (v *validator) call(i int, op Op) {
 	where := at("ops", i)
 	o := op.Operands[0]
 	if o.Kind != OperandHash || o.Hash == nil {
-		return // reported as an operand
+		return // reported with the operand
 	}
 	s := v.symbols[*o.Hash]
 	if s == nil {

@@ -16,22 +16,22 @@ import (
 )
 
 const (
-	freshTime = 5 * time.Second // how long a list counts; a change that the server tells of ends that at once
+	freshTime = 5 * time.Second // how long a list is valid; a change reported by the server ends that at once
 	maxPages  = 1000
 )
 
-// catalogue is a server's tools, as it listed them last.
+// catalogue is a server's last list of tools.
 type catalogue struct {
-	token chan struct{} // who holds it lists; the others wait for the list
+	token chan struct{} // its holder lists the tools; the others wait for the list
 	memo  definition.Memo
 
 	mu      sync.Mutex
 	tools   []definition.Tool
-	listed  time.Time // when the listing began; zero: not yet, or no longer true
-	changes int       // how often the server has told of a change
+	listed  time.Time // when the listing began; zero: not yet, or outdated
+	changes int       // number of changes that the server has reported
 }
 
-// changed makes the next one who wants to know ask again.
+// changed makes the next caller ask again.
 func (c *catalogue) changed() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -45,7 +45,7 @@ func (c *catalogue) fresh() ([]definition.Tool, bool) {
 	return c.tools, !c.listed.IsZero() && time.Since(c.listed) < freshTime
 }
 
-// list is the server's tools, as they were not longer than freshTime ago.
+// list returns the server's tools, at most freshTime old.
 func (s *session) list(ctx context.Context, x *exchange) ([]definition.Tool, error) {
 	c := &s.tools
 	if tools, ok := c.fresh(); ok {
@@ -124,7 +124,7 @@ func (c *catalogue) readPage(result json.RawMessage) (tools []definition.Tool, n
 // NoToolError means that a server has no tool of a name.
 type NoToolError struct {
 	Name string
-	Has  []string // the names that it has
+	Has  []string // the tools' names
 }
 
 func (e *NoToolError) Error() string {
@@ -157,8 +157,8 @@ func pick(tools []definition.Tool, name string) (definition.Tool, error) {
 	return definition.Tool{}, fmt.Errorf("the mcp server lists %d tools named %q", len(found), name)
 }
 
-// define finds the definition of a call's tool, where it is pinned, and holds it to
-// what was registered. Without a pin it is the zero Definition.
+// define finds the definition of a call's tool, if it is pinned, and compares it with the registered one. Without a pin
+// it returns the zero Definition.
 func (s *session) define(ctx context.Context, call exec.Call, x *exchange) (definition.Tool, error) {
 	want := call.Module.Definition
 	if want == nil {

@@ -16,9 +16,8 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// Conn is a server that one client has for itself. What the client and the server say to
-// one another passes through it as it was written; calls that are let through a gate, and
-// what is asked for them, go between ([Through]). It is safe for concurrent use.
+// Conn is a server that serves a single client. Messages of client and server pass through unchanged. Calls that a gate
+// admits, and the requests needed for them, are inserted ([Through]). It is safe for concurrent use.
 type Conn struct {
 	runner *Runner
 	server exec.Call // without a tool
@@ -27,26 +26,26 @@ type Conn struct {
 	s      *session
 	hear   func(line []byte) // a message of the server to the client
 	ended  func()
-	// Greet says again what the client said when it came, where the server has forgotten its
-	// session; set before anything is sent.
+	// Greet repeats the client's opening messages if the server has forgotten its session. Set it before anything is
+	// sent.
 	Greet func(ctx context.Context) error
-	hung  atomic.Int32 // calls that took too long, one after another
+	hung  atomic.Int32 // number of calls in a row that timed out
 }
 
 const (
-	ownID   = "mythos/" // begins the ids of our own requests on a client's connection
+	ownID   = "mythos/" // prefix of the ids of our own requests on a client's connection
 	maxLine = 64 << 20  // bytes of a message that passes through
-	maxHung = 3         // calls that take too long in a row, until the server is ended
+	maxHung = 3         // timeouts in a row after which the server is ended
 )
 
-// OwnID reports whether the id of a request is one of those that a Conn gives its own.
+// OwnID reports whether the id of a request is one that a Conn uses for its own requests.
 func OwnID(id json.RawMessage) bool {
 	text, ok := textOf(id)
 	return ok && strings.HasPrefix(text, ownID)
 }
 
-// Connect starts the server of a call for one client. hear is given each line of the server
-// that is for the client, one after another; ended is told, once, that no more will come.
+// Connect starts the server of a call for one client. hear receives each line for the client, one at a time; ended is
+// called once, when no more lines will come.
 func (r *Runner) Connect(ctx context.Context, call exec.Call, hear func(line []byte), ended func()) (*Conn, error) {
 	call.Request, call.Module.Definition = nil, nil
 	key, err := keyOf(call.Module)
@@ -73,8 +72,7 @@ func (r *Runner) Connect(ctx context.Context, call exec.Call, hear func(line []b
 	return c, ctx.Err()
 }
 
-// ready refuses a server that cannot be started as it is registered, and a secret that is not
-// there.
+// ready refuses a server that cannot be started as registered, and a missing secret.
 func (c *Conn) ready(call exec.Call) error {
 	if call.Module.URL == "" {
 		return c.runner.Process.Check(call)
@@ -83,7 +81,7 @@ func (c *Conn) ready(call exec.Call) error {
 	return err
 }
 
-// exchange is what a message that is no call brings along.
+// exchange is the exchange of a message that is not a call.
 func (c *Conn) exchange() (*exchange, error) {
 	x := &exchange{limit: maxLine}
 	if c.server.Module.URL == "" {
@@ -94,7 +92,7 @@ func (c *Conn) exchange() (*exchange, error) {
 	return x, err
 }
 
-// receive hands the client what is for it, and returns what answers requests of our own.
+// receive passes the client its messages, and returns the answers to our own requests.
 func (c *Conn) receive(line []byte, list []message) (own []message) {
 	line = bytes.TrimPrefix(line, byteOrderMark)
 	mine := 0
@@ -116,7 +114,7 @@ func (c *Conn) receive(line []byte, list []message) (own []message) {
 	if mine == len(list) {
 		return own
 	}
-	var batch []json.RawMessage // it was one: parse has read it
+	var batch []json.RawMessage // it is a batch: parse has read it
 	_ = json.Unmarshal(bytes.TrimSpace(line), &batch)
 	for _, raw := range batch {
 		if one, ok := parseOne(raw); !ok || one.method != "" || !OwnID(one.id) {
@@ -128,12 +126,10 @@ func (c *Conn) receive(line []byte, list []message) (own []message) {
 
 func (c *Conn) gone() { c.ended() }
 
-// Send sends a message of the client, one line, as it is. A request that fails after that is
-// answered with an error.
+// Send sends a message of the client, one line, unchanged. If the request fails later, its answer is an error.
 func (c *Conn) Send(ctx context.Context, line []byte) error { return c.p.send(ctx, line) }
 
-// Ask makes a request of our own, with parameters as they are. rpc is the server's error,
-// where that is its answer.
+// Ask sends our own request with unchanged parameters. rpc is the server's error, if it answers with one.
 func (c *Conn) Ask(ctx context.Context, method string, params json.RawMessage) (result, rpc json.RawMessage, err error) {
 	x, err := c.exchange()
 	if err != nil {
@@ -143,40 +139,38 @@ func (c *Conn) Ask(ctx context.Context, method string, params json.RawMessage) (
 	return a.result, a.err, err
 }
 
-// About sets the _meta that requests of our own carry from now on: what a client of the
-// newest version says of itself in each of its requests.
+// About sets the _meta of our own requests from now on: what a client of the newest version says about itself in each
+// of its requests.
 func (c *Conn) About(about jsontext.Fields) { c.s.about.Store(&about) }
 
-// Define reads a definition of the server's, once for the same bytes.
+// Define reads a definition from the server; the same bytes are parsed only once.
 func (c *Conn) Define(raw json.RawMessage) (definition.Tool, error) { return c.s.tools.memo.Read(raw) }
 
-// Down reports that the server is no more.
+// Down reports whether the server has ended.
 func (c *Conn) Down() bool { return c.p.down() }
 
-// Why says how the server ended, and what it wrote.
+// Why returns how the server ended, and its output.
 func (c *Conn) Why() error { return c.p.why() }
 
-// Noise is how many lines of the server's output were no messages, and how they begin.
+// Noise returns how many lines of the server's output were not messages, and their beginning.
 func (c *Conn) Noise() (lines int, first string) { return c.p.noise() }
 
-// Close lets the server end, or kills it now, with everything that it started.
+// Close lets the server end, or kills it now with everything that it started.
 func (c *Conn) Close(now bool) { c.p.close(now) }
 
-// Through is what a caller hands to a call of a tool, as [exec.Manner] Local: the connection
-// that it goes through, and what the client's tools/call has besides name and arguments. The
-// response is then the bytes of the server's result, or of its error.
+// Through is passed to a call of a tool, as [exec.Manner] Local: the connection to use, and the members of the client's
+// tools/call besides name and arguments. The response is then the bytes of the server's result or error.
 type Through struct {
 	Conn   *Conn
-	Params jsontext.Fields // of the client's request, in its order; arguments are replaced by the request's
+	Params jsontext.Fields // of the client's request, in its order; the request replaces the arguments
 }
 
-// Whole is what a caller hands to a call of a tool that wants the bytes of the server's result,
-// or of its error, as the response, of a server that it shares with others.
+// Whole is passed to a call of a tool on a shared server, to get the bytes of the server's result or error as the
+// response.
 type Whole struct{}
 
-// params are those of the tools/call: the client's, with the arguments that were let
-// through, and what the gate says of the call in _meta. What the client said under the same
-// names is left out.
+// params are those of the tools/call: the client's, with the admitted arguments, and the gate's information about the
+// call in _meta. It replaces the client's members of the same names.
 func (t *Through) params(args json.RawMessage, about jsontext.Fields) []byte {
 	var own jsontext.Fields
 	said := false
@@ -204,8 +198,7 @@ func (t *Through) params(args json.RawMessage, about jsontext.Fields) []byte {
 	return params("", own, append(metas, about...)...)
 }
 
-// prepare refuses a server that has changed, and a tool that is described otherwise than it
-// was registered.
+// prepare refuses a server that has changed, and a tool whose description differs from the registered one.
 func (t *Through) prepare(ctx context.Context, call exec.Call) error {
 	if err := t.check(call); err != nil {
 		return err
@@ -224,7 +217,7 @@ func (t *Through) prepare(ctx context.Context, call exec.Call) error {
 	if errors.Is(err, exec.ErrPinned) || errors.Is(err, exec.ErrNoTool) {
 		return err
 	}
-	return nil // a server that cannot be asked fails the attempt: what was recorded needs none
+	return nil // a server that cannot be reached fails the attempt; a replay does not need it
 }
 
 // check refuses a tool of another server.
@@ -236,7 +229,7 @@ func (t *Through) check(call exec.Call) error {
 	return err
 }
 
-// attempt calls the tool. A server that took too long several times in a row is ended.
+// attempt calls the tool. It ends a server that timed out several times in a row.
 func (t *Through) attempt(ctx context.Context, call exec.Call, x *exchange) (answer, error) {
 	a, sent, err := t.once(ctx, call, x)
 	if !sent && errors.Is(err, streamable.ErrSession) { // there is a new one

@@ -11,16 +11,16 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// ErrDrift means that a server describes a tool otherwise than when it was registered.
-// Errors that wrap it wrap exec.ErrPinned, too.
+// ErrDrift means that a server's description of a tool differs from the registered one. Errors that wrap it also wrap
+// exec.ErrPinned.
 var ErrDrift = errors.New("the mcp server describes the tool otherwise than when it was registered")
 
-// DriftError says which tool is described otherwise, and how.
+// DriftError names the tool and the differences.
 type DriftError struct {
 	Tool      string
 	Want, Got object.Hash
-	Now       []byte   // the plain form of the tool's definition, as the server gives it now
-	Changed   []string // a line for each member that changed, with what it was and is; for people
+	Now       []byte   // the plain form of the definition that the server gives now
+	Changed   []string // a line for each changed member, with the old and the new value; for people
 }
 
 func (e *DriftError) Error() string {
@@ -33,7 +33,7 @@ func (e *DriftError) Error() string {
 // Unwrap gives ErrDrift and exec.ErrPinned.
 func (e *DriftError) Unwrap() []error { return []error{ErrDrift, exec.ErrPinned} }
 
-// explain adds to a DriftError what changed, where the text that was registered is known.
+// explain adds the changes to a DriftError, if the registered text is known.
 func (r *Runner) explain(ctx context.Context, err error) {
 	var drift *DriftError
 	if r.Definitions == nil || !errors.As(err, &drift) {

@@ -14,23 +14,23 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// endpoint is a server of the streamable HTTP transport. Each request has a connection
-// of its own: one that the server closes meanwhile cannot be mistaken for a lost answer.
+// endpoint is a server over the streamable HTTP transport. Each request has a connection of its own, so that a
+// connection which the server closed earlier cannot be mistaken for a lost answer.
 type endpoint struct {
 	web streamable.Endpoint
 
 	mu   sync.Mutex
 	last int64
 
-	client *passing // who has it for itself; nil: this process is the only client
+	client *passing // its only client; nil: this process is the only client
 }
 
 var _ link = (*endpoint)(nil)
 
-// webExchange is how an attempt asks an endpoint.
+// webExchange is the HTTP side of one attempt.
 type webExchange struct {
 	client httptool.Client
-	// headers of a request, beside those of every request: made from its body.
+	// headers of a request in addition to the common ones, made from its body
 	headers http.Header
 }
 
@@ -68,7 +68,7 @@ func (e *endpoint) ask(ctx context.Context, x *exchange, method string, params [
 	return a, err
 }
 
-// newMessage is a message with what its parameters say for the headers.
+// newMessage returns a message and the values for its headers.
 func newMessage(method string, params []byte) streamable.Message {
 	m := streamable.Message{Method: method, Opens: method == initialize}
 	fields, err := jsontext.FieldsOf(params)
@@ -87,7 +87,7 @@ func newMessage(method string, params []byte) streamable.Message {
 	return m
 }
 
-// opened is told the version that the server's answer to initialize names.
+// opened receives the version in the server's answer to initialize.
 func (e *endpoint) opened(result json.RawMessage) {
 	if list, err := jsontext.FieldsOf(result); err == nil {
 		if version, ok := textOf(list.Get("protocolVersion")); ok {
@@ -96,8 +96,8 @@ func (e *endpoint) opened(result json.RawMessage) {
 	}
 }
 
-// own are the answers among messages of the server. Its requests are answered, or are for the
-// client whose connection this is.
+// own returns the answers among messages of the server. It answers the server's requests, or passes them to the client
+// of this connection.
 func (e *endpoint) own(ctx context.Context, x *exchange, text []byte) []message {
 	list := parse(text)
 	if e.client != nil && !(len(list) == 1 && list[0].id == nil && list[0].err != nil) {
@@ -122,23 +122,23 @@ func (e *endpoint) giveUp(x *exchange, number int64) {
 	_ = e.tell(ctx, x, "notifications/cancelled", fmt.Appendf(nil, `{"requestId":%s,"reason":"nobody waits for it"}`, e.id(number)))
 }
 
-// id is that of a request of our own.
+// id is the id of one of our own requests.
 func (e *endpoint) id(number int64) json.RawMessage { return idOf(number, e.client != nil) }
 
-// agree is told the version that was agreed on.
+// agree receives the agreed version.
 func (e *endpoint) agree(version string) { e.web.Agree(version) }
 
-// changed implements link: what answers at a URL is not pinned.
+// changed implements link: the service at a URL is not pinned.
 func (e *endpoint) changed() error { return nil }
 
-// hold implements link: nothing of an endpoint runs here.
+// hold implements link: an endpoint runs no process here.
 func (e *endpoint) hold(*os.File) (drop func(), err error) { return func() {}, nil }
 
-// respond answers what the server asks.
+// respond answers a request of the server.
 func (e *endpoint) respond(ctx context.Context, x *exchange, m message) {
 	ctx, cancel := context.WithTimeout(ctx, replyTime)
 	defer cancel()
-	_ = e.web.Tell(ctx, x.web.client, streamable.Message{Body: reply(m)}) // a server that does not listen has its own trouble
+	_ = e.web.Tell(ctx, x.web.client, streamable.Message{Body: reply(m)}) // a server that does not read its answers is at fault itself
 }
 
 // tell implements link.
@@ -151,14 +151,14 @@ func (e *endpoint) tell(ctx context.Context, x *exchange, method string, params 
 // down implements link.
 func (e *endpoint) down() bool { return false }
 
-// close implements link: it ends the session that the server gave us.
+// close implements link: it ends our session at the server.
 func (e *endpoint) close(bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), graceful)
 	defer cancel()
 	e.web.Close(ctx)
 }
 
-// unreachable reports an error of an endpoint that nothing was sent to.
+// unreachable reports an error of an endpoint to which nothing was sent.
 func unreachable(err error) bool {
 	var unsent *unsentError
 	return errors.As(err, &unsent)

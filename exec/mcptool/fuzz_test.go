@@ -10,8 +10,8 @@ import (
 	"github.com/mythos-project/mythos/exec/output"
 )
 
-// FuzzMessage: whatever a server says, its values are bytes of its own, an answer has a result
-// or an error, and what is shown of it is harmless.
+// FuzzMessage: whatever a server sends, the values are parts of it, an answer has a result or an error, and the
+// displayed text is harmless.
 func FuzzMessage(f *testing.F) {
 	for _, s := range []string{
 		`{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"x"}]}}`,
@@ -59,7 +59,7 @@ func checkResult(t *testing.T, line []byte, m message) {
 	}
 }
 
-// checkShown: one line, of what is printable.
+// checkShown checks that text is one line of printable characters.
 func checkShown(t *testing.T, text string) {
 	for _, r := range text {
 		if !unicode.IsPrint(r) {
@@ -68,7 +68,7 @@ func checkShown(t *testing.T, text string) {
 	}
 }
 
-// FuzzLines: lines are kept up to the limit, and all of them are seen.
+// FuzzLines: lines are stored up to the limit, and none is missed.
 func FuzzLines(f *testing.F) {
 	f.Add([]byte("a\nbcdefghij\nk"), int64(4))
 	f.Fuzz(func(t *testing.T, data []byte, limit int64) {

@@ -11,15 +11,14 @@ import (
 	"github.com/mythos-project/mythos/exec/output"
 )
 
-// ErrNoList means that a server came up and does not list its tools.
+// ErrNoList means that a server has started but does not list its tools.
 var ErrNoList = errors.New("the mcp server does not list its tools")
 
-// listTime is how long a server that came up may take to list its tools.
+// listTime is how long a started server may take to list its tools.
 const listTime = 5 * time.Second
 
-// List asks a call's server for its tools, within the call's timeout. The call's own tool
-// is not looked at. The error wraps ErrNoList when the server came up and does not know
-// the question, or does not answer it.
+// List asks a call's server for its tools, within the call's timeout. It ignores the call's own tool. The error wraps
+// ErrNoList if the server has started but does not know the request or does not answer it.
 func (r *Runner) List(ctx context.Context, call exec.Call) ([]definition.Tool, error) {
 	limited, cancel := context.WithTimeout(ctx, call.Limits.Timeout)
 	defer cancel()
@@ -48,7 +47,7 @@ func (r *Runner) List(ctx context.Context, call exec.Call) ([]definition.Tool, e
 	return nil, fmt.Errorf("mcp server: its list of tools: %w", err)
 }
 
-// listing prepares a call whose server is asked for its tools and nothing else.
+// listing prepares a call that only asks the server for its tools.
 func (r *Runner) listing(ctx context.Context, call *exec.Call) (*exchange, error) {
 	call.Request, call.Module.Definition = nil, nil
 	if err := r.Prepare(ctx, *call); err != nil {
@@ -57,8 +56,8 @@ func (r *Runner) listing(ctx context.Context, call *exec.Call) (*exchange, error
 	return r.exchange(ctx, *call, &output.Tail{})
 }
 
-// ListAll asks a call's server, which it starts for that alone, for the tools that it has for a
-// client that can do everything. Errors are those of List.
+// ListAll starts a call's server only to ask for the tools that it offers to a client with every capability. Errors are
+// those of List.
 func (r *Runner) ListAll(ctx context.Context, call exec.Call) ([]definition.Tool, error) {
 	limited, cancel := context.WithTimeout(ctx, call.Limits.Timeout)
 	defer cancel()
@@ -84,5 +83,5 @@ func (r *Runner) ListAll(ctx context.Context, call exec.Call) ([]definition.Tool
 	return tools, nil
 }
 
-// Pick finds a tool by its name at the server. The error is a *NoToolError when it is not there.
+// Pick finds a tool by its name at the server. The error is a *NoToolError if there is none.
 func Pick(tools []definition.Tool, name string) (definition.Tool, error) { return pick(tools, name) }

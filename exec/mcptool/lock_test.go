@@ -17,7 +17,7 @@ import (
 	"github.com/mythos-project/mythos/exec/runnertest"
 )
 
-// locked is a lock as an attempt holds it, and another look at it.
+// locked is a lock as an attempt holds it, and a second handle on it.
 func locked(t *testing.T) (held, other *os.File) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "lock")
@@ -33,8 +33,8 @@ func locked(t *testing.T) (held, other *os.File) {
 	return held, other
 }
 
-// TestLock: a server that is kept holds the lock of each attempt while it works for it, also
-// when the caller is no more, and no longer.
+// TestLock: a kept server holds the lock of each attempt while it works for it, even if the caller has died, and no
+// longer.
 func TestLock(t *testing.T) {
 	fifo := filepath.Join(t.TempDir(), "fifo")
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
@@ -61,7 +61,7 @@ func TestLock(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// As the kernel does when the caller is killed: our descriptor is the lock's no more.
+		// As the kernel does when the caller is killed: our descriptor no longer has the lock.
 		if err := syscall.Dup3(int(null.Fd()), int(held.Fd()), syscall.O_CLOEXEC); err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +76,7 @@ func TestLock(t *testing.T) {
 		if err := <-done; (err != nil) != (name == "given up") {
 			t.Errorf("%s: %v", name, err)
 		}
-		feed.Close()                                                            // the server that nobody waits for ends, too
+		feed.Close()                                                            // the idle server ends, too
 		if err := syscall.Flock(int(other.Fd()), syscall.LOCK_EX); err != nil { // it becomes free
 			t.Errorf("%s: %v", name, err)
 		}
@@ -86,8 +86,7 @@ func TestLock(t *testing.T) {
 	}
 }
 
-// TestServerSecrets: the value of a variable that a server writes to its standard error is in
-// no note and no error.
+// TestServerSecrets: if a server writes the value of a variable to its standard error, no note and no error shows it.
 func TestServerSecrets(t *testing.T) {
 	const secret = "correct-horse-battery"
 	runner := &mcptool.Runner{Process: &process.Runner{Dir: t.TempDir(), Lookup: func(string) (string, bool) { return secret, true }}}
@@ -110,8 +109,7 @@ func TestServerSecrets(t *testing.T) {
 	}
 }
 
-// TestServerSwapped: an answer of a server whose script was another one for a while is no
-// outcome.
+// TestServerSwapped: if a server's script was another one for a while, its answer is not an outcome.
 func TestServerSwapped(t *testing.T) {
 	dir := t.TempDir()
 	path, evil := filepath.Join(dir, "server"), filepath.Join(dir, "evil")

@@ -1,22 +1,18 @@
-// Package mcptool runs tools of servers that speak the Model Context Protocol
-// (spec/tools.md#mcp), in the version 2026-07-28 or an older one.
+// Package mcptool runs tools of servers that speak the Model Context Protocol (spec/tools.md#mcp), in the version
+// 2026-07-28 or an older one.
 //
-// A server is either a program of this machine, spoken to over its standard input and
-// output and started, pinned and confined like a process tool, or an endpoint of the
-// streamable HTTP transport, with the headers, secrets and hosts of an http tool. A
-// server that is started, and the version that is agreed on with one, are kept for
-// further calls until the Runner is closed. A server that did not answer a call in time,
-// or more than it may, is not used again.
+// A server is either a program of this machine, used over its standard input and output and started, pinned and
+// confined like a process tool, or an endpoint of the streamable HTTP transport, with the headers, secrets and hosts of
+// an http tool. A started server and the agreed version are kept for further calls until the Runner is closed. A server
+// that did not answer a call in time, or answered too much, is not used again.
 //
-// The request is the JSON object of the tool's arguments; an empty one is {}. The
-// response has the bytes that the server sent: the text, when the result is one text and
-// nothing else; the structured content, when it is that and nothing else; in all other
-// cases the whole result. The call's metadata carry mythos/idempotencyKey (as the
-// Idempotency-Key of http tools) and mythos/fence.
+// The request is the JSON object of the tool's arguments; an empty one is {}. The response has bytes from the server:
+// the text, if the result is a single text; the structured content, if the result is nothing else; in all other cases
+// the whole result. The call's metadata carry mythos/idempotencyKey (as the Idempotency-Key of http tools) and
+// mythos/fence.
 //
-// A result that says isError, and a JSON-RPC error, are status 500; a response beyond
-// the limit 502 and the timeout 504. Nothing is sent twice. Whatever fails before the
-// call was written is an error that wraps exec.ErrNotStarted.
+// A result that says isError, and a JSON-RPC error, are status 500; a response beyond the limit 502 and the timeout
+// 504. Nothing is sent twice. A failure before the call was written is an error that wraps exec.ErrNotStarted.
 package mcptool
 
 import (
@@ -42,11 +38,10 @@ import (
 // Runner runs mcp tools. It is safe for concurrent use. Close it after use.
 type Runner struct {
 	Process *process.Runner  // starts servers that are programs
-	HTTP    *httptool.Runner // asks those that are endpoints
-	// Debugf is told what may help to find out why a server behaves oddly; nil: nobody is.
+	HTTP    *httptool.Runner // asks servers that are endpoints
+	// Debugf receives information about a server's odd behaviour; it may be nil.
 	Debugf func(format string, args ...any)
-	// Definitions finds the text of a definition that was pinned, to say what changed;
-	// nil: nobody knows.
+	// Definitions finds the text of a pinned definition, to show what changed; it may be nil.
 	Definitions func(ctx context.Context, h object.Hash) ([]byte, error)
 
 	mu      sync.Mutex
@@ -60,8 +55,8 @@ var (
 	_ exec.Preparer = (*Runner)(nil)
 )
 
-// Prepare refuses a request that is no JSON object, a binary that changed, a
-// confinement that cannot be had and a secret that is not there.
+// Prepare refuses a request that is not a JSON object, a binary that changed, a confinement that is not possible and a
+// missing secret.
 func (r *Runner) Prepare(ctx context.Context, call exec.Call) error {
 	if call.Module.Kind != exec.KindMCP {
 		return fmt.Errorf("mcp runner: the tool is of kind %s", exec.KindName(call.Module.Kind))
@@ -79,7 +74,7 @@ func (r *Runner) Prepare(ctx context.Context, call exec.Call) error {
 	return err
 }
 
-// arguments is the request as it is sent: on one line, else as it is.
+// arguments is the request as it is sent: on one line, otherwise unchanged.
 func arguments(request []byte) (json.RawMessage, error) {
 	text := bytes.TrimSpace(request)
 	if len(text) == 0 {
@@ -88,7 +83,7 @@ func arguments(request []byte) (json.RawMessage, error) {
 	if text[0] != '{' || !json.Valid(text) {
 		return nil, fmt.Errorf("%w: an mcp tool takes one JSON object", exec.ErrRequest)
 	}
-	if err := jsontext.Check(text); err != nil { // servers differ in what they make of it
+	if err := jsontext.Check(text); err != nil { // servers interpret such JSON differently
 		return nil, fmt.Errorf("%w: the arguments of an mcp tool: %w", exec.ErrRequest, err)
 	}
 	var line bytes.Buffer
@@ -98,8 +93,7 @@ func arguments(request []byte) (json.RawMessage, error) {
 	return line.Bytes(), nil
 }
 
-// overhead is room for what a message has besides the response. Text in JSON takes up to
-// six times its length.
+// overhead is room for the rest of a message besides the response. Text in JSON takes up to six times its length.
 const (
 	overhead   = 1 << 20
 	jsonFactor = 6
@@ -118,7 +112,7 @@ func (r *Runner) exchange(ctx context.Context, call exec.Call, tail *output.Tail
 	return x, err
 }
 
-// Run calls the tool at its server, which it starts or reaches when no call did so before.
+// Run calls the tool at its server. It starts or connects to the server unless an earlier call did.
 func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error) {
 	if via, ok := call.Local.(*Through); ok { // it was prepared, and its server runs
 		if err := via.check(call); err != nil {
@@ -154,8 +148,8 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 	return exec.Response{}, fmt.Errorf("mcp tool %s: %w", call.Module.Tool, err)
 }
 
-// attempt finds the server and calls the tool. A server that has been kept, and turns out
-// to have gone before anything was sent to it, is started again.
+// attempt finds the server and calls the tool. If a kept server has ended before anything was sent to it, it is started
+// again.
 func (r *Runner) attempt(ctx context.Context, call exec.Call, x *exchange) (answer, error) {
 	if x.via != nil {
 		return x.via.attempt(ctx, call, x)
@@ -184,8 +178,8 @@ func (r *Runner) attempt(ctx context.Context, call exec.Call, x *exchange) (answ
 	}
 }
 
-// held is call while the server holds the lock of the attempt. sent reports that bytes of it
-// may have left: then, without an answer, the lock stays with the server until that ends.
+// held is call while the server holds the lock of the attempt. sent reports that bytes of the call may have been sent:
+// then, without an answer, the server keeps the lock until it ends.
 func (s *session) held(ctx context.Context, call exec.Call, x *exchange, d definition.Tool) (a answer, sent bool, err error) {
 	drop, err := s.link.hold(call.Alive)
 	if err != nil {
@@ -220,14 +214,14 @@ func (s *session) call(ctx context.Context, call exec.Call, x *exchange, d defin
 		d.Params(args, func(header, text string) { x.web.headers.Set(header, streamable.HeaderText(text)) })
 		defer func() { x.web.headers = nil }()
 	}
-	call.Started() // not before: a server may have had to be started for it
+	call.Started() // not earlier: a server may have had to be started first
 	if x.via != nil {
 		return s.link.ask(ctx, x, callTool, x.via.params(args, about))
 	}
 	return s.link.ask(ctx, x, callTool, params(s.version, own, about...))
 }
 
-// note tells of a server that writes other things than messages to its standard output.
+// note reports a server that writes something other than messages to its standard output.
 func (r *Runner) note(l *lease) {
 	p, ok := l.link.(*program)
 	if !ok || r.Debugf == nil {
@@ -238,8 +232,7 @@ func (r *Runner) note(l *lease) {
 	}
 }
 
-// clean takes the secrets out of what is kept: of an endpoint's answer, and of what a program
-// says beside its response.
+// clean removes secrets from stored data: from an endpoint's answer, and from a program's output beside its response.
 func (x *exchange) clean(res exec.Response) exec.Response {
 	if x.web == nil {
 		res.Notes = x.hide(res.Notes)

@@ -40,10 +40,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// over is closed when a test's server shall end.
+// over is closed when a test's server must end.
 var over = make(chan struct{})
 
-// gone takes calls of tools that shall vanish.
+// gone receives calls of tools that must vanish.
 var gone = make(chan struct{})
 
 // newServer is a server whose tools behave like the tool of runnertest.
@@ -228,8 +228,7 @@ func pinned(t *testing.T, runner *mcptool.Runner, module exec.ModuleRef) {
 	}
 }
 
-// TestNobody: a program that is no server, and an address where none is, leave no
-// response.
+// TestNobody: a program that is not a server, and an address without one, give no response.
 func TestNobody(t *testing.T) {
 	for _, m := range []exec.ModuleRef{program(t, "/bin/true"), {Kind: exec.KindMCP, URL: "http://127.0.0.1:1/", Tool: "x", Confinement: exec.ConfineRemote}} {
 		if res, err := newRunner(t).Run(t.Context(), runnertest.Call(checked(t, m), nil)); !errors.Is(err, exec.ErrNotStarted) {

@@ -11,20 +11,20 @@ import (
 
 // message is one JSON-RPC message of a server. Values are as the server wrote them.
 type message struct {
-	id     json.RawMessage // nil: it has none, or null
+	id     json.RawMessage // nil: absent or null
 	method string          // of a request and a notification; empty in an answer
 	result json.RawMessage
 	err    json.RawMessage
 }
 
-// answer is what a server says to a request: one of the two.
+// answer is a server's answer to a request: a result or an error.
 type answer struct{ result, err json.RawMessage }
 
 // byteOrderMark may stand before the first message of a server.
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// parse reads the messages in a line of a server's output, or in the body of an
-// endpoint's answer: one, or a batch. It returns nothing for what is no JSON-RPC.
+// parse reads the messages in a line of a server's output, or in the body of an endpoint's answer: one message or a
+// batch. It returns nothing for anything that is not JSON-RPC.
 func parse(line []byte) []message {
 	line = bytes.TrimSpace(bytes.TrimPrefix(line, byteOrderMark))
 	if len(line) == 0 {
@@ -70,17 +70,17 @@ func parseOne(raw []byte) (message, bool) {
 	return m, (m.result != nil) != (m.err != nil)
 }
 
-// textOf is a text of Unicode; what a server makes of another value is not known.
+// textOf returns a Unicode text; servers may interpret any other value differently.
 func textOf(raw json.RawMessage) (string, bool) {
 	text, err := jsontext.TextOf(raw)
 	return text, err == nil
 }
 
-// number is the number of our request that an answer is about; 0: none that we know.
+// number is the number of our request that an answer is about; 0: unknown.
 func (m message) number() int64 {
 	text := string(m.id)
 	if s, ok := textOf(m.id); ok {
-		text = s // some servers make a text of a number
+		text = s // some servers turn a number into a text
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 1 {
@@ -89,8 +89,8 @@ func (m message) number() int64 {
 	return n
 }
 
-// idOf is the id of a request of our own. On the connection of a client it is a text, which
-// tells it from the client's.
+// idOf is the id of one of our own requests. On a client's connection it is a text, to distinguish it from the client's
+// ids.
 func idOf(number int64, client bool) json.RawMessage {
 	if client {
 		return jsontext.Text(fmt.Sprint(ownID, number))
@@ -111,7 +111,7 @@ func request(id json.RawMessage, method string, params []byte) []byte {
 	return append(line, "}\n"...)
 }
 
-// reply answers what a server asks: we are there, and can nothing else.
+// reply answers a server's request: we are here and have no capabilities.
 func reply(m message) []byte {
 	if m.method == "ping" {
 		return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"result":{}}`+"\n", m.id)
@@ -142,7 +142,7 @@ func readError(raw json.RawMessage) *rpcError {
 	return e
 }
 
-// numberIn finds the number of the request in the beginning of an answer; 0: it is not there.
+// numberIn finds the number of the request in the beginning of an answer; 0: not found.
 func numberIn(head []byte) int64 {
 	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(head, byteOrderMark)))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {

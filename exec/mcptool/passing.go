@@ -15,8 +15,8 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// passing is an endpoint that one client has for itself: its messages pass as they were
-// written, each in a request of its own. The session is the client's.
+// passing is an endpoint with a single client. Its messages pass unchanged, each in a request of its own. The session
+// is the client's.
 type passing struct {
 	*endpoint
 	conn   *Conn
@@ -25,8 +25,8 @@ type passing struct {
 	gone   sync.Once
 	banner output.First
 
-	hearing  sync.Mutex // the client hears one message after another
-	renewing sync.Mutex // held by who opens a session in place of one that is forgotten
+	hearing  sync.Mutex // the client receives one message at a time
+	renewing sync.Mutex // held while opening a new session in place of a forgotten one
 
 	mu        sync.Mutex
 	working   sync.WaitGroup
@@ -45,8 +45,8 @@ func newPassing(c *Conn) *passing {
 
 const notifyCancelled = "notifications/cancelled"
 
-// send implements peer. It returns when the message was written, so that the server can read
-// messages in their order, and where the next one depends on it, when it was answered.
+// send implements peer. It returns when the message was written, so that the server reads messages in order, or, if the
+// next message depends on this one, when it was answered.
 func (p *passing) send(ctx context.Context, line []byte) error {
 	m, ok := parseOne(line)
 	if !ok {
@@ -77,8 +77,7 @@ func (p *passing) send(ctx context.Context, line []byte) error {
 	return err
 }
 
-// cancel ends a request of a version in which that is how it is cancelled: the server sees
-// its connection end. It reports whether it was one.
+// cancel ends a request, in versions in which closing the connection cancels it. It reports whether it did.
 func (p *passing) cancel(params json.RawMessage) bool {
 	fields, err := jsontext.FieldsOf(params)
 	if err != nil || p.web.Agreed() != "" {
@@ -95,7 +94,7 @@ func (p *passing) cancel(params json.RawMessage) bool {
 
 var errGivenUp = errors.New("the connection was given up")
 
-// request sends a request of the client and has its answer heard.
+// request sends a request of the client and delivers its answer.
 func (p *passing) request(ctx context.Context, id json.RawMessage, m streamable.Message) error {
 	x, err := p.conn.exchange()
 	if err != nil {
@@ -129,7 +128,7 @@ func (p *passing) request(ctx context.Context, id json.RawMessage, m streamable.
 	return nil
 }
 
-// begin does something beside the rest, unless the connection was closed.
+// begin runs work in the background, unless the connection is closed.
 func (p *passing) begin(work func(), before func()) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -147,8 +146,7 @@ func (p *passing) leave(id json.RawMessage) {
 	delete(p.open, string(id))
 }
 
-// twice sends a request of the client, once more in a new session where the server has
-// forgotten the one before.
+// twice sends a request of the client; if the server has forgotten the session, it sends it once more in a new one.
 func (p *passing) twice(ctx context.Context, x *exchange, id json.RawMessage, m streamable.Message) error {
 	session := p.web.Session()
 	err := p.pass(ctx, x, id, m)
@@ -161,14 +159,14 @@ func (p *passing) twice(ctx context.Context, x *exchange, id json.RawMessage, m 
 	return p.pass(ctx, x, id, m)
 }
 
-// pass sends a request of the client and has heard what comes back for it.
+// pass sends a request of the client and delivers the messages that come back.
 func (p *passing) pass(ctx context.Context, x *exchange, id json.RawMessage, m streamable.Message) error {
 	return p.web.Send(ctx, x.web.client, m, maxLine, func(text []byte) (last bool) {
 		list := parse(text)
 		for _, one := range list {
 			switch {
 			case one.method != "":
-			case one.id == nil && one.err != nil && len(list) == 1: // whose it is, HTTP says
+			case one.id == nil && one.err != nil && len(list) == 1: // HTTP shows which request it belongs to
 				text, list = failure(id, one.err), []message{{id: id, err: one.err}}
 				last = true
 			case sameID(one.id, id):
@@ -183,7 +181,7 @@ func (p *passing) pass(ctx context.Context, x *exchange, id json.RawMessage, m s
 	})
 }
 
-// sameID reports whether an answer is for a request: some servers make a text of a number.
+// sameID reports whether an answer is for a request: some servers turn a number into a text.
 func sameID(a, b json.RawMessage) bool {
 	return bytes.Equal(a, b) || (message{id: a}.number() > 0 && message{id: a}.number() == message{id: b}.number())
 }
@@ -192,7 +190,7 @@ func failure(id, rpc json.RawMessage) []byte {
 	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"error":%s}`, id, rpc)
 }
 
-// fail answers a request of the client with an error of ours.
+// fail answers a request of the client with our own error.
 func (p *passing) fail(id json.RawMessage, why error) {
 	line := failure(id, fmt.Appendf(nil, `{"code":-32000,"message":%s}`, jsontext.Text(why.Error())))
 	p.hearing.Lock()
@@ -200,8 +198,7 @@ func (p *passing) fail(id json.RawMessage, why error) {
 	p.conn.hear(line)
 }
 
-// forClient has the client hear messages of the server, and returns what answers requests of
-// our own.
+// forClient delivers messages of the server to the client, and returns the answers to our own requests.
 func (p *passing) forClient(x *exchange, text []byte, list []message) (own []message) {
 	if list == nil {
 		if len(bytes.TrimSpace(text)) > 0 {
@@ -218,8 +215,8 @@ func (p *passing) forClient(x *exchange, text []byte, list []message) (own []mes
 	return p.conn.receive(line, list)
 }
 
-// ask implements link: in a new session where the server has forgotten the one before. A call
-// is not repeated there: whether its tool is still the same has to be asked first.
+// ask implements link. If the server has forgotten the session, it asks again in a new one, unless the request is a
+// call: first we must check that its tool is still the same.
 func (p *passing) ask(ctx context.Context, x *exchange, method string, params []byte) (answer, error) {
 	session := p.web.Session()
 	a, err := p.endpoint.ask(ctx, x, method, params)
@@ -235,8 +232,7 @@ func (p *passing) ask(ctx context.Context, x *exchange, method string, params []
 	return p.endpoint.ask(ctx, x, method, params)
 }
 
-// renew opens a session in place of one that the server has forgotten. Where that fails, the
-// connection is given up.
+// renew opens a new session in place of one that the server has forgotten. If that fails, the connection is given up.
 func (p *passing) renew(ctx context.Context, lost string) error {
 	p.renewing.Lock()
 	defer p.renewing.Unlock()
@@ -255,7 +251,7 @@ func (p *passing) renew(ctx context.Context, lost string) error {
 	return err
 }
 
-// listen hears what the server says of its own accord, in versions that have a stream for it.
+// listen reads messages that the server sends on its own, in versions that have a stream for them.
 func (p *passing) listen() {
 	if agreed := p.web.Agreed(); agreed == "" || agreed >= modern {
 		return

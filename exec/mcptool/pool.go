@@ -8,14 +8,14 @@ import (
 	"github.com/mythos-project/mythos/exec"
 )
 
-// slot is the place of one server in the pool. Its token is held by who starts the server.
+// slot is the place of one server in the pool. The holder of its token starts the server.
 type slot struct {
 	token   chan struct{}
-	kept    *lease // what calls share; nil: it has to be started
-	initial bool   // the server is known to be an older one: ask initialize at once
+	kept    *lease // shared by calls; nil: it has to be started
+	initial bool   // the server is known to be an older one: send initialize at once
 }
 
-// lease is a session with those who use it. Runner.mu guards it.
+// lease is a session and the number of its users. Runner.mu guards it.
 type lease struct {
 	*session
 	users   int
@@ -23,7 +23,7 @@ type lease struct {
 	now     bool // kill it when its last user has gone
 }
 
-// maxKept is how many servers are kept when nobody uses them.
+// maxKept is how many idle servers are kept.
 const maxKept = 32
 
 // keyOf names the server of a registration: everything but the tool and its bounds.
@@ -88,7 +88,7 @@ func (r *Runner) slot(key string) (*slot, error) {
 	return s, nil
 }
 
-// share takes part in the session of a slot, if there is one.
+// share joins the session of a slot, if there is one.
 func (r *Runner) share(s *slot) *lease {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -104,7 +104,7 @@ func (r *Runner) share(s *slot) *lease {
 	return l
 }
 
-// retire lets no further call use the session of a slot. r.mu is held.
+// retire prevents further calls from using the session of a slot. r.mu is held.
 func (r *Runner) retire(s *slot, now bool) {
 	l := s.kept
 	if l == nil {
@@ -116,14 +116,14 @@ func (r *Runner) retire(s *slot, now bool) {
 	}
 }
 
-// end closes a session that nobody uses, without making anybody wait.
+// end closes an idle session in the background.
 func (r *Runner) end(l *lease) {
 	now := l.now
 	r.closing.Go(func() { l.link.close(now) })
 }
 
-// release ends a call's use of a session. bad: no further call shall use it, since the
-// state of the server is not known.
+// release ends a call's use of a session. bad means that no further call may use it, because the state of the server is
+// unknown.
 func (r *Runner) release(call exec.Call, l *lease, bad bool) {
 	key, err := keyOf(call.Module)
 	r.mu.Lock()
@@ -140,7 +140,7 @@ func (r *Runner) release(call exec.Call, l *lease, bad bool) {
 	}
 }
 
-// trim ends the session of a server that nobody uses when too many are kept. r.mu is held.
+// trim ends an idle server's session if too many are kept. r.mu is held.
 func (r *Runner) trim(but *slot) {
 	kept := 0
 	for _, s := range r.pool {
@@ -159,7 +159,7 @@ func (r *Runner) trim(but *slot) {
 	}
 }
 
-// Close ends the servers that are kept, and waits for them to end.
+// Close ends the kept servers and waits for their end.
 func (r *Runner) Close() error {
 	r.mu.Lock()
 	r.closed = true
@@ -171,8 +171,8 @@ func (r *Runner) Close() error {
 	return nil
 }
 
-// open starts or reaches a call's server and agrees on a version with it. initial is
-// whether the server is known to be an older one, and is set when it turns out to be.
+// open starts or connects to a call's server and agrees on a version. initial says whether the server is known to be an
+// older one; open sets it if it turns out so.
 func (r *Runner) open(ctx context.Context, call exec.Call, x *exchange, initial *bool) (*session, error) {
 	s := &session{tools: catalogue{token: make(chan struct{}, 1)}}
 	connect := func() (err error) {
@@ -210,7 +210,7 @@ func (r *Runner) open(ctx context.Context, call exec.Call, x *exchange, initial 
 	return s, nil
 }
 
-// failed closes a link that did not come to work, and says why it did not.
+// failed closes a link that could not be opened, and returns why.
 func (r *Runner) failed(ctx context.Context, l link, asked string, err error) error {
 	if p, ok := l.(*program); ok && ctx.Err() != nil {
 		err = fmt.Errorf("%s: %w: %w", asked, p.why(), ctx.Err())

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	graceful  = 2 * time.Second // how long a server whose input has ended may take to end
+	graceful  = 2 * time.Second // how long a server may take to end after the end of its input
 	afterEnd  = time.Second     // how long the rest of the output of an ended server is read
 	replyTime = 5 * time.Second // how long an answer to a server's own request may take to be written
 )
@@ -28,17 +28,17 @@ type program struct {
 	kill context.CancelFunc
 	dir  string
 	path string              // of the program
-	hide func(string) string // takes secrets out of what is kept
+	hide func(string) string // removes secrets from stored output
 
-	writing chan struct{} // holds one token: who has it writes
-	replies chan struct{} // bounds the answers to the server's own requests that are under way
+	writing chan struct{} // holds one token: its holder may write
+	replies chan struct{} // bounds the running answers to the server's own requests
 	requests
 	stderr output.Spread
 	banner output.First
-	onList func()        // the server says that its tools changed
-	client *Conn         // whose connection this is; nil: this process is the only client
+	onList func()        // the server reports that its tools changed
+	client *Conn         // the client of this connection; nil: this process is the only client
 	exit   error         // how the server ended; set before ended is closed
-	ended  chan struct{} // closed when the server is no more
+	ended  chan struct{} // closed when the server has ended
 }
 
 var _ link = (*program)(nil)
@@ -49,8 +49,8 @@ func (r *Runner) startProgram(call exec.Call, onList func(), client *Conn) (*pro
 	if err != nil {
 		return nil, fmt.Errorf("working directory: %w", err)
 	}
-	// The server outlives the call that it is started for: it gets nothing of that call. The
-	// lock of each call's attempt it is given for the time of that call (hold).
+	// The server outlives the call for which it is started, so it gets nothing from that call. It gets the lock of each
+	// call's attempt for the duration of the call (hold).
 	call.Key, call.Fence, call.Alive, call.Stdout, call.Stderr = nil, 0, nil, nil, nil
 	life, kill := context.WithCancel(context.Background())
 	p := &program{client: client, kill: kill, dir: dir, path: call.Module.Argv[0], hide: r.Process.Hiding(call.Module), onList: onList, ended: make(chan struct{}),
@@ -65,8 +65,8 @@ func (r *Runner) startProgram(call exec.Call, onList func(), client *Conn) (*pro
 	return p, nil
 }
 
-// start starts the program with a pipe at either end. They are files: waiting for the
-// program then closes neither, so that all of its output is read.
+// start starts the program with a pipe at either end. The pipes are files, so that waiting for the program closes
+// neither and all output is read.
 func (p *program) start(ref exec.ModuleRef) error {
 	theirIn, in, err := os.Pipe()
 	if err != nil {
@@ -86,7 +86,7 @@ func (p *program) start(ref exec.ModuleRef) error {
 	return nil
 }
 
-// run reads what the server says until its end, and cleans up.
+// run reads the server's messages until its end, and cleans up.
 func (p *program) run() {
 	reaped := make(chan struct{})
 	go func() {
@@ -109,7 +109,7 @@ func (p *program) run() {
 	}
 }
 
-// read hands out the server's messages.
+// read delivers the server's messages.
 func (p *program) read() {
 	lines := output.NewLines(p.out)
 	for {
@@ -145,7 +145,7 @@ func (p *program) take(m message) {
 		select {
 		case p.replies <- struct{}{}:
 			go p.answer(m)
-		default: // it asks faster than it reads
+		default: // it sends requests faster than it reads answers
 		}
 	case m.method == "":
 		p.answered(m)
@@ -156,10 +156,10 @@ func (p *program) answer(m message) {
 	defer func() { <-p.replies }()
 	ctx, cancel := context.WithTimeout(context.Background(), replyTime)
 	defer cancel()
-	_, _ = p.write(ctx, reply(m)) // a server that does not read has its own trouble
+	_, _ = p.write(ctx, reply(m)) // a server that does not read is at fault itself
 }
 
-// write writes one line. n is how many bytes of it left.
+// write writes one line. n is the number of bytes written.
 func (p *program) write(ctx context.Context, line []byte) (n int, err error) {
 	select {
 	case p.writing <- struct{}{}:
@@ -171,7 +171,7 @@ func (p *program) write(ctx context.Context, line []byte) (n int, err error) {
 	defer func() { <-p.writing }()
 	defer context.AfterFunc(ctx, func() { _ = p.in.SetWriteDeadline(time.Unix(1, 0)) })()
 	for n < len(line) && err == nil {
-		_ = p.in.SetWriteDeadline(time.Time{}) // the end of an earlier writer may have set it
+		_ = p.in.SetWriteDeadline(time.Time{}) // an earlier writer's context may have set it
 		if err = ctx.Err(); err != nil {
 			break
 		}
@@ -183,7 +183,7 @@ func (p *program) write(ctx context.Context, line []byte) (n int, err error) {
 		}
 	}
 	if 0 < n && n < len(line) {
-		_ = p.in.Close() // the rest of a line cannot follow any more
+		_ = p.in.Close() // the rest of the line can no longer follow
 	}
 	return n, err
 }
@@ -234,7 +234,7 @@ func (p *program) giveUp(number int64) {
 	_, _ = p.write(ctx, request(nil, "notifications/cancelled", fmt.Appendf(nil, `{"requestId":%s,"reason":"nobody waits for it"}`, p.id(number))))
 }
 
-// id is that of a request of our own.
+// id is the id of one of our own requests.
 func (p *program) id(number int64) json.RawMessage { return idOf(number, p.client != nil) }
 
 // send implements peer.
@@ -252,14 +252,14 @@ func (p *program) tell(ctx context.Context, _ *exchange, method string, params [
 	return err
 }
 
-// agree implements link: messages over pipes say the version themselves.
+// agree implements link: messages over pipes contain the version.
 func (p *program) agree(string) {}
 
-// changed reports that a file of the server is no longer the one that was started.
+// changed reports whether a file of the server has changed since the server was started.
 func (p *program) changed() error { return p.cmd.Disturbed() }
 
-// hold lets the server hold the lock of an attempt: where the caller is killed, the attempt
-// goes on as long as the server does.
+// hold lets the server hold the lock of an attempt: if the caller is killed, the attempt continues as long as the
+// server runs.
 func (p *program) hold(lock *os.File) (drop func(), err error) {
 	drop, err = p.cmd.Hold(lock)
 	if errors.Is(err, os.ErrProcessDone) {
@@ -290,8 +290,7 @@ func (p *program) close(now bool) {
 	<-p.ended
 }
 
-// why is an error that says what the server left behind: how it ended, when it has,
-// and what it wrote.
+// why returns how the server ended, if it has, and its output, as an error.
 func (p *program) why() error {
 	said := "it has not answered"
 	switch {
@@ -310,13 +309,13 @@ func (p *program) why() error {
 	return &endedError{server: p.path, said: said, ended: p.down()}
 }
 
-// noise is how many lines of the server's output were no messages, and the first of them.
+// noise returns how many lines of the server's output were not messages, and the first of them.
 func (p *program) noise() (lines int, first string) {
 	lines, first = p.banner.Count()
 	return lines, p.hide(first)
 }
 
-// endedError is a server that is no more, or does not answer.
+// endedError is a server that has ended or does not answer.
 type endedError struct {
 	server, said string
 	ended        bool

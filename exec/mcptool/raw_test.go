@@ -23,7 +23,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// rawArg makes the test binary a server that is written by hand: it says what no library says.
+// rawArg makes the test binary a hand-written server, which behaves as no library does.
 const rawArg = "serve-raw"
 
 type asked struct {
@@ -35,8 +35,8 @@ type asked struct {
 	}
 }
 
-// serveRaw is a server over standard input and output. It answers tools/call with args[0],
-// and is odd in the way that mode names.
+// serveRaw is a server over standard input and output. It answers tools/call with args[0], and misbehaves in the way
+// that mode names.
 func serveRaw(mode string, args []string) int {
 	say := func(id json.RawMessage, what string) { fmt.Printf("{\"jsonrpc\":\"2.0\",\"id\":%s,%s}\n", id, what) }
 	switch mode {
@@ -66,7 +66,7 @@ func serveRaw(mode string, args []string) int {
 				return 0
 			case "nameless":
 				fmt.Println(`{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Invalid Request"}}`)
-				for in.Scan() { // it says nothing more
+				for in.Scan() { // it sends nothing more
 				}
 			default:
 				say(m.ID, `"error":{"code":-32601,"message":"Method not found"}`)
@@ -144,7 +144,7 @@ func raw(t testing.TB, mode string, args ...string) exec.ModuleRef {
 
 const fine = `{"content":[{"type":"text","text":"fine"}]}`
 
-// TestBytes: what is kept are the bytes that the server sent, over either transport.
+// TestBytes: the response has the bytes that the server sent, over either transport.
 func TestBytes(t *testing.T) {
 	numbers := `{ "id":9007199254740993, "big":12345678901234567890,"price":1.50,"exp":1E5,"minus":-0,"note":"a<b","esc":"\u00e9\/" }`
 	tests := []struct {
@@ -184,7 +184,7 @@ func TestBytes(t *testing.T) {
 	}
 }
 
-// TestNoUTF8: a text in another encoding is kept as it was sent.
+// TestNoUTF8: a text in another encoding is stored as it was sent.
 func TestNoUTF8(t *testing.T) {
 	result := `{"content":[{"type":"text","text":"é"}]}`
 	res, err := newRunner(t).Run(t.Context(), runnertest.Call(raw(t, "latin1", result), nil))
@@ -193,8 +193,8 @@ func TestNoUTF8(t *testing.T) {
 	}
 }
 
-// rawEndpoint is a server over HTTP that answers with the result that its registration
-// names, as JSON and as a stream by turns.
+// rawEndpoint is a server over HTTP that answers with the result in its registration, alternately as JSON and as a
+// stream.
 func rawEndpoint(t *testing.T) func(result string) exec.ModuleRef {
 	var turn atomic.Int64
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -235,7 +235,7 @@ func rawEndpoint(t *testing.T) func(result string) exec.ModuleRef {
 	}
 }
 
-// TestOddServers: servers that are found in the wild work.
+// TestOddServers: servers with quirks seen in practice work.
 func TestOddServers(t *testing.T) {
 	for _, mode := range []string{"", "banner", "mark", "silent", "ends", "nameless", "asks", "batch", "quoted"} {
 		t.Run("mode "+mode, func(t *testing.T) {
@@ -248,8 +248,8 @@ func TestOddServers(t *testing.T) {
 	}
 }
 
-// TestNotStarted: what fails before the call was written certainly did nothing, and the
-// error says what the server said.
+// TestNotStarted: an attempt that fails before the call is written certainly did nothing, and the error has the
+// server's output.
 func TestNotStarted(t *testing.T) {
 	missing := raw(t, "", fine)
 	tests := []struct {
@@ -284,7 +284,7 @@ func TestNotStarted(t *testing.T) {
 	}
 }
 
-// TestUnknown: a server that dies once the call was written leaves nobody knowing.
+// TestUnknown: if a server dies after the call was written, the outcome is unknown.
 func TestUnknown(t *testing.T) {
 	_, err := newRunner(t).Run(t.Context(), runnertest.Call(raw(t, "dies", fine), nil))
 	if err == nil || errors.Is(err, exec.ErrNotStarted) || !strings.Contains(err.Error(), "exit status 9") {
@@ -292,7 +292,7 @@ func TestUnknown(t *testing.T) {
 	}
 }
 
-// TestKept: a server is started once, and again after it has gone or has been given up.
+// TestKept: a server is started once, and again after it has ended or was given up.
 func TestKept(t *testing.T) {
 	runner, module := newRunner(t), raw(t, "pid", fine)
 	pid := func(m exec.ModuleRef) string {
@@ -332,7 +332,7 @@ func TestKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	deadline := time.Now().Add(10 * time.Second)
-	for { // a call that meets the server on its way out may be lost, and says so
+	for { // a call that meets an ending server may be lost, and reports that
 		res, err := runner.Run(t.Context(), runnertest.Call(module, nil))
 		if err == nil && string(res.Body) != first {
 			break
@@ -398,7 +398,7 @@ func TestManyAtOnce(t *testing.T) {
 	wg.Wait()
 }
 
-// TestChange: a server that tells of a change is asked for its list again.
+// TestChange: a server that reports a change is asked for its list again.
 func TestChange(t *testing.T) {
 	runner := newRunner(t)
 	module := raw(t, "changes", fine, `{"name":"t","description":"before"}`, `{"name":"t","description":"after"}`)
@@ -416,8 +416,7 @@ func TestChange(t *testing.T) {
 	}
 }
 
-// TestStderr: what the server writes to standard error while it works is passed on, and kept
-// for a failure that says nothing.
+// TestStderr: a working server's standard error is passed on, and stored for a failure without a message.
 func TestStderr(t *testing.T) {
 	heard := &hearing{file: filepath.Join(t.TempDir(), "heard")}
 	call := runnertest.Call(raw(t, "talks", `{"content":[],"isError":true}`, heard.file), nil)
@@ -428,7 +427,7 @@ func TestStderr(t *testing.T) {
 	}
 }
 
-// hearing makes a file once it has heard that something went wrong.
+// hearing makes a file once it has received a failure.
 type hearing struct {
 	text strings.Builder
 	file string
@@ -442,7 +441,7 @@ func (h *hearing) Write(data []byte) (int, error) {
 	return n, os.WriteFile(h.file, nil, 0o600)
 }
 
-// BenchmarkKept is a call over a connection that is kept.
+// BenchmarkKept measures a call over a kept connection.
 func BenchmarkKept(b *testing.B) {
 	runner := newRunner(b)
 	call := runnertest.Call(raw(b, "mirror", ""), []byte(`{"n":1}`))

@@ -10,56 +10,55 @@ import (
 	"github.com/mythos-project/mythos/exec/mcptool/streamable"
 )
 
-// link is a way to one server.
+// link is a connection to one server.
 type link interface {
-	// ask sends a request and waits for its answer. An error that wraps errUnsent says
-	// that no byte of the request left.
+	// ask sends a request and waits for its answer. An error that wraps errUnsent means that no byte of the request was
+	// sent.
 	ask(ctx context.Context, x *exchange, method string, params []byte) (answer, error)
 	// tell sends a notification.
 	tell(ctx context.Context, x *exchange, method string, params []byte) error
-	// agree is told the version that was agreed on.
+	// agree receives the agreed version.
 	agree(version string)
-	// changed reports that what answers is not what was registered any more: an error that
-	// wraps exec.ErrPinned.
+	// changed reports that the server is no longer the registered one: an error that wraps exec.ErrPinned.
 	changed() error
-	// hold lets the server hold the lock of an attempt, nil where there is none, until drop.
+	// hold lets the server hold the lock of an attempt (nil: none) until drop.
 	hold(lock *os.File) (drop func(), err error)
-	// down reports that nothing can be asked any more.
+	// down reports that the server can no longer be asked.
 	down() bool
 	// close ends the link; now does not wait for the server to end by itself.
 	close(now bool)
 }
 
-// peer is a link that a client has for itself: what the client says passes as it is.
+// peer is a link with a single client; the client's messages pass unchanged.
 type peer interface {
 	link
-	// send sends a message of the client, one line. What fails after that is an answer to it.
+	// send sends a message of the client, one line. A later failure becomes the message's answer.
 	send(ctx context.Context, line []byte) error
-	// why says how it ended.
+	// why returns how the link ended.
 	why() error
-	// noise is how many lines of the server were no messages, and the first of them.
+	// noise returns how many lines of the server were not messages, and the first of them.
 	noise() (lines int, first string)
 }
 
-// exchange is what one attempt brings along.
+// exchange is the context of one attempt.
 type exchange struct {
-	limit  int64 // bytes that one message of the server may have
+	limit  int64 // largest message of the server, in bytes
 	stderr io.Writer
 	web    *webExchange        // of an endpoint
-	hide   func(string) string // of a program: takes secrets out of what is kept
+	hide   func(string) string // for a program: removes secrets from stored output
 	via    *Through            // the caller's own connection; nil: one of ours
 	whole  bool                // the response is the result as it was sent
-	// everything says that we can do whatever a client may: only for the list of tools
+	// our messages claim every client capability: only for the list of tools
 	everything bool
 }
 
-// unsentError is the error of a request of which no byte left.
+// unsentError is the error of a request of which no byte was sent.
 type unsentError struct{ err error }
 
 func (e *unsentError) Error() string { return e.err.Error() }
 func (e *unsentError) Unwrap() error { return e.err }
 
-// requests are those that wait for an answer.
+// requests are the requests that wait for an answer.
 type requests struct {
 	mu      sync.Mutex
 	last    int64
@@ -100,7 +99,7 @@ func (r *requests) leave(number int64) {
 	delete(r.waiting, number)
 }
 
-// give hands an outcome to the one who waits for it, once. r.mu is held.
+// give delivers an outcome to its waiter, once. r.mu is held.
 func (r *requests) give(number int64, o outcome) {
 	if w := r.waiting[number]; w != nil {
 		delete(r.waiting, number)
@@ -108,8 +107,8 @@ func (r *requests) give(number int64, o outcome) {
 	}
 }
 
-// answered hands an answer to its request. An error that names no request is for the
-// only one that waits, if there is only one.
+// answered delivers an answer to its request. An error without a request id belongs to the waiting request if there is
+// exactly one.
 func (r *requests) answered(m message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -125,7 +124,7 @@ func (r *requests) answered(m message) {
 	r.give(number, outcome{answer: answer{m.result, m.err}})
 }
 
-// fail ends all requests, and those to come.
+// fail ends all present and future requests.
 func (r *requests) fail(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -135,7 +134,7 @@ func (r *requests) fail(err error) {
 	}
 }
 
-// lineLimit is the longest line that somebody waits for.
+// lineLimit is the longest line that a waiting request allows.
 func (r *requests) lineLimit() int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -146,8 +145,8 @@ func (r *requests) lineLimit() int64 {
 	return limit
 }
 
-// tooLong ends the request whose answer is too long. head is the beginning of the line.
-// Where it does not say which request that is, all that wait have lost their answer.
+// tooLong ends the request whose answer is too long. head is the beginning of the line. If it does not show which
+// request that is, all waiting requests have lost their answers.
 func (r *requests) tooLong(head []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -9,18 +9,18 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// metaUsed is the key in a result's _meta of what the tool used: "tokens=N gpu_ms=N cost=N".
+// metaUsed is the key in a result's _meta under which a tool reports its use: "tokens=N gpu_ms=N cost=N".
 const metaUsed = "mythos/used"
 
-// result is what a tools/call was answered.
+// result is the answer to a tools/call.
 type result struct {
 	raw        json.RawMessage // as the server sent it
 	members    jsontext.Fields
 	content    []json.RawMessage
 	structured json.RawMessage
 	failed     bool
-	broken     error // it is not what a result is
-	odd        bool  // it has what we do not know: the whole of it is the response
+	broken     error // set if it is not a valid result
+	odd        bool  // it has unknown members: the whole of it is the response
 }
 
 func readResult(raw json.RawMessage) result {
@@ -49,7 +49,7 @@ func readResult(raw json.RawMessage) result {
 	return r
 }
 
-// knownMeta reports that a result's _meta says nothing about the answer.
+// knownMeta reports whether a result's _meta says nothing about the answer.
 func knownMeta(raw json.RawMessage) bool {
 	if string(raw) == "null" {
 		return true
@@ -63,9 +63,8 @@ func knownMeta(raw json.RawMessage) bool {
 	return err == nil
 }
 
-// body is the response: the text, when the result is one text and nothing else; the
-// structured content, when it is that and nothing else; else the whole result. All of it
-// is as the server sent it.
+// body is the response: the text, if the result is a single text; the structured content, if the result is nothing
+// else; otherwise the whole result. It is always as the server sent it.
 func (r result) body() []byte {
 	switch {
 	case r.odd:
@@ -79,7 +78,7 @@ func (r result) body() []byte {
 	return r.raw
 }
 
-// plainText is a content of nothing but a text.
+// plainText returns the text of a content that is a single text.
 func plainText(content json.RawMessage) (string, bool) {
 	list, err := jsontext.FieldsOf(content)
 	if err != nil {
@@ -96,7 +95,7 @@ func plainText(content json.RawMessage) (string, bool) {
 	return textOf(list.Get("text"))
 }
 
-// firstText is the first text among the contents, for a receipt's notes.
+// firstText is the first text in the contents, for a receipt's notes.
 func (r result) firstText() string {
 	for _, c := range r.content {
 		list, err := jsontext.FieldsOf(c)
@@ -110,7 +109,7 @@ func (r result) firstText() string {
 	return ""
 }
 
-// used is what the tool says that it used.
+// used is the use that the tool reports.
 func (r result) used() output.Use {
 	list, err := jsontext.FieldsOf(r.members.Get("_meta"))
 	if err != nil {
@@ -123,12 +122,12 @@ func (r result) used() output.Use {
 	return output.Reported([]byte("used " + text))
 }
 
-// StatusInputRequired is the status of a call that the tool answered with a question to its
-// caller. The caller's answer is a call of its own.
+// StatusInputRequired is the status of a call to which the tool answered with a question. The caller's answer is a call
+// of its own.
 const StatusInputRequired uint16 = 202
 
-// response is the outcome of a call that was answered. Through a connection of the caller's, and
-// where it wants the whole of it, the bytes of the result are the response, whatever is in it.
+// response is the outcome of an answered call. Over a caller's connection, or if the caller wants it whole, the
+// response is the bytes of the result, whatever they are.
 func (a answer) response(call exec.Call, stderr *output.Tail, x *exchange) exec.Response {
 	if a.err != nil {
 		return bounded(exec.Response{Status: exec.StatusFailed, Body: a.err, Notes: output.Visible([]byte(readError(a.err).Error()))}, call)

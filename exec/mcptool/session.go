@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// Methods, and what they carry.
+// Methods and their parameters.
 const (
 	discover    = "server/discover"
 	initialize  = "initialize"
@@ -22,7 +22,7 @@ const (
 	listChanged = "notifications/tools/list_changed"
 
 	modern = "2026-07-28" // the version that has no initialize
-	older  = "2025-11-25" // what initialize asks for
+	older  = "2025-11-25" // the version that our initialize asks for
 
 	metaVersion      = "io.modelcontextprotocol/protocolVersion"
 	metaClient       = "io.modelcontextprotocol/clientInfo"
@@ -30,22 +30,22 @@ const (
 	metaServer       = "io.modelcontextprotocol/serverInfo"
 )
 
-// olderVersions are those that a server may answer initialize with.
+// olderVersions are valid versions in a server's answer to initialize.
 var olderVersions = []string{older, "2025-06-18", "2025-03-26", "2024-11-05"}
 
-// probeTime is how long a server may take to answer the probe for the newest version. One
-// that says nothing is an older one: it is started again and asked initialize.
+// probeTime is how long a server may take to answer the probe for the newest version. A silent server is an older one:
+// it is started again and sent initialize.
 const probeTime = 3 * time.Second
 
-// session is a link whose protocol version is agreed on.
+// session is a link with an agreed protocol version.
 type session struct {
 	link    link
 	version string
 	tools   catalogue
-	about   atomic.Pointer[jsontext.Fields] // the _meta that our own requests carry; nil: that of version
+	about   atomic.Pointer[jsontext.Fields] // the _meta of our own requests; nil: that of version
 }
 
-// params are the parameters of a request of our own.
+// params are the parameters of one of our own requests.
 func (s *session) params(own jsontext.Fields) []byte {
 	if about := s.about.Load(); about != nil {
 		return params("", own, *about...)
@@ -53,7 +53,7 @@ func (s *session) params(own jsontext.Fields) []byte {
 	return params(s.version, own)
 }
 
-// Version is how this program names its version to those that it speaks with.
+// Version is the version by which this program identifies itself to servers and clients.
 func Version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
@@ -67,8 +67,7 @@ func clientInfo() []byte {
 
 func item(name string, raw []byte) jsontext.Member { return jsontext.Member{Name: name, Value: raw} }
 
-// meta is the _meta of a request: own members, and from the version without initialize on
-// who asks and in which version.
+// meta is the _meta of a request: own members and, since the version without initialize, the client and its version.
 func meta(protocol string, own ...jsontext.Member) []byte {
 	if protocol == modern {
 		own = append(own, modernMeta([]byte("{}"))...)
@@ -94,8 +93,8 @@ var (
 	errOlder  = errors.New("mcp server: it has no newer version of the protocol")
 )
 
-// probe asks for the newest version. errOlder says that initialize may follow on the same
-// link; after any other error nobody knows in which state the server is.
+// probe asks for the newest version. errOlder means that initialize may follow on the same link; after any other error
+// the state of the server is unknown.
 func probe(ctx context.Context, l link, x *exchange) error {
 	limited, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
@@ -107,7 +106,7 @@ func probe(ctx context.Context, l link, x *exchange) error {
 		return err
 	}
 	list, err := jsontext.FieldsOf(a.result)
-	if err != nil { // an error, or nothing that we understand
+	if err != nil { // an error, or an unknown answer
 		return errOlder
 	}
 	var versions []string
@@ -118,8 +117,7 @@ func probe(ctx context.Context, l link, x *exchange) error {
 	return nil
 }
 
-// everything is what a client may say that it can, to see the tools that a server has for
-// such a client alone.
+// everything is the full list of client capabilities, to see even the tools that a server offers only to such a client.
 const everything = `{"roots":{"listChanged":true},"sampling":{},"elicitation":{"form":{},"url":{}}}`
 
 func (x *exchange) capabilities() []byte {
@@ -129,7 +127,7 @@ func (x *exchange) capabilities() []byte {
 	return []byte("{}")
 }
 
-// greet agrees on a version of before the newest one.
+// greet agrees on a version older than the newest one.
 func greet(ctx context.Context, l link, x *exchange) (string, error) {
 	a, err := l.ask(ctx, x, initialize, params("", jsontext.Fields{item("protocolVersion", jsontext.Text(older)),
 		item("capabilities", x.capabilities()), item("clientInfo", clientInfo())}))

@@ -20,7 +20,7 @@ func ExampleKey() {
 	// the request does not fit the tool: its key stands at /order/id, and there is nothing
 }
 
-// TestKey: what is no plain text or integer is no key, and two that differ have two keys.
+// TestKey: only a plain text or integer is a key, and two different values have two keys.
 func TestKey(t *testing.T) {
 	seen := map[string]string{}
 	for request, is := range map[string]bool{

@@ -1,5 +1,5 @@
-// Package natural finds the key of a call in its arguments, where the tool's policy names the place
-// (spec/tools.md#mcp-clients): an order's number, say. Two calls with one natural key are one.
+// Package natural takes the key of a call from its arguments, if the tool's policy names the place
+// (spec/tools.md#mcp-clients), for example an order's number. Two calls with the same natural key are one call.
 package natural
 
 import (
@@ -12,10 +12,10 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// maxKey is how long a natural key may be, in bytes.
+// maxKey is the longest natural key, in bytes.
 const maxKey = 1024
 
-// Check refuses a text that names no place in arguments.
+// Check refuses a text that is not a place in arguments.
 func Check(pointer string) error {
 	p, err := jsontext.ParsePointer(pointer)
 	if err == nil && len(p) == 0 {
@@ -24,8 +24,8 @@ func Check(pointer string) error {
 	return err
 }
 
-// Key is the key of a call of a tool whose key stands at the pointer: a slash, and the JSON of a text or an
-// integer. The error wraps exec.ErrRequest where the request has no such thing there.
+// Key is the key of a call of a tool whose key is at the pointer: a slash, and the JSON of a text or an integer. The
+// error wraps exec.ErrRequest if the request has no such value there.
 func Key(pointer string, request []byte) (string, error) {
 	p, err := jsontext.ParsePointer(pointer)
 	var value json.RawMessage
@@ -46,13 +46,13 @@ func Key(pointer string, request []byte) (string, error) {
 	return "/" + string(plain), nil
 }
 
-// integer reports whether a number is one in its one plain form.
+// integer reports whether a number is an integer in its plain form.
 func integer(plain []byte) bool {
 	digits := bytes.TrimPrefix(plain, []byte("-"))
 	return len(digits) > 0 && (digits[0] != '0' || string(plain) == "0") && len(bytes.Trim(digits, "0123456789")) == 0
 }
 
-// Lead begins the keys of calls that nobody makes for an agent of its own.
+// Lead begins the keys of calls that are not made for another agent.
 const Lead = "a"
 
 // Of is the key of a call without one that its tool's policy names; nil: it names none.

@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// What a program wrote, as the response of mythos.once has it.
+// A program's output, as in the response of mythos.once.
 func Example() {
 	raw, err := can.Marshal(&once.Output{
 		Stdout: once.Written{Size: 3, Head: []byte("ok\n")}, Stderr: once.Written{Head: []byte{}}, Dir: "/srv", Env: []string{"HOME"},

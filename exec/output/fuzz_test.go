@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/exec/output"
 )
 
-// FuzzReported: what a tool says that it used is exactly one line of numbers, or nothing; notes say it again.
+// FuzzReported: a tool's reported use is exactly one line of numbers, or nothing; notes repeat it.
 func FuzzReported(f *testing.F) {
 	f.Add([]byte("x\nused tokens=1 gpu_ms=2\n"))
 	f.Add([]byte("used tokens=01 gpu_ms=2"))

@@ -1,5 +1,5 @@
-// Package output keeps what a tool writes, as far as it is bounded: the beginning of a
-// response, or the end of what a tool says beside it; and reads there what the tool used.
+// Package output stores a bounded part of a tool's output: the beginning of a response, or the end of its standard
+// error. It also reads the tool's reported use.
 package output
 
 import (
@@ -11,12 +11,12 @@ import (
 
 var errFull = errors.New("the output exceeds its limit")
 
-// Head is an io.Writer, for runners, that keeps at most Limit bytes. More than
-// that is an error and calls Full once, which stops the tool.
+// Head is an io.Writer, for runners, that stores at most Limit bytes. More is an error and calls Full once, which stops
+// the tool.
 type Head struct {
 	Limit int64
 	Full  func()
-	Over  bool // the limit was exceeded; nothing is kept
+	Over  bool // the limit was exceeded; nothing is stored
 	Bytes []byte
 }
 
@@ -34,11 +34,11 @@ func (h *Head) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Tail is an io.Writer, for runners, that keeps the last Limit bytes.
+// Tail is an io.Writer, for runners, that stores the last Limit bytes.
 type Tail struct {
 	Limit int
 	Bytes []byte
-	cut   bool // something was written before
+	cut   bool // earlier output was dropped
 }
 
 // Write keeps the end of what was written so far.
@@ -56,8 +56,8 @@ func (t *Tail) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// Whole is what was kept, without a line, or else a word, of which the beginning was not:
-// half of a secret would not be recognized.
+// Whole is the stored output without its first line, or else its first word, if that may be incomplete: half of a
+// secret would not be recognized.
 func (t *Tail) Whole() []byte {
 	if !t.cut {
 		return t.Bytes
@@ -71,7 +71,7 @@ func (t *Tail) Whole() []byte {
 	return nil
 }
 
-// Note is a reason, which may be empty, and what was kept, as valid UTF-8, for a Response's notes.
+// Note is a reason, which may be empty, and the stored output, as valid UTF-8, for a Response's notes.
 func (t *Tail) Note(reason string) string {
 	text := strings.TrimSpace(strings.ToValidUTF8(string(t.Whole()), "\uFFFD"))
 	if text == "" || reason == "" {
@@ -80,8 +80,7 @@ func (t *Tail) Note(reason string) string {
 	return reason + ": " + text
 }
 
-// Also writes to kept and, without regard to its errors, to w, unless that is nil: who
-// watches a tool does not stop it.
+// Also writes to kept and, ignoring errors, to w unless that is nil: a watcher cannot stop a tool.
 func Also(kept, w io.Writer) io.Writer {
 	if w == nil {
 		return kept

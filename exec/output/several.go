@@ -6,8 +6,7 @@ import (
 	"sync"
 )
 
-// First keeps the beginning of what a tool writes line by line, and counts the lines. It is safe
-// for concurrent use.
+// First stores the beginning of a tool's output line by line, and counts the lines. It is safe for concurrent use.
 type First struct {
 	mu    sync.Mutex
 	lines int
@@ -26,14 +25,14 @@ func (b *First) Add(line []byte) {
 	}
 }
 
-// Text is what was kept, for people.
+// Text is the stored output, for people.
 func (b *First) Text() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return Visible(b.first)
 }
 
-// Count is how many lines there were, and what was kept.
+// Count returns the number of lines, and the stored output.
 func (b *First) Count() (int, string) {
 	text := b.Text()
 	b.mu.Lock()
@@ -41,8 +40,8 @@ func (b *First) Count() (int, string) {
 	return b.lines, text
 }
 
-// Spread is an io.Writer for what a program writes while several calls use it: its end is
-// kept, and the calls that are under way hear it.
+// Spread is an io.Writer for the output of a program that several calls use. It stores the end, and passes the output
+// to the running calls.
 type Spread struct {
 	mu    sync.Mutex
 	tail  Tail
@@ -67,7 +66,7 @@ func (s *Spread) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// Tell lets a call hear what the server writes from now on. The function ends that.
+// Tell passes the server's further output to a call, until the returned function is called.
 func (s *Spread) Tell(to io.Writer) func() {
 	h := &hearing{to}
 	s.mu.Lock()
@@ -83,7 +82,7 @@ func (s *Spread) Tell(to io.Writer) func() {
 	}
 }
 
-// Last is the end of what was written, for people.
+// Last is the end of the output, for people.
 func (s *Spread) Last() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,16 +7,15 @@ import (
 	"strings"
 )
 
-// Use is what a tool says that it used.
+// Use is the use that a tool reports.
 type Use struct {
 	Tokens uint64  // of a language model
 	GPUms  uint64  // milliseconds
-	Cost   *uint64 // in the smallest unit of what prices are in; nil: it says nothing of it
+	Cost   *uint64 // in the smallest unit of the currency; nil: not reported
 }
 
-// How a tool says what it used (spec/tools.md#use), and how the notes of a receipt do
-// (spec/effects.md#notes): a receipt has no fields for it, yet a replay must spend what the
-// first run spent.
+// The format of reported use (spec/tools.md#use), also in the notes of a receipt (spec/effects.md#notes): a receipt has
+// no fields for it, but a replay must spend what the first run spent.
 const (
 	usedWord = "used"
 	tokens   = "tokens"
@@ -25,8 +24,8 @@ const (
 	charged  = "charged"
 )
 
-// WithUse are notes whose first line says what was used, and what the effect was charged beside its call, where that is
-// anything, or where the notes could be mistaken for it.
+// WithUse returns notes whose first line states the use and the charge beside the call. The line is there if either is
+// not zero, or if the notes could be mistaken for such a line.
 func WithUse(notes string, u Use, price uint64) string {
 	if u == (Use{}) && price == 0 && !strings.HasPrefix(notes, usedWord+" ") {
 		return notes
@@ -41,7 +40,7 @@ func WithUse(notes string, u Use, price uint64) string {
 	return strings.TrimSuffix(line+"\n"+notes, "\n")
 }
 
-// Used reads the first line of such notes; nothing where it says nothing.
+// Used reads the first line of such notes; zero if it states nothing.
 func Used(notes string) (u Use, price uint64) {
 	first, _, _ := strings.Cut(notes, "\n")
 	said := numbers(first, tokens, gpuMs, cost, charged)
@@ -54,8 +53,8 @@ func Used(notes string) (u Use, price uint64) {
 	return Use{*said[tokens], *said[gpuMs], said[cost]}, price
 }
 
-// Reported is what a tool says that it used: the last line of said, when it is "used" and
-// one or more of tokens=N, gpu_ms=N and cost=N in this order, and nothing else; else nothing.
+// Reported is the use that a tool reports: the last line of said, if it is exactly "used" and one or more of tokens=N,
+// gpu_ms=N and cost=N in this order; otherwise zero.
 func Reported(said []byte) (u Use) {
 	said = bytes.TrimRight(said, "\r\n")
 	list := numbers(string(said[bytes.LastIndexByte(said, '\n')+1:]), tokens, gpuMs, cost)
@@ -69,8 +68,8 @@ func Reported(said []byte) (u Use) {
 	return u
 }
 
-// numbers are those of a line that has "used" and one or more of NAME=N in the order of the
-// names; nil: the line is none.
+// numbers returns the numbers of a line that is "used" and one or more of NAME=N in the order of the names; nil for any
+// other line.
 func numbers(line string, names ...string) map[string]*uint64 {
 	words := strings.Split(line, " ")
 	if words[0] != usedWord || len(words) == 1 {

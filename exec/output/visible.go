@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Visible is foreign text on one line, for an error: what is not printable is escaped.
+// Visible is foreign text on one line, for an error. Unprintable characters are escaped.
 func Visible(text []byte) string {
 	text = bytes.TrimSpace(text)
 	quoted := strconv.Quote(strings.ToValidUTF8(string(text), "\uFFFD"))

@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// Every calls a function again and again, as long as it says so, until stop is called, which waits for a
-// call that is under way.
+// Every calls a function repeatedly, as long as it returns true, until stop is called. stop waits for a running call.
 func Every(d time.Duration, again func() bool) (stop func()) {
 	var mu sync.Mutex
 	var timer *time.Timer
@@ -31,7 +30,7 @@ func Every(d time.Duration, again func() bool) (stop func()) {
 
 const maxPause = time.Minute // between two attempts
 
-// Pause waits before another attempt: twice as long each time.
+// Pause waits before another attempt, twice as long each time.
 func Pause(ctx context.Context, first time.Duration, attempts int) error {
 	select {
 	case <-ctx.Done():

@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/exec/patience"
 )
 
-// Each wait takes from what is left for all.
+// All waits share one limit.
 func Example() {
 	p := patience.Of(time.Hour)
 	_, cancel, ok := p.Limit(context.Background())

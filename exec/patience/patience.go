@@ -1,4 +1,4 @@
-// Package patience says how long an attempt waits for others, in all.
+// Package patience limits how long an attempt waits for others, in all.
 package patience
 
 import (
@@ -9,23 +9,23 @@ import (
 	"github.com/mythos-project/mythos/ledger"
 )
 
-// How long to wait, beside durations.
+// Special values of a wait.
 const (
 	None    time.Duration = -1
 	Forever time.Duration = 1<<63 - 1
 )
 
-// Patience is for one attempt. The zero Patience is none.
+// Patience belongs to one attempt. The zero Patience does not wait.
 type Patience struct {
 	Spent time.Duration // so far
 	most  time.Duration
-	told  map[uint64]bool // the attempts, by fencing number, that were told of
+	told  map[uint64]bool // attempts, by fence, that were reported
 }
 
-// Of is patience for so long; 0 is none.
+// Of returns a Patience of this length; 0: none.
 func Of(most time.Duration) Patience { return Patience{most: most} }
 
-// Limit is ctx for one more wait; false: there is no time left.
+// Limit returns a context for one more wait; false: no time left.
 func (p *Patience) Limit(ctx context.Context) (context.Context, context.CancelFunc, bool) {
 	switch {
 	case p.most == Forever:
@@ -38,10 +38,10 @@ func (p *Patience) Limit(ctx context.Context) (context.Context, context.CancelFu
 	return ctx, cancel, true
 }
 
-// Since adds what was waited since a moment.
+// Since adds the time since begin to the time spent.
 func (p *Patience) Since(begin time.Time) { p.Spent += max(time.Since(begin), 1) }
 
-// Tell reports whether an attempt was not told of before.
+// Tell reports whether an attempt was not reported before.
 func (p *Patience) Tell(fence uint64) bool {
 	if p.told[fence] {
 		return false
@@ -53,7 +53,7 @@ func (p *Patience) Tell(fence uint64) bool {
 	return true
 }
 
-// Over is busy with how long was waited for it.
+// Over returns busy with the time waited for it.
 func (p *Patience) Over(busy *ledger.BusyError) error {
 	if p.Spent == 0 {
 		return busy

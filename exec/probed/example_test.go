@@ -6,7 +6,7 @@ import (
 	"github.com/mythos-project/mythos/exec/probed"
 )
 
-// A probe says whether an effect happened; anything else tells nothing.
+// A probe says whether an effect happened; any other answer says nothing.
 func Example() {
 	a, err := probed.Parse([]byte(`{"happened": true, "response": "deployed"}`))
 	fmt.Println(*a.Happened, a.Status, a.Response, err)

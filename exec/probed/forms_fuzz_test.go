@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// FuzzProbed: an answer of a probe that is understood says whether it happened, and one body.
+// FuzzProbed: a valid answer of a probe says whether the effect happened, and has one body.
 func FuzzProbed(f *testing.F) {
 	for _, s := range []string{`{"happened":true}`, `{"happened":false,"status":200}`, `{"Happened":true}`, `{"happened":true,"happened":false}`, `{"happened":null}`, `{"happened":true,"response":"x","body":"eA=="}`, "{\"happened\":true}\n{}"} {
 		f.Add([]byte(s))

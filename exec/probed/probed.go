@@ -1,8 +1,6 @@
-// Package probed reads what a probe answers, as JSON on its standard output. A probe is a
-// tool that a policy names; it asks the outside system whether an
-// effect whose outcome nobody knows has happened. It is called with the effect's
-// own request and, as the environment of a process, with the effect's key and the
-// fencing number of the attempt in doubt.
+// Package probed reads the answer of a probe: JSON on its standard output. A probe is a tool that a policy names. It
+// asks the outside system whether an effect with an unknown outcome has happened. It gets the effect's own request and,
+// in the environment of a process, the effect's key and the fence of the attempt in doubt.
 package probed
 
 import (
@@ -12,17 +10,17 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// Answer is what became of the effect. With happened true it is settled: it is committed with
-// that response. With happened false it runs again. Any other answer, one with a member that is
-// misspelt or there twice, and a failing probe, leave the outcome unknown.
+// Answer says whether the effect happened. If happened is true, the effect is committed with that response. If happened
+// is false, it runs again. Any other answer leaves the outcome unknown; so does an answer with a misspelt or repeated
+// member, and a probe that fails.
 type Answer struct {
 	Happened *bool  `json:"happened"`
-	Status   uint16 `json:"status,omitempty"`   // of the effect, when it happened; 200 by default
-	Response string `json:"response,omitempty"` // what the tool would have answered: text
-	Body     []byte `json:"body,omitempty"`     // or bytes, in base64
+	Status   uint16 `json:"status,omitempty"`   // of the effect, if it happened; default 200
+	Response string `json:"response,omitempty"` // the tool's answer, as text
+	Body     []byte `json:"body,omitempty"`     // or as bytes, in base64
 }
 
-// Parse reads an answer. Happened, Status and Body are set in what it returns without an error.
+// Parse reads an answer. If there is no error, Happened, Status and Body are set.
 func Parse(body []byte) (a Answer, err error) {
 	if err := jsontext.Unmarshal(body, &a); err != nil {
 		return a, err

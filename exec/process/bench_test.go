@@ -12,8 +12,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// BenchmarkForkExec is the floor of a process tool: the program is started, given its
-// request and waited for.
+// BenchmarkForkExec is the lower bound of a process tool: start the program, pass its request and wait for it.
 func BenchmarkForkExec(b *testing.B) {
 	cat := catPath(b)
 	for b.Loop() {

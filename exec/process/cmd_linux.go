@@ -15,10 +15,10 @@ import (
 	"github.com/mythos-project/mythos/internal/supervise"
 )
 
-// command is what a Cmd needs on this system.
+// command is the part of a Cmd for this system.
 type command struct {
-	theirs  []*os.File // ends of pipes that are the program's, to close when it has them
-	ours    []*os.File // those that we read from
+	theirs  []*os.File // the program's ends of pipes, to close after it has them
+	ours    []*os.File // our ends for reading
 	copies  sync.WaitGroup
 	feed    func() // writes the standard input
 	loaded  *loaded
@@ -26,7 +26,7 @@ type command struct {
 	unwatch func() bool
 
 	mu     sync.Mutex
-	killed *time.Timer // abandons a program that outlives its death
+	killed *time.Timer // gives up on a program that survives being killed
 }
 
 func (c *Cmd) start() (err error) {
@@ -58,10 +58,10 @@ func (c *Cmd) start() (err error) {
 	if s.Stdin, s.Stdout, s.Stderr, err = c.streams(); err != nil {
 		return err
 	}
-	if errors.Is(c.ctx.Err(), context.Canceled) { // a timeout is the program's, however late it starts
+	if errors.Is(c.ctx.Err(), context.Canceled) { // a timeout counts as the program's, even if it started late
 		return c.ctx.Err()
 	}
-	c.mu.Lock() // who reads the output may want to kill the program before it is known here
+	c.mu.Lock() // a reader of the output may want to kill the program before it is known here
 	c.process, err = c.runner.pool.Start(s)
 	c.mu.Unlock()
 	if err != nil {
@@ -89,7 +89,7 @@ func (c *Cmd) streams() (in, out, stderr *os.File, err error) {
 	return in, out, stderr, err
 }
 
-// source is what the program reads.
+// source is the program's standard input.
 func (c *Cmd) source() (*os.File, error) {
 	if f, ok := c.Stdin.(*os.File); ok {
 		return f, nil
@@ -111,7 +111,7 @@ func (c *Cmd) source() (*os.File, error) {
 	return r, nil
 }
 
-// drain copies what the program writes to w.
+// drain copies the program's output to w.
 func (c *Cmd) drain(w io.Writer) (*os.File, error) {
 	if f, ok := w.(*os.File); ok {
 		return f, nil
@@ -127,13 +127,13 @@ func (c *Cmd) drain(w io.Writer) (*os.File, error) {
 	}
 	c.theirs, c.ours = append(c.theirs, end), append(c.ours, r)
 	c.copies.Go(func() {
-		_, _ = io.Copy(w, r) // who reads says itself when it has enough
+		_, _ = io.Copy(w, r) // the reader itself reports that it has enough
 		_ = r.Close()
 	})
 	return end, nil
 }
 
-// stopped ends a program whose context has ended.
+// stopped ends a program after its context has ended.
 func (c *Cmd) stopped() {
 	if c.Grace == 0 || !errors.Is(c.ctx.Err(), context.Canceled) {
 		c.Kill()
@@ -162,7 +162,7 @@ func (c *Cmd) wait() error {
 		c.killed.Stop()
 	}
 	c.mu.Unlock()
-	slow := time.AfterFunc(afterKill, func() { // what runs as another user may hold the pipes
+	slow := time.AfterFunc(afterKill, func() { // a process of another user may hold the pipes
 		for _, f := range c.ours {
 			f.Close()
 		}
@@ -188,10 +188,10 @@ func (c *Cmd) disturbed() error { return c.loaded.watch.disturbed() }
 
 func (c *Cmd) hold(lock *os.File) (drop func(), err error) { return c.process.Hold(lock) }
 
-// end closes what the command still has open.
+// end closes everything that the command still has open.
 func (c *Cmd) end() {
 	for _, f := range c.ours {
-		_ = f.Close() // who copies from it may have done so
+		_ = f.Close() // the copier may have closed it
 	}
 	if c.loaded != nil {
 		c.loaded.close()

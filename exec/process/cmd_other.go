@@ -10,8 +10,8 @@ import (
 	"github.com/mythos-project/mythos/exec"
 )
 
-// command is what a Cmd needs on a system without supervisors: the program leads a group
-// of its own, which is killed with it.
+// command is the part of a Cmd for a system without supervisors: the program leads a process group, which is killed
+// with it.
 type command struct{ cmd *osexec.Cmd }
 
 func (c *Cmd) start() error {
@@ -39,7 +39,7 @@ func (c *Cmd) start() error {
 	return cmd.Start()
 }
 
-// runnable leaves it to the system to say whether it runs a file.
+// runnable accepts any file; the system decides whether it runs.
 func runnable(*os.File) error { return nil }
 
 // Kill kills the program and its group.
@@ -62,8 +62,8 @@ func (c *Cmd) wait() error {
 	return err
 }
 
-// disturbed sees nothing on this system.
+// disturbed detects nothing on this system.
 func (c *Cmd) disturbed() error { return nil }
 
-// hold does nothing: a program that runs here cannot be given a lock.
+// hold does nothing: a program cannot get a lock on this system.
 func (c *Cmd) hold(*os.File) (drop func(), err error) { return func() {}, nil }

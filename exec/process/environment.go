@@ -10,22 +10,22 @@ import (
 	"github.com/mythos-project/mythos/exec/secret"
 )
 
-// CallerEnv names the variables that an unconfined tool gets of its caller, where
-// its registration names no others: what programs need to find their way, and no secret.
+// CallerEnv names the variables that an unconfined tool gets from its caller unless its registration names others: what
+// programs need to work, and no secrets.
 var CallerEnv = []string{
 	"CI", "COLORTERM", "HOME", "LANG", "LANGUAGE", "LC_ALL", "LC_COLLATE", "LC_CTYPE", "LC_MESSAGES", "LC_MONETARY", "LC_NUMERIC", "LC_TIME",
 	"LOGNAME", "NO_COLOR", "PATH", "SHELL", "SSH_AUTH_SOCK", "TERM", "TMPDIR", "TZ", "USER",
 	"XDG_CACHE_HOME", "XDG_CONFIG_DIRS", "XDG_CONFIG_HOME", "XDG_DATA_DIRS", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME",
 }
 
-// AttemptEnv names the variables that say which attempt a program is.
+// AttemptEnv names the variables that identify the attempt to a program.
 var AttemptEnv = []string{"MYTHOS_FENCE", "MYTHOS_IDEMPOTENCY_KEY"}
 
-// confinedPath is where a confined program finds others, unless its registration names PATH.
+// confinedPath is the PATH of a confined program, unless its registration names PATH.
 const confinedPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// environment is what the registration names, what the effect adds, and, for a confined
-// program, a home of its own: the fresh folder.
+// environment is the environment of a call: the variables in the registration, those of the effect and, for a confined
+// program, the fresh folder as its home.
 func (r *Runner) environment(call exec.Call, fresh string) []string {
 	env := []string{"MYTHOS_FENCE=" + strconv.FormatUint(call.Fence, 10)}
 	if len(call.Key) > 0 {
@@ -63,9 +63,8 @@ func (r *Runner) lookup(name string) (string, bool) {
 	return os.LookupEnv(name)
 }
 
-// Hiding takes out of a text that is kept the values of the variables that a registration
-// names, however they are written, and puts their names there. Those that any caller has,
-// such as PATH, are no secrets.
+// Hiding returns a function that replaces values of a registration's variables by their names in stored text, however
+// the values are encoded. Variables of every caller, such as PATH, are not secrets.
 func (r *Runner) Hiding(ref exec.ModuleRef) func(string) string {
 	var masks []*secret.Mask
 	for _, name := range ref.Env {
@@ -81,7 +80,7 @@ func (r *Runner) Hiding(ref exec.ModuleRef) func(string) string {
 	}
 }
 
-// dirOf is where a call runs: the fresh folder, or what the registration names.
+// dirOf is the working directory of a call: the fresh folder, or the one in the registration.
 func (r *Runner) dirOf(ref exec.ModuleRef, fresh string) (string, error) {
 	switch {
 	case ref.Dir == "" || ref.Dir == "." && r.Peers:

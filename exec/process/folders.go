@@ -13,25 +13,25 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Trees keeps folders under one id (spec/trees.md).
+// Trees stores folders under one id (spec/trees.md).
 type Trees interface {
-	// Unpack makes what is in a tree in an empty folder.
+	// Unpack writes the content of a tree into an empty folder.
 	Unpack(ctx context.Context, tree object.Hash, dir string) error
-	// Pack stores a folder. An error that wraps [ErrNoTree] says that no tree can hold it.
+	// Pack stores a folder. An error that wraps [ErrNoTree] means that no tree can represent it.
 	Pack(ctx context.Context, dir string) (object.Hash, error)
 }
 
-// ErrNoTree means that a folder holds something that no tree can say.
+// ErrNoTree means that a folder holds something that a tree cannot represent.
 var ErrNoTree = errors.New("the output is no tree")
 
-// The variables that name a call's folders.
+// The variables with the paths of a call's folders.
 const (
 	envIn  = "MYTHOS_IN"
 	envOut = "MYTHOS_OUT"
 )
 
-// folders are those of one call: what it takes, which the program may only read, and what
-// it gives. Either may be empty: the tool does not ask for it.
+// folders are the folders of one call: its input, which the program may only read, and its output. Either may be empty
+// if the tool does not use it.
 type folders struct {
 	top     string
 	in, out string
@@ -42,7 +42,7 @@ type folders struct {
 // one: the id and a line feed [tool-127].
 func TreeLine(id object.Hash) []byte { return []byte(id.String() + "\n") }
 
-// treeOf reads a TreeLine. An error wraps exec.ErrRequest.
+// treeOf reads a TreeLine. The error wraps exec.ErrRequest.
 func treeOf(request []byte) (object.Hash, error) {
 	id, err := object.ParseHash(strings.TrimSuffix(string(request), "\n"))
 	if err == nil && string(TreeLine(id)) != string(request) {
@@ -80,8 +80,8 @@ func (r *Runner) folders(ctx context.Context, call exec.Call) (f *folders, err e
 	return f, nil
 }
 
-// fill unpacks the tree that the request names. A confined program may not write there
-// anyway; of any other the modes say so.
+// fill unpacks the tree that the request names. Confinement prevents writes to it; for an unconfined program the modes
+// do.
 func (f *folders) fill(ctx context.Context, trees Trees, call exec.Call) (err error) {
 	if f.given, err = treeOf(call.Request); err != nil {
 		return err
@@ -96,7 +96,7 @@ func (f *folders) fill(ctx context.Context, trees Trees, call exec.Call) (err er
 	return f.chmod(f.in, func(mode fs.FileMode) fs.FileMode { return mode &^ 0o222 })
 }
 
-// chmod changes the modes of files and folders; no link is followed.
+// chmod changes the modes of files and folders without following links.
 func (f *folders) chmod(dir string, to func(fs.FileMode) fs.FileMode) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -119,7 +119,7 @@ func (f *folders) chmod(dir string, to func(fs.FileMode) fs.FileMode) error {
 	})
 }
 
-// remove removes the folders, also those that may not be written.
+// remove removes the folders, even if they are not writable.
 func (f *folders) remove() error {
 	if f.top == "" {
 		return nil
@@ -128,7 +128,7 @@ func (f *folders) remove() error {
 	return os.RemoveAll(f.top)
 }
 
-// environment names the folders.
+// environment returns the variables with the folders' paths.
 func (f *folders) environment() (env []string) {
 	if f.in != "" {
 		env = append(env, envIn+"="+f.in)
@@ -139,8 +139,7 @@ func (f *folders) environment() (env []string) {
 	return env
 }
 
-// reads and writes are the paths that a confined program may use, besides those of its
-// registration.
+// reads and writes are the paths that a confined program may use, in addition to those of its registration.
 func (f *folders) reads() []string  { return paths(f.in) }
 func (f *folders) writes() []string { return paths(f.out) }
 
@@ -151,9 +150,8 @@ func paths(path string) []string {
 	return []string{path}
 }
 
-// answer makes the tree of what a program that succeeded has left in its folder the
-// response. What no tree can hold makes it a failure; that the tree cannot be stored says
-// nothing of what the program did.
+// answer stores the output folder of a successful program as a tree, which becomes the response. If no tree can
+// represent the folder, the program has failed. If storing the tree fails, the outcome is unknown.
 func (f *folders) answer(ctx context.Context, trees Trees, res exec.Response) (exec.Response, error) {
 	if !f.given.IsZero() {
 		res.Evidence = append(res.Evidence, f.given)

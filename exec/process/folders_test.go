@@ -38,8 +38,8 @@ func folderTool(t *testing.T, script, confinement string) exec.Call {
 	return exec.Call{Name: "t", Module: m, Limits: exec.DefaultLimits()}
 }
 
-// TestFolders: a program finds its tree, cannot change it where it is confined, and what it
-// leaves is a tree; nothing of the folders stays.
+// TestFolders: a program finds its tree and, if confined, cannot change it; its output becomes a tree; no folders
+// remain.
 func TestFolders(t *testing.T) {
 	for _, confinement := range []string{exec.ConfineNone, exec.ConfineLandlock} {
 		if confinement == exec.ConfineLandlock && process.Confinable() != nil {
@@ -59,7 +59,7 @@ func TestFolders(t *testing.T) {
 		for _, c := range []struct {
 			script, note string
 			status       uint16
-			want         string // in the file "made" of what was given
+			want         string // expected content of the file "made"
 		}{
 			{`cat "$MYTHOS_IN/sub/a" > "$MYTHOS_OUT/made"; ls -l "$MYTHOS_IN/link" >&2`, "/etc/passwd", 200, "one"},
 			{`echo this is no response; printf two > "$MYTHOS_OUT/made"`, "this is no response", 200, "two"},
@@ -114,7 +114,7 @@ func TestFolders(t *testing.T) {
 	}
 }
 
-// TestFoldersRefused: what names no tree is refused, and one that is not here did not start.
+// TestFoldersRefused: a request that does not name a tree is refused; with a missing tree the program did not start.
 func TestFoldersRefused(t *testing.T) {
 	kept := trees.Folders{Store: store.New(memory.New(), memory.New())}
 	r := &process.Runner{Dir: t.TempDir(), Trees: kept}

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// FuzzLine: what is read of a script's first line is an absolute program and its arguments.
+// FuzzLine: a parsed first line of a script is an absolute program and its arguments.
 func FuzzLine(f *testing.F) {
 	for _, s := range []string{"/bin/sh", " /bin/sh -e ", "/usr/bin/env sh", "/usr/bin/env -S sh -e", "/bin/sh\r", "sh", "", "/usr/bin/env 'sh", "/bin/sh\t-x y"} {
 		f.Add([]byte(s))

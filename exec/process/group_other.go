@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// Without process groups only the program itself is killed, by os/exec.
+// Without process groups, os/exec kills only the program itself.
 func ownGroup(*osexec.Cmd) {}
 
 func killGroup(int) {}

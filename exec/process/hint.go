@@ -10,14 +10,14 @@ import (
 	"github.com/mythos-project/mythos/exec"
 )
 
-// denied finds where a line says that something may not be opened, and named the paths in it.
+// denied finds a line that says that something may not be opened; named finds the paths in it.
 var (
 	denied = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[Pp]ermission denied|EACCES`) })
 	named  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`/[^\s:'",()\[\]]+`) })
 )
 
-// deniedPath is the path that a program says it may not open: the last one before the
-// words, else the first one after them.
+// deniedPath is the path that a program says it may not open: the last one before the words, otherwise the first one
+// after them.
 func deniedPath(stderr string) string {
 	for line := range strings.Lines(stderr) {
 		at := denied().FindStringIndex(line)
@@ -34,7 +34,7 @@ func deniedPath(stderr string) string {
 	return ""
 }
 
-// advice says which --read would let a confined program open what it could not.
+// advice names the --read option that would let a confined program open the denied path.
 func advice(ref exec.ModuleRef, stderr string) string {
 	path := deniedPath(stderr)
 	if ref.Confinement == exec.ConfineNone || path == "" {

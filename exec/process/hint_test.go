@@ -43,8 +43,7 @@ func TestAdvice(t *testing.T) {
 	}
 }
 
-// Values of the variables that a registration names do not get into receipts, in
-// whatever form a program wrote them.
+// Values of the variables in a registration do not get into receipts, however a program encodes them.
 func TestHiding(t *testing.T) {
 	const secret = `s3cr3t "&/+ value`
 	r := &Runner{Lookup: func(name string) (string, bool) {
@@ -62,7 +61,7 @@ func TestHiding(t *testing.T) {
 			t.Errorf("%s: %s", form, got)
 		}
 	}
-	for i := range 4 { // wherever in a longer text
+	for i := range 4 { // at any offset of a longer text
 		text := base64.StdEncoding.EncodeToString([]byte("user:"[:i] + secret + "; and more"))
 		if got := hide(text); !strings.Contains(got, "[TOKEN]") || strings.Contains(got, text[6:14]) {
 			t.Errorf("%s: %s", text, got)

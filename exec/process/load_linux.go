@@ -16,22 +16,22 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// loaded is a program whose files were checked.
+// loaded is a program with its checked files.
 type loaded struct {
 	program *os.File
 	path    string // of the program
 	argv    []string
-	files   []*os.File // further descriptors of the program
-	reads   []string   // what it must be able to read
+	files   []*os.File // additional descriptors of the program
+	reads   []string   // paths that it must be able to read
 	watch   *watch
 }
 
-// maxScript is how long a script may be of which the program gets a copy in memory.
+// maxScript is the size up to which a script is copied to memory.
 const maxScript = 1 << 20
 
-// load opens and checks all that is pinned. The program is executed by the descriptor.
-// A shell script that does not ask where it is is read from a sealed copy of what was
-// hashed; any other file is read from its path, which is watched meanwhile.
+// load opens and checks everything that is pinned. The program is executed through its descriptor. A shell script that
+// does not ask where it is runs from a sealed copy of the hashed bytes; any other file is read from its path, which is
+// watched meanwhile.
 func (r *Runner) load(call exec.Call) (l *loaded, err error) {
 	ref := call.Module
 	l = &loaded{argv: ref.Argv, path: ref.Argv[0], watch: newWatch()}
@@ -71,8 +71,8 @@ func (r *Runner) load(call exec.Call) (l *loaded, err error) {
 	return l, nil
 }
 
-// loadProgram opens what is executed. The interpreter of a script need not be pinned: it
-// may have been missing when the script was registered.
+// loadProgram opens the file to execute. The interpreter of a script need not be pinned: it may have been missing when
+// the script was registered.
 func (r *Runner) loadProgram(l *loaded, call exec.Call) (err error) {
 	want, pinned := call.Module.Pinned(l.path)
 	if l.path == call.Module.Argv[0] {
@@ -92,8 +92,7 @@ func (r *Runner) loadProgram(l *loaded, call exec.Call) (err error) {
 	return nil
 }
 
-// loadFile opens and checks one of the files that the program reads. The script that it
-// runs may be read also in confinement.
+// loadFile opens and checks one of the files that the program reads. Confinement allows reading the script, too.
 func (r *Runner) loadFile(l *loaded, tool object.Hash, f exec.PinnedFile) error {
 	file, err := r.pins.open(tool, f.Path, f.Hash, nil)
 	if err != nil {
@@ -105,7 +104,7 @@ func (r *Runner) loadFile(l *loaded, tool object.Hash, f exec.PinnedFile) error 
 			return errors.Join(l.inMemory(i, data), file.Close())
 		}
 	}
-	// It is watched, then hashed once more: now every later change is noticed.
+	// It is watched first and then hashed again: now every later change is noticed.
 	if err = l.watch.content(file); err == nil {
 		err = l.watch.place(f.Path, file)
 	}
@@ -118,14 +117,13 @@ func (r *Runner) loadFile(l *loaded, tool object.Hash, f exec.PinnedFile) error 
 	return err
 }
 
-// script is the content of a shell script with the hash want, if a copy of it does what
-// it does.
+// script returns the content of a shell script with the hash want, if a copy behaves like the original.
 func script(f *os.File, want object.Hash) ([]byte, bool) {
 	data, err := io.ReadAll(io.NewSectionReader(f, 0, maxScript+1))
 	return data, err == nil && len(data) <= maxScript && placeless(data) && object.Sum(data) == want
 }
 
-// inMemory lets the program read data instead of its argument i.
+// inMemory replaces the file of the program's argument i by data in memory.
 func (l *loaded) inMemory(i int, data []byte) error {
 	copied, err := sealed(data)
 	if err != nil {
@@ -168,7 +166,7 @@ func runnable(f *os.File) error {
 	return nil
 }
 
-// close closes what was opened. It may be called again.
+// close closes all opened files. It may be called again.
 func (l *loaded) close() {
 	if l.program != nil {
 		_ = l.program.Close() // it was read only

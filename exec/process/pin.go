@@ -14,8 +14,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// pins remembers the hashes of files by what the file system says of them, so that a
-// large program is not hashed at every call.
+// pins caches the hashes of files by their metadata, so that a large program is not hashed at every call.
 type pins struct {
 	mu    sync.Mutex
 	known map[string]pinned
@@ -26,15 +25,15 @@ type pinned struct {
 	hash  object.Hash
 }
 
-// maxPins is how many files are remembered.
+// maxPins is the size of the cache.
 const maxPins = 1024
 
-// settled is how long a file must not have changed before its stamp stands for its bytes:
-// a change within one tick of the file system's clock leaves the stamp as it was.
+// settled is how long a file must be unchanged before its metadata stands for its bytes: a change within one tick of
+// the file system's clock does not show.
 const settled = 2 * time.Second
 
-// open opens the file at path and refuses it unless it has the hash want. watched, when
-// it is there, is told of the file before it is hashed, so that it sees every later change.
+// open opens the file at path and refuses it unless it has the hash want. watched, if set, is called with the file
+// before it is hashed, so that it sees every later change.
 func (p *pins) open(tool object.Hash, path string, want object.Hash, watched *watch) (*os.File, error) {
 	f, err := plainfile.OpenLinked(path)
 	if err != nil {

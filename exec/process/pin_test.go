@@ -37,7 +37,7 @@ func pin(t *testing.T, ref *mexec.ModuleRef, path string) {
 	}
 }
 
-// swaps are ways to put other bytes where a file is, and back.
+// swaps are ways to replace a file's bytes, and to restore them.
 var swaps = map[string]func(dir, path string, turn int) error{
 	"rename": func(dir, path string, turn int) error {
 		next := filepath.Join(dir, "next")
@@ -67,8 +67,8 @@ var swaps = map[string]func(dir, path string, turn int) error{
 	},
 }
 
-// Whoever may write where a program is exchanges it to and fro: no success is ever of
-// the other bytes.
+// An attacker who may write to a program's folder swaps the program back and forth: no success ever comes from the
+// other bytes.
 func TestSwapped(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it swaps files for seconds; the whole run has it")
@@ -108,7 +108,7 @@ func TestSwapped(t *testing.T) {
 	}
 }
 
-// unharmed calls a tool while swap goes on. What is evil says so.
+// unharmed calls a tool while swap runs. The evil version says so.
 func unharmed(t *testing.T, ref mexec.ModuleRef, swap func(turn int) error) {
 	stop := make(chan struct{})
 	var swapper sync.WaitGroup
@@ -163,7 +163,7 @@ func python(t *testing.T) string {
 	return ""
 }
 
-// A file that changed is refused by name, whichever of the pinned ones it is.
+// A changed file is refused by name, whichever of the pinned files it is.
 func TestPinnedFiles(t *testing.T) {
 	dir := t.TempDir()
 	lib := write(t, filepath.Join(dir, "interpreter"), "")
@@ -194,7 +194,7 @@ func TestPinnedFiles(t *testing.T) {
 	}
 }
 
-// What does not start says why, and that it did not.
+// A tool that does not start says why, and that it did not start.
 func TestNotStarted(t *testing.T) {
 	dir := t.TempDir()
 	gone, closed := write(t, filepath.Join(dir, "gone"), "#!/bin/sh\n"), write(t, filepath.Join(dir, "closed"), "#!/bin/sh\n")

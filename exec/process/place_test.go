@@ -16,8 +16,8 @@ import (
 	"github.com/mythos-project/mythos/exec/runnertest"
 )
 
-// An unconfined tool runs where its caller is. What runs for a peer has neither the
-// caller's folder nor the caller's variables.
+// An unconfined tool runs in its caller's folder. A tool that runs for a peer gets neither the caller's folder nor the
+// caller's variables.
 func TestPlace(t *testing.T) {
 	here := t.TempDir()
 	t.Chdir(here)
@@ -64,7 +64,7 @@ func TestConfinedHome(t *testing.T) {
 	}
 }
 
-// said is a writer that tells when it was written to.
+// said is a writer that reports when it was written to.
 type said struct {
 	text bytes.Buffer
 	once chan struct{}
@@ -77,8 +77,7 @@ func (s *said) Write(p []byte) (int, error) {
 	return s.text.Write(p)
 }
 
-// Whoever listens gets the output as it comes. A caller who gives up lets the tool know,
-// which may still say something.
+// A listener gets the output as it comes. If a caller gives up, the tool gets a signal and may still write something.
 func TestInterrupted(t *testing.T) {
 	ref := module(t, "/bin/sh", "-c", `trap 'echo told >&2; exit 3' INT; echo ready; while :; do sleep 0.02; done`)
 	ref.Caller = []string{"PATH"}

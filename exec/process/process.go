@@ -1,35 +1,30 @@
 // Package process runs tools that are programs of this machine (spec/tools.md#registration).
 //
-// The program is started without a shell. The request is its standard input, its
-// standard output the response. Standard error is kept apart: its last bytes become the
-// receipt's notes. The environment holds the variables that the registration names, and:
+// The program is started without a shell. The request is its standard input, its standard output the response. Standard
+// error is separate: its last bytes become the receipt's notes. The environment holds the variables that the
+// registration names, and:
 //
 //	MYTHOS_IDEMPOTENCY_KEY  the effect's key in hex, when it has one
 //	MYTHOS_FENCE            a decimal number that rises with every attempt at the same key
 //
-// A program runs in a fresh, empty folder that is removed afterwards, or where its
-// registration says: an unconfined one in the folder of its caller. What runs for
-// a peer has no caller, and gets the fresh folder.
+// A program runs in a fresh, empty folder that is removed afterwards, or where its registration says: an unconfined one
+// in the folder of its caller. A program that runs for a peer has no caller, and gets the fresh folder.
 //
-// A tool that takes a tree finds its files in the folder MYTHOS_IN, which it may only read;
-// of one that gives a tree, what it leaves in the folder MYTHOS_OUT becomes the response
-// (spec/tools.md#trees).
+// A tool that takes a tree finds its files in the folder MYTHOS_IN, which it may only read. For a tool that gives a
+// tree, the content of the folder MYTHOS_OUT becomes the response (spec/tools.md#trees).
 //
-// When the program ends, or takes too long, or answers too much, everything that it
-// started is killed, also what left its process group or its session, and also when this
-// process is killed itself ([supervise]). A caller who gives up lets the program know by
-// SIGINT, and has it killed a little later. Exit code 0 is status 200, any other 500, a
-// response beyond the limit 502 and the timeout 504. A last line "used tokens=N gpu_ms=N"
-// on standard error says what the program used.
+// When the program ends, or takes too long, or answers too much, everything that it started is killed, even processes
+// that left its process group or session, and even if this process itself is killed ([supervise]). When the caller
+// gives up, the program gets SIGINT and is killed a little later. Exit code 0 is status 200, any other 500, a response
+// beyond the limit 502 and the timeout 504. A last line "used tokens=N gpu_ms=N" on standard error says what the
+// program used.
 //
-// What was hashed is what runs. The program is executed by the descriptor through which
-// it was hashed; a change of the file meanwhile is noticed. A file whose bytes are no
-// longer those that were registered is refused ([exec.ErrPinned]).
+// Only hashed bytes run. The program is executed through the descriptor through which it was hashed; a change of the
+// file meanwhile is noticed. A file whose bytes differ from the registered ones is refused ([exec.ErrPinned]).
 //
-// A registration is either "unconfined" or confined to the paths that it names, without
-// sockets, signals, or anything else that acts on what is outside
-// (spec/tools.md#confinement-of-a-process); where the kernel cannot do that, it is
-// refused ([ErrConfinement]).
+// A registration is either "unconfined" or confined to the paths that it names, without sockets, signals, or anything
+// else that acts outside (spec/tools.md#confinement-of-a-process). If the kernel cannot do that, the call is refused
+// ([ErrConfinement]).
 package process
 
 import (
@@ -46,26 +41,25 @@ import (
 	"github.com/mythos-project/mythos/internal/supervise"
 )
 
-// ErrConfinement means that this machine cannot confine a program as its
-// registration says.
+// ErrConfinement means that this machine cannot confine a program as its registration requires.
 var ErrConfinement = supervise.ErrConfinement
 
 const (
 	afterKill = 2 * time.Second // how long Wait waits for a killed program's pipes to close
-	grace     = 3 * time.Second // how long a program that was interrupted may take to end
+	grace     = 3 * time.Second // how long an interrupted program may take to end
 )
 
 // Runner runs process tools. The zero Runner is ready to use. It is safe for
 // concurrent use.
 type Runner struct {
-	// Dir is where working directories are made; empty is the system's.
+	// Dir is where working directories are made; empty: the system's default.
 	Dir string
-	// Lookup finds the variables that a registration names; nil is os.LookupEnv.
+	// Lookup reads the variables in a registration; nil: os.LookupEnv.
 	Lookup func(name string) (string, bool)
-	// Peers says that tools run for peers, not for the one who started this process: in fresh
-	// folders, and without the variables of a caller.
+	// Peers says that tools run for peers, not for the user who started this process: in fresh folders, and without a
+	// caller's variables.
 	Peers bool
-	// Trees keeps what tools take and give as folders; nil: such tools do not start.
+	// Trees stores folders that tools take and give; nil: such tools do not start.
 	Trees Trees
 
 	pins pins
@@ -81,11 +75,10 @@ var (
 // or an error that wraps ErrConfinement.
 func Confinable() error { return supervise.Confinable() }
 
-// Lacking says in words what a confined program can do on this machine, because its
-// kernel is too old to forbid it.
+// Lacking describes what a confined program can still do on this machine because its kernel is too old to forbid it.
 func Lacking() []string { return supervise.Lacking() }
 
-// Prepare refuses a binary that changed and a confinement that cannot be had.
+// Prepare refuses a binary that changed and a confinement that is not possible.
 func (r *Runner) Prepare(_ context.Context, call exec.Call) error {
 	ref := call.Module
 	if ref.Kind != exec.KindProcess {
@@ -103,8 +96,8 @@ func (r *Runner) Prepare(_ context.Context, call exec.Call) error {
 // made ready beside that.
 func (r *Runner) Soon() { r.pool.Ready() }
 
-// Check refuses files that changed and a confinement that cannot be had, of any tool
-// that is a program. A file that is not there is no refusal: the program does not start.
+// Check refuses changed files and an impossible confinement, for any tool that is a program. A missing file is not a
+// refusal: the program does not start.
 func (r *Runner) Check(call exec.Call) error {
 	if call.Module.Confinement != exec.ConfineNone {
 		if err := Confinable(); err != nil {
@@ -188,7 +181,7 @@ func (r *Runner) prepare(ctx context.Context, call exec.Call, dir string) *run {
 	return p
 }
 
-// response judges how the program ended.
+// response is the result of an ended program.
 func (p *run) response(err error, stopped bool, call exec.Call) (exec.Response, error) {
 	note := func(reason string) string {
 		return p.hide(p.stderr.Note(reason) + advice(call.Module, string(p.stderr.Bytes)))
@@ -209,13 +202,13 @@ func (p *run) response(err error, stopped bool, call exec.Call) (exec.Response, 
 	return exec.Response{}, fmt.Errorf("wait for %s: %w", call.Module.Argv[0], err)
 }
 
-// ExitError is how a program ended that did not succeed.
+// ExitError is a program that did not succeed.
 type ExitError struct {
 	State  string         // "exit status 3", "signal: killed"
-	Signal syscall.Signal // that ended it; 0: none did
+	Signal syscall.Signal // the signal that ended it; 0: none
 }
 
-// Status is the exit status of a program that ended by itself; 0: it did not.
+// Status is the exit status of a program that ended by itself; otherwise 0.
 func (e *ExitError) Status() int {
 	var n int
 	if _, err := fmt.Sscanf(e.State, "exit status %d", &n); err != nil {
@@ -224,8 +217,7 @@ func (e *ExitError) Status() int {
 	return n
 }
 
-// Code is the exit status as a shell has it: 128 and the signal's number of a program that
-// a signal ended.
+// Code is the exit status as in a shell: after a signal, 128 and its number.
 func (e *ExitError) Code() int {
 	if n := e.Status(); n != 0 {
 		return n

@@ -81,8 +81,7 @@ func pinned(t *testing.T, runner *process.Runner, tool string) {
 	}
 }
 
-// group: what a program starts in the background does not outlive it, neither
-// when it ends by itself nor when it is stopped.
+// group: a program's background processes do not outlive it, whether it ends by itself or is stopped.
 func group(t *testing.T, runner *process.Runner) {
 	sh, err := filepath.EvalSymlinks("/bin/sh")
 	if err != nil {
@@ -108,7 +107,7 @@ func group(t *testing.T, runner *process.Runner) {
 	}
 }
 
-// runs reports whether a process runs, on systems that tell.
+// runs reports whether a process runs, on systems that show it.
 func runs(pid string) bool {
 	stat, err := os.ReadFile("/proc/" + pid + "/stat")
 	return err == nil && !strings.Contains(string(stat), ") Z ")
@@ -158,7 +157,7 @@ func landlock(t *testing.T, runner *process.Runner, tool string) {
 	if res, err := runner.Run(t.Context(), runnertest.Call(module(t, tool, "dial", "unix", listener.Addr().String()), nil)); err != nil || res.Status != exec.StatusOK {
 		t.Errorf("unconfined: status %d, %q, %v", res.Status, res.Notes, err)
 	}
-	// The confinement is the program's own: this process still reads everything.
+	// Only the program is confined: this process still reads everything.
 	if _, err := os.ReadFile(secret); err != nil {
 		t.Error(err)
 	}

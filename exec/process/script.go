@@ -18,15 +18,14 @@ import (
 // lineMax is how much of a script's first line the kernel reads.
 const lineMax = 256
 
-// maxNesting is how many scripts may be each other's interpreters, as the kernel has it.
+// maxNesting is how many scripts may be each other's interpreters, as in the kernel.
 const maxNesting = 4
 
 // errNotProgram means that a file is neither a program nor a script.
 var errNotProgram = errors.New("exec format error: it is neither a program of this machine nor a script with an interpreter in its first line (#! and a path)")
 
-// Interpreter is what runs the script at path: the program, with arguments that come
-// before the script's own path. It is empty when the file is no script. Where the first
-// line says `env NAME`, NAME is looked up now.
+// Interpreter is the command that runs the script at path: the program, and arguments that come before the script's own
+// path. It is empty if the file is not a script. If the first line says `env NAME`, NAME is looked up now.
 func Interpreter(path string) ([]string, error) {
 	var chain []string
 	for range maxNesting {
@@ -41,12 +40,12 @@ func Interpreter(path string) ([]string, error) {
 		if _, err := os.Stat(own[0]); err != nil {
 			return nil, fmt.Errorf("the interpreter of %s: %w", path, err)
 		}
-		chain, path = append(own, chain...), own[0] // which may be a script, too
+		chain, path = append(own, chain...), own[0] // the interpreter may itself be a script
 	}
 	return nil, fmt.Errorf("%s: interpreters are nested too deep", path)
 }
 
-// firstLine is what follows "#!" in the first line of a script; nil: it is none.
+// firstLine is the text after "#!" in the first line of a script; nil: it is not a script.
 func firstLine(path string) ([]byte, error) {
 	f, err := plainfile.OpenLinked(path)
 	if err != nil {
@@ -66,8 +65,7 @@ func firstLine(path string) ([]byte, error) {
 	return append([]byte{}, line...), nil
 }
 
-// parseLine reads an interpreter line as the kernel does: a path, and at most one
-// argument with all that follows.
+// parseLine parses an interpreter line as the kernel does: a path, and at most one argument with the rest of the line.
 func parseLine(path string, line []byte) ([]string, error) {
 	if bytes.HasSuffix(line, []byte("\r")) {
 		return nil, fmt.Errorf("the first line of %s ends in CR LF: no interpreter has that name; write it with LF alone", path)
@@ -90,7 +88,7 @@ func parseLine(path string, line []byte) ([]string, error) {
 	return []string{interpreter, arg}, nil
 }
 
-// throughEnv finds the program that env would find. What it does not understand, env does.
+// throughEnv finds the program that env would find. Other uses of env are left to env itself.
 func throughEnv(path, env, arg string) ([]string, error) {
 	words := []string{arg}
 	if split, ok := strings.CutPrefix(arg, "-S"); ok {
@@ -109,17 +107,16 @@ func throughEnv(path, env, arg string) ([]string, error) {
 	return append([]string{program}, words[1:]...), nil
 }
 
-// shells read a script from any path, and do not look for anything beside it.
+// shells read a script from any path, and do not look for files beside it.
 var shells = []string{"sh", "dash", "bash", "ash", "ksh", "mksh", "zsh"}
 
 // interpreters run the file that their first argument names, as shells do.
 var interpreters = []string{"python", "node", "nodejs", "deno", "bun", "perl", "ruby", "php", "lua", "luajit", "tclsh", "Rscript", "guile", "julia"}
 
-// scriptOf is the index of the argument that names the script which an interpreter runs;
-// 0: there is none. Options come before it, of which none says that a later argument is
-// code.
+// scriptOf is the index of the argument that names an interpreter's script; 0: none. Only options come before it, and
+// none that says that a later argument is code.
 func scriptOf(program string, argv []string) int {
-	code := "c"                                                                                                // of the options, those that say so: -c CODE of a shell
+	code := "c"                                                                                                // options that say so: -c CODE of a shell
 	if base := strings.TrimRight(filepath.Base(program), "0123456789."); slices.Contains(interpreters, base) { // python3.12
 		code = "ceEmpr"
 	} else if !shell(program) {
@@ -141,7 +138,7 @@ func scriptOf(program string, argv []string) int {
 // wrappers start the program that one of their arguments names.
 var wrappers = []string{"env", "nice", "ionice", "nohup", "setsid", "stdbuf", "time", "timeout", "sudo", "doas", "chrt", "taskset"}
 
-// Runs finds what a command runs besides its program: what a wrapper such as env starts,
+// Runs finds the other files that a command runs besides its program: the program that a wrapper such as env starts,
 // and the script of an interpreter. It returns absolute paths by the index of the argument.
 func Runs(argv []string) map[int]string {
 	found := map[int]string{}
@@ -175,8 +172,8 @@ func Runs(argv []string) map[int]string {
 	}
 }
 
-// Startable refuses a program that cannot be started: no file, none that may be executed,
-// neither a program nor a script, a script without its interpreter.
+// Startable refuses a program that cannot be started: it is missing or not executable, it is neither a program nor a
+// script, or the script's interpreter is missing.
 func Startable(path string) error {
 	interpreter, err := Interpreter(path)
 	if err != nil || len(interpreter) > 0 {
@@ -198,13 +195,13 @@ func Startable(path string) error {
 
 func shell(program string) bool { return slices.Contains(shells, filepath.Base(program)) }
 
-// ownPlace are the words by which a shell script finds out where it is.
+// ownPlace are the words with which a shell script finds its own path.
 var ownPlace = [][]byte{
 	[]byte("$0"), []byte("${0"), []byte("BASH_SOURCE"), []byte("BASH_ARGV"), []byte("ZSH_ARGZERO"), []byte("ZSH_SCRIPT"),
 	[]byte("(%)"), []byte("(%N)"), []byte("functrace"), []byte("funcfiletrace"), []byte("$_"), []byte("${_"), []byte(".sh.file"),
 }
 
-// placeless reports whether a shell script does not ask where it is.
+// placeless reports whether a shell script does not ask for its own path.
 func placeless(script []byte) bool {
 	return !slices.ContainsFunc(ownPlace, func(w []byte) bool { return bytes.Contains(script, w) })
 }

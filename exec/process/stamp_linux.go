@@ -14,7 +14,7 @@ func changed(st fs.FileInfo) time.Time {
 	return st.ModTime()
 }
 
-// identity tells files of one machine apart.
+// identity distinguishes the files of one machine.
 func identity(st fs.FileInfo) [2]uint64 {
 	if sys, ok := st.Sys().(*syscall.Stat_t); ok {
 		return [2]uint64{uint64(sys.Dev), sys.Ino}

@@ -16,28 +16,27 @@ import (
 	"github.com/mythos-project/mythos/exec"
 )
 
-// watch notices when a file that was hashed changes while it is used. The kernel queues
-// every write to it, and every change of the names that lead to it (inotify(7)). It does not
-// queue writes through a mapping in memory: so nobody may have the file open for writing
-// when the watch begins, nor when it ends, and anyone who had meanwhile has closed it, which is
-// queued. On file systems that others change over a network, stamps are compared, too. A nil
-// watch notices nothing.
+// watch notices when a hashed file changes while it is used. The kernel queues every write to it, and every change of
+// the names that lead to it (inotify(7)). It does not queue writes through a memory mapping: so nobody may have the
+// file open for writing when the watch begins or ends, and anyone who had it open meanwhile has closed it, which is
+// queued. On network file systems it also compares metadata, because other machines may change a file. A nil watch
+// notices nothing.
 type watch struct {
 	files []watched
 
 	mu     sync.Mutex
-	fd     int   // of inotify; -1: there is nothing to watch yet
-	seen   error // what was found to have changed
+	fd     int   // of inotify; -1: nothing to watch yet
+	seen   error // the change that was found
 	closed bool
 }
 
 type watched struct {
 	file  *os.File
-	path  string // where it must stay; empty: only its bytes matter
+	path  string // its required path; empty: only its bytes matter
 	stamp string
 }
 
-// inotify makes a queue of the kernel's; tests make it fail.
+// inotify makes a queue of the kernel; tests make it fail.
 var inotify = unix.InotifyInit1
 
 func newWatch() *watch { return &watch{fd: -1} }
@@ -59,7 +58,7 @@ func (w *watch) content(f *os.File) error {
 	if err := w.add(descriptor(f), f.Name(), bytesChange); err != nil {
 		return err
 	}
-	for try := 0; written(f); try++ { // a process that is being forked has what its parent had open, for a moment
+	for try := 0; written(f); try++ { // a process that is being forked briefly has its parent's files open
 		if try == writerTries {
 			return fmt.Errorf("%s is open for writing: nobody can say which bytes would run; close it there first", f.Name())
 		}
@@ -74,10 +73,10 @@ const (
 	writerPause = 10 * time.Millisecond
 )
 
-// written reports whether somebody has a file open for writing, as far as the kernel tells
-// us: of files of other users it does not.
+// written reports whether a process has a file open for writing, as far as the kernel says: for files of other users it
+// does not.
 func written(f *os.File) bool {
-	_, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK) // not granted where there are writers
+	_, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK) // refused if there are writers
 	if err == nil {
 		_, err = unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_UNLCK)
 	}
@@ -86,8 +85,8 @@ func written(f *os.File) bool {
 
 func descriptor(f *os.File) string { return "/proc/self/fd/" + strconv.Itoa(int(f.Fd())) }
 
-// add watches what is at a path; what names it for people. What cannot be watched must not
-// run: nobody would notice that it changed.
+// add watches the file at a path; what names it for people. A file that cannot be watched must not run, because a
+// change would go unnoticed.
 func (w *watch) add(path, what string, mask uint32) (err error) {
 	if w.fd < 0 {
 		if w.fd, err = inotify(unix.IN_CLOEXEC | unix.IN_NONBLOCK); err != nil {
@@ -105,7 +104,7 @@ func unwatched(what, limit string, err error) error {
 	return fmt.Errorf("%s cannot be watched while it is used (inotify: %w): raise %s with sysctl, or put the file where only root can write, such as /usr/local/bin", what, err, limit)
 }
 
-// place watches that path goes on leading to the file f, which was opened by it.
+// place watches that path still leads to the file f, which was opened through it.
 func (w *watch) place(path string, f *os.File) error {
 	if system(f) {
 		return nil
@@ -170,8 +169,8 @@ func (w *watch) names(path string) error {
 	return nil
 }
 
-// disturbed reports what changed since the files were checked; nil: nothing did. What was
-// found once stays. It is safe for concurrent use.
+// disturbed reports what has changed since the files were checked; nil: nothing. A change once found is reported again.
+// It is safe for concurrent use.
 func (w *watch) disturbed() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -191,7 +190,7 @@ func (w *watch) look() error {
 		return nil
 	}
 	buf := make([]byte, 4096)
-	n, err := unix.Read(w.fd, buf) // after the files: who had one open for writing has closed it now
+	n, err := unix.Read(w.fd, buf) // after the files: a process that had one open for writing has closed it now
 	if errors.Is(err, unix.EAGAIN) || n == 0 {
 		return nil
 	}
@@ -229,11 +228,10 @@ func (w *watch) close() {
 	}
 }
 
-// systemFolders belong to the system: only root changes what is in them, and does so by
-// renaming.
+// systemFolders belong to the system: only root changes their content, and does so by renaming.
 var systemFolders = []string{"/usr/", "/bin/", "/sbin/", "/lib/", "/lib64/", "/nix/store/"}
 
-// system reports whether a file is one of the system's, which nobody but root can write.
+// system reports whether a file is a system file that only root can write.
 func system(f *os.File) bool {
 	path, err := os.Readlink(descriptor(f))
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/mythos-project/mythos/exec"
 )
 
-// asking is a script that is read from its path, where it is watched.
+// asking is a script that is read from its path, which is watched.
 func asking(t *testing.T, body string) exec.ModuleRef {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "script")
@@ -35,8 +35,8 @@ func called(ref exec.ModuleRef) exec.Call {
 	return exec.Call{Module: ref, Limits: exec.Limits{Timeout: 1 << 40, MaxResponse: 1 << 10, MaxStderr: 1 << 10}}
 }
 
-// TestUnwatched: where the kernel has no watch left nothing runs that would need one, and the
-// refusal says which limit to raise. What belongs to the system needs none.
+// TestUnwatched: if the kernel has no watch left, nothing that needs one runs, and the refusal names the limit to
+// raise. System files need no watch.
 func TestUnwatched(t *testing.T) {
 	real := inotify
 	defer func() { inotify = real }()
@@ -88,8 +88,8 @@ func mapped(t *testing.T, path string) []byte {
 	return data
 }
 
-// TestMapped: a file that somebody has mapped in memory to write to it can change without
-// that the kernel tells anybody. It is not run; and what was mapped meanwhile has no outcome.
+// TestMapped: a file that somebody has mapped for writing can change without notice. It is not run; if it was mapped
+// meanwhile, the run has no outcome.
 func TestMapped(t *testing.T) {
 	runner := &Runner{Dir: t.TempDir()}
 	ref := asking(t, "read line; echo good\n")

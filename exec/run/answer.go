@@ -8,8 +8,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Answer is what an executor says about a submitted task (spec/wire.md#answers).
-// It travels in the extension mythos.answer of a bundle that, run, gives the result.
+// Answer is an executor's statement about a submitted task (spec/wire.md#answers). It travels in the extension
+// mythos.answer of a bundle that gives the result when it runs.
 type Answer struct {
 	PacketID   object.Hash      `can:"1,packet_id"` // of the submission
 	BundleID   object.Hash      `can:"2,bundle_id"`
@@ -22,7 +22,7 @@ type Answer struct {
 	Halted     *string          `can:"9,halted"` // why the task was halted, for people
 }
 
-// ErrAnswer means that an answer is not one to what was asked.
+// ErrAnswer means that an answer does not fit its question.
 var ErrAnswer = errors.New("the answer does not fit")
 
 // Check compares the result with its hash and checks the receipts [field-20].

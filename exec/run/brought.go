@@ -10,14 +10,13 @@ import (
 	"github.com/mythos-project/mythos/object/merkle"
 )
 
-// brought is a blob whose bytes come with a run: the one who starts the run has them, so
-// that nobody is asked whether it may read them. BLOB_GET of the whole blob gives the
-// bytes, takes no capability and leaves no receipt. The trace and what is spent are as
-// if the blob had been read [ir-78].
+// brought is a blob whose bytes come with a run. Whoever starts the run has the bytes, so no authority to read them is
+// needed. BLOB_GET of the whole blob returns the bytes, takes no capability and leaves no receipt. The trace and the
+// spent budget are as if the blob had been read [ir-78].
 type brought struct {
 	cid   object.Hash
 	data  []byte
-	whole []byte // the request of blob.get for all of it
+	whole []byte // the blob.get request for the whole blob
 }
 
 func bring(data []byte) (*brought, error) {

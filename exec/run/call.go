@@ -11,17 +11,17 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// CallSpec is one call of one tool, to be compiled to a bundle.
+// CallSpec is one call of one tool, for compiling to a bundle.
 type CallSpec struct {
 	Tool      exec.Tool // registered, or from BuiltinTool
 	Request   []byte
-	Key       []byte        // empty: none; for a cacheable tool, then, one made of the request
+	Key       []byte        // empty: none, or for a cacheable tool a key made from the request
 	Caps      []object.Hash // leaf ids, activated in this order
 	Author    object.AgentID
-	Budget    ir.Budget // CPUus and IOCount of 0 are what the call needs
+	Budget    ir.Budget // CPUus and IOCount of 0 mean what the call needs
 	EmitTrace bool
 
-	blob *object.Hash // the request's cid, where it is too long for the bundle
+	blob *object.Hash // the request's cid, if the request is too long for the bundle
 }
 
 // compileCall makes the bundle of one call and its bytes. The bundle has one task:
@@ -82,8 +82,8 @@ func (s *CallSpec) ops(pool *ir.ConstPool) []ir.Op {
 	return append(ops, effect, op(ir.OpRet, ir.Reg(regResponse)))
 }
 
-// key is the call's key. A cacheable tool's response depends on the request
-// alone: without a key, the request is the key.
+// key is the call's key. A cacheable tool's response depends only on the request: if there is no key, the request is
+// the key.
 func (s *CallSpec) key() []byte {
 	if len(s.Key) > 0 || !s.Tool.Policy.Cacheable {
 		return s.Key
@@ -91,7 +91,7 @@ func (s *CallSpec) key() []byte {
 	return []byte("request:" + object.Sum(s.Request).String())
 }
 
-// callCPUus is far above what the table charges for a call with 16 MiB in and out.
+// callCPUus is far above the cost by the table of a call with 16 MiB in and out.
 const callCPUus = 1_000_000
 
 func (s *CallSpec) task() (ir.TaskDef, error) {
@@ -139,9 +139,8 @@ func bytesConst(pool *ir.ConstPool, b []byte) ir.Operand {
 	return ir.ConstRef(n)
 }
 
-// Call compiles and runs one call. The response's status and receipt are those
-// of the run's last effect. A request that is too long for the bundle comes with the
-// run: to call takes no authority over the store.
+// Call compiles and runs one call. The response's status and receipt are those of the run's last effect. A request that
+// is too long for the bundle is passed with the run, so that a call needs no authority over the store.
 func (x *Executor) Call(ctx context.Context, s CallSpec, o Options) (*Result, error) {
 	if o.Refusing == nil {
 		o.Refusing = &exec.Effect{Tool: s.Tool.ID, Request: s.Request, Key: s.key()}

@@ -11,8 +11,7 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// TestCompiledCallIsItsBytes: a call runs from the bundle that was built, not from its
-// bytes, so the two must say the same.
+// TestCompiledCallIsItsBytes: a call runs from the built bundle and not from its bytes, so the two must be the same.
 func TestCompiledCallIsItsBytes(t *testing.T) {
 	cid := object.SumText("a request")
 	key, err := sign.Generate("self")

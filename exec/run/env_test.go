@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// env is an executor over a gate with everything real below it.
+// env is an executor over a gate with real components.
 type env struct {
 	*exectest.Env
 	x *run.Executor
@@ -25,7 +25,7 @@ func newEnvOn(t testing.TB, seed byte, db *memory.DB) *env {
 	return &env{e, &run.Executor{Gate: e.Gate, Store: e.Store, KV: db}}
 }
 
-// assemble makes a bundle of a text, which must be right.
+// assemble makes a bundle from a valid text.
 func (e *env) assemble(text string) []byte {
 	e.T.Helper()
 	raw, err := asm.Assemble([]byte(text))

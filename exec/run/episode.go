@@ -19,7 +19,7 @@ import (
 // TraceMedia is the media type of a trace's blob.
 const TraceMedia = "application/mythos.trace"
 
-// Context is what an episode's context_hash is the hash of: the task that ran.
+// Context is the content whose hash is an episode's context_hash: the task that ran.
 type Context struct {
 	BundleID object.Hash `can:"1,bundle_id"`
 	TaskID   object.Hash `can:"2,task_id"`
@@ -31,10 +31,10 @@ func ContextHash(bundleID, taskID object.Hash) (object.Hash, error) {
 	return object.Rule{}.IDOf(&Context{bundleID, taskID})
 }
 
-// keep makes durable what a finished run leaves: the trace's blob and the
-// episode when the task emits a trace, then the record of the run.
+// keep stores the results of a finished run: the trace's blob and the episode if the task emits a trace, then the run
+// record.
 func (x *Executor) keep(ctx context.Context, raw []byte, t *vm.Task, res *Result, o Options) error {
-	ctx = context.WithoutCancel(ctx) // the effects have happened: leave no run half recorded
+	ctx = context.WithoutCancel(ctx) // the effects have happened: record the run completely
 	now := x.Gate.Now()
 	if t.Def.EmitTrace {
 		if err := x.keepEpisode(ctx, res, now); err != nil {
@@ -82,21 +82,20 @@ func (x *Executor) keepEpisode(ctx context.Context, res *Result, now object.Time
 	return x.Store.PutObjects(ctx, store.Object{ID: e.EpisodeID, Kind: "EpisodeRef", Raw: raw})
 }
 
-// Record is everything that is needed to replay a run, beside byte strings in
-// the store. Records are kept under "e/r/" and their id, and "e/e/" and an
-// episode's id names the run's.
+// Record is everything needed to replay a run, except byte strings in the store. Records are stored under "e/r/" and
+// their id; "e/e/" and an episode's id names the run.
 type Record struct {
 	RunID      object.Hash   `can:"1,run_id"`
-	BundleHash object.Hash   `can:"2,bundle_hash"` // SHA-256 of the bundle's bytes, which the store has
+	BundleHash object.Hash   `can:"2,bundle_hash"` // SHA-256 of the bundle's bytes, which are in the store
 	BundleID   object.Hash   `can:"3,bundle_id"`
 	TaskID     object.Hash   `can:"4,task_id"`
-	ResultHash object.Hash   `can:"5,result_hash"` // the store has the value's bytes
+	ResultHash object.Hash   `can:"5,result_hash"` // the value's bytes are in the store
 	TraceHash  object.Hash   `can:"6,trace_hash"`
 	EpisodeID  *object.Hash  `can:"7,episode_id"`
 	Spent      ir.Budget     `can:"8,spent"`
 	Time       object.Time   `can:"9,time_observed"`
-	Activated  []object.Hash `can:"10,activated"` // ids that REQUIRE_CAP named with success
-	Effects    object.Hash   `can:"11,effects"`   // of the canonical RecordedEffects, which the store has
+	Activated  []object.Hash `can:"10,activated"` // ids that REQUIRE_CAP activated
+	Effects    object.Hash   `can:"11,effects"`   // of the canonical RecordedEffects, which are in the store
 	Halt       uint16        `can:"12,halt,omitzero"`
 }
 
@@ -157,7 +156,7 @@ func (x *Executor) keepRecord(ctx context.Context, raw []byte, res *Result, now 
 	return nil
 }
 
-// putAll keeps several byte strings at once, so that they share a sync.
+// putAll stores several byte strings at once, with one sync.
 func (x *Executor) putAll(ctx context.Context, data ...[]byte) ([]object.Hash, error) {
 	hashes, errs := make([]object.Hash, len(data)), make([]error, len(data))
 	var wg sync.WaitGroup

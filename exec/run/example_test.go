@@ -12,8 +12,7 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// A run leaves a record, over which it can be executed again. A pure task that ended well is
-// not run a second time.
+// A run leaves a record, from which it can be replayed. A pure task that succeeded is not run again.
 func Example() {
 	ctx := context.Background()
 	db := memory.New()

@@ -22,8 +22,7 @@ import (
 	"github.com/mythos-project/mythos/store/codec"
 )
 
-// program is a text with one task, main, and the tool test.count. Of the
-// capabilities $0, $1, ... are the ids.
+// program is a text with one task, main, and the tool test.count. $0, $1, ... are the ids of the capabilities.
 func program(budget, flags, body string, chains ...caps.Chain) string {
 	for i, c := range chains {
 		body = strings.ReplaceAll(body, fmt.Sprintf("$%d", i), "#"+c[0].ID.String())
@@ -58,10 +57,9 @@ ret r0`, chain), chain)
 	}
 }
 
-// TestTwoExecutors: the same bundle, by executors with other keys, at other
-// times, over other databases. Each holds an attenuation of the capability that
-// the bundle names. Result, trace and what was spent are the same; the receipts
-// are each executor's own.
+// TestTwoExecutors: executors with other keys, at other times, over other databases, run the same bundle. Each holds an
+// attenuation of the capability that the bundle names. Result, trace and spent budget are the same; the receipts are
+// each executor's own.
 func TestTwoExecutors(t *testing.T) {
 	root := newEnv(t, 9)
 	parent, err := caps.Issue(root.Key, caps.Draft{
@@ -109,8 +107,7 @@ func TestReplayedRunInvokesNothing(t *testing.T) {
 	}
 }
 
-// TestAuthorityIsPerFrame: a called symbol starts with no active capability, and
-// what it activates ends with it.
+// TestAuthorityIsPerFrame: a called symbol starts with no active capability, and its activations end with it.
 func TestAuthorityIsPerFrame(t *testing.T) {
 	e := newEnv(t, 1)
 	chain := e.ToolCap("test.count", "")
@@ -410,7 +407,7 @@ func TestCall(t *testing.T) {
 		}
 	}
 	large := bytes.Repeat([]byte("large "), 5000)
-	// A request that is too long for the bundle takes no capability but the tool's.
+	// A request that is too long for the bundle needs no capability but the tool's.
 	spec.Request, spec.Key = large, []byte("k2")
 	var runs []*run.Result
 	for i := range 2 {
@@ -436,7 +433,7 @@ func TestCall(t *testing.T) {
 	if _, err := e.Store.OpenBlob(t.Context(), ref.CID, codec.Keys{}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("the request is a blob that anybody may ask for: %v", err)
 	}
-	// What is not recorded is not kept.
+	// Without a record nothing is stored.
 	spec.Request, spec.Key = bytes.Repeat([]byte("other "), 5000), nil
 	res, err := e.x.Call(t.Context(), spec, run.Options{Caps: []caps.Chain{chain}, NoRecord: true})
 	if err != nil || res.Halt != nil {

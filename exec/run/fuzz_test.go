@@ -120,8 +120,7 @@ func (g *generator) op() ir.Op {
 	return op
 }
 
-// FuzzRun: no program that passes the validator makes the machine panic, run
-// beyond its budget, or give another result when it is replayed.
+// FuzzRun: no valid program makes the machine panic, run beyond its budget, or give another result on replay.
 func FuzzRun(f *testing.F) {
 	base := assembleText(f, scaffold)
 	seed := make([]byte, 0, 400)
@@ -138,7 +137,7 @@ func FuzzRun(f *testing.F) {
 		for _, c := range held {
 			g.hashes = append(g.hashes, c[0].ID)
 		}
-		// Authority first, so that effects get somewhere.
+		// Authority first, so that effects are admitted.
 		var ops []ir.Op
 		for _, h := range g.hashes {
 			ops = append(ops, ir.Op{Opcode: ir.OpRequireCap, Operands: []ir.Operand{ir.HashOperand(h)}})

@@ -15,30 +15,28 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// MemoTTL is how long the result of a pure task is found again; [Executor.EvictMemos]
-// takes older ones away.
+// MemoTTL is how long the result of a pure task is reused; [Executor.EvictMemos] removes older ones.
 const MemoTTL = 30 * 24 * time.Hour
 
-// memoByKey begins the keys of memos. Its number changes with the meaning or the
-// costs of any op, so that no result of an older machine is found.
+// memoByKey is the prefix of memos' keys. Its number changes with the meaning or the cost of any op, so that results of
+// an older machine are not found.
 const memoByKey = kv.Memos + "1/"
 
-// Memo leads from a pure task to the run that it is not run again for
-// (spec/storage.md#memos).
+// Memo leads from a pure task to its earlier run (spec/storage.md#memos).
 type Memo struct {
 	RunID    object.Hash      `can:"1,run_id"`
 	Time     object.Time      `can:"2,time_observed"` // of that run
 	TraceRef *object.TraceRef `can:"3,trace_ref"`     // absent unless the task emits a trace
 }
 
-// memoTask is what a memo's key is the hash of.
+// memoTask is hashed to get a memo's key.
 type memoTask struct {
 	BundleID object.Hash  `can:"1,bundle_id"`
 	TaskID   object.Hash  `can:"2,task_id"`
 	Args     []ir.Operand `can:"3,args"`
 }
 
-// memoKey is where a pure task's memo is kept; empty for any other task.
+// memoKey is the key of a pure task's memo; empty for any other task.
 func memoKey(t *vm.Task) (string, error) {
 	if !t.Pure() {
 		return "", nil
@@ -50,8 +48,8 @@ func memoKey(t *vm.Task) (string, error) {
 	return memoByKey + object.Sum(raw).String(), nil
 }
 
-// recall is what a pure task gave before, or nil. A memo that is too old, or with
-// anything missing, damaged or not as it should be, counts as none: the task is run.
+// recall returns the earlier result of a pure task, or nil. A memo that is too old, or whose data is missing, damaged
+// or invalid, counts as none: the task is run.
 func (x *Executor) recall(ctx context.Context, key string, t *vm.Task) (*Result, error) {
 	raw, found, err := x.KV.Get(ctx, key)
 	if err != nil || !found {
@@ -73,8 +71,7 @@ func (x *Executor) recall(ctx context.Context, key string, t *vm.Task) (*Result,
 
 var errMemo = errors.New("the memo is of another run")
 
-// remembered reads the run that a memo names. The store checks the hashes of what it
-// gives, the record that of its id.
+// remembered reads the run that a memo names. The store checks the hashes of its data, and the record its id.
 func (x *Executor) remembered(ctx context.Context, memo *Memo, t *vm.Task) (*Result, error) {
 	rec, err := x.RunRecord(ctx, memo.RunID)
 	if err != nil {
@@ -104,8 +101,7 @@ func (x *Executor) remembered(ctx context.Context, memo *Memo, t *vm.Task) (*Res
 	return &Result{Result: gave, RunID: rec.RunID, TraceRef: memo.TraceRef, EpisodeID: rec.EpisodeID, Memoized: true}, nil
 }
 
-// memoize lets a task that ended well be found again. Nothing else of it is new but
-// the trace's bytes.
+// memoize records a memo for a task that succeeded. Only the trace's bytes are new.
 func (x *Executor) memoize(ctx context.Context, key string, res *Result) error {
 	if res.Halt != nil || res.RunID.IsZero() {
 		return nil
@@ -126,11 +122,11 @@ func (x *Executor) memoize(ctx context.Context, key string, res *Result) error {
 
 func (m *Memo) expired(now object.Time) bool { return now >= m.Time.Add(MemoTTL) }
 
-// evictGroup is how many memos are taken away in one step.
+// evictGroup is how many memos are removed in one step.
 const evictGroup = 1024
 
-// EvictMemos takes away the memos that are too old or cannot be read, and those of
-// older machines, and returns how many; dry only counts them.
+// EvictMemos removes memos that are too old, unreadable, or from older machines, and returns their number; dry only
+// counts them.
 func (x *Executor) EvictMemos(ctx context.Context, dry bool) (uint64, error) {
 	now, gone := x.Gate.Now(), []string(nil)
 	err := x.KV.Scan(ctx, kv.Memos, kv.End(kv.Memos), func(key string, raw []byte) error {

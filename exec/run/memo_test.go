@@ -78,8 +78,8 @@ main: ret r0`)
 	}
 }
 
-// TestImpureTasksAreRunAgain: whoever can come to an effect or to a capability is run
-// each time, even where this run came to none.
+// TestImpureTasksAreRunAgain: a task that can reach an effect or a capability runs each time, even if an earlier run
+// reached none.
 func TestImpureTasksAreRunAgain(t *testing.T) {
 	chainOf := func(e *env) string { return e.ToolCap("test.count", "")[0].ID.String() }
 	tool := exec.BuiltinID("test.count").String()
@@ -135,7 +135,7 @@ ret r1`,
 	}
 }
 
-// TestAttestingTaskIsRunAgain: an attestation is outside the task, a contract is not.
+// TestAttestingTaskIsRunAgain: an attestation has an outside effect, a contract has not.
 func TestAttestingTaskIsRunAgain(t *testing.T) {
 	text := `.contract fine { requires true
 ensures true }
@@ -164,8 +164,7 @@ main: jmp @main`
 	}
 }
 
-// TestMemoIsChecked: with anything of it missing or damaged, the task is run and
-// remembered anew.
+// TestMemoIsChecked: if any part is missing or damaged, the task is run and memoized again.
 func TestMemoIsChecked(t *testing.T) {
 	damage := func(e *env, key string, value []byte) {
 		if _, err := e.DB.Update(context.Background(), nil, map[string][]byte{key: value}); err != nil {

@@ -13,15 +13,15 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// ErrReplay means that a run, executed again over its recorded responses, did
-// something else than before. The error is a *ReplayError.
+// ErrReplay means that the replay of a run over its recorded responses differed from the run. The error is a
+// *ReplayError.
 var ErrReplay = errors.New("the replay differs from the recorded run")
 
 // ReplayError is the first difference between a run and its replay.
 type ReplayError struct {
 	What   string      // "tool", "request", "effects", "capability", "halt", "result", "trace" or "spent"
-	Effect int         // index of the effect at which it showed; -1 at the end
-	Want   object.Hash // as recorded; the zero Hash where there was none
+	Effect int         // index of the effect at which the difference appeared; -1: at the end
+	Want   object.Hash // as recorded; the zero Hash if there was none
 	Got    object.Hash
 }
 
@@ -80,10 +80,9 @@ func (x *Executor) RunsFrom(ctx context.Context, prefix string, fn func(*Record)
 	})
 }
 
-// Replay executes a recorded run again. Nothing is invoked, charged or written:
-// every effect answers as it is recorded, and counts as invoked or
-// replayed as it did then. The error is a *ReplayError when the
-// run now does anything else than before, at its first difference.
+// Replay executes a recorded run again. Nothing is invoked, charged or written: every effect gives its recorded answer,
+// and counts as invoked or replayed as it did in the run. The error is a *ReplayError with the first difference between
+// the run and its replay.
 func (x *Executor) Replay(ctx context.Context, runID object.Hash) (*Result, error) {
 	rec, err := x.RunRecord(ctx, runID)
 	if err != nil {
@@ -113,7 +112,7 @@ func (x *Executor) Replay(ctx context.Context, runID object.Hash) (*Result, erro
 	return &Result{Result: *res, RunID: rec.RunID}, w.compare(res)
 }
 
-// recordedWorld answers as a recorded run did.
+// recordedWorld gives the answers of a recorded run.
 type recordedWorld struct {
 	gate      *exec.Gate
 	responses exec.Responses
@@ -122,8 +121,8 @@ type recordedWorld struct {
 	next      int
 }
 
-// Now stands still, until the last effect of a run that was over its deadline
-// after it. A deadline that was over before an effect is recorded with the effect.
+// Now does not advance. Only a run that was over its deadline after its last effect is over it at that point. A
+// deadline that was exceeded before an effect is recorded with the effect.
 func (w *recordedWorld) Now() object.Time {
 	last := w.next - 1
 	if vm.HaltCode(w.rec.Halt) == vm.HaltDeadline && last >= 0 && last == len(w.effects)-1 && w.effects[last].Halt == 0 {
@@ -175,7 +174,7 @@ func (w *recordedWorld) Do(ctx context.Context, e vm.Effect) (vm.Outcome, error)
 	return out, nil
 }
 
-// OverBudget is an effect beyond the budget: it was recorded as refused as well.
+// OverBudget is an effect beyond the budget: the record has its refusal, too.
 func (w *recordedWorld) OverBudget(_ context.Context, e vm.Effect, _ error) error {
 	r, err := w.take(e)
 	if err != nil {
@@ -208,7 +207,7 @@ func (w *recordedWorld) refusal(r vm.Recorded) error {
 	return &vm.Refusal{Code: vm.HaltCode(r.Halt), Status: r.Status, ReceiptID: r.ReceiptID, Err: why}
 }
 
-// asRecorded is the reason of a refusal of which only the code is known.
+// asRecorded is the reason of a refusal whose code alone is known.
 func asRecorded(code vm.HaltCode) error { return fmt.Errorf("as recorded: %s", code) }
 
 // compare finds the first difference at the end of a replay.

@@ -12,24 +12,22 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// liveWorld lets effects happen.
+// liveWorld runs effects.
 type liveWorld struct {
 	gate       *exec.Gate
 	held       []caps.Chain
 	onContract func(context.Context, vm.ContractCheck) error
 	onEffect   func(exec.Effect, exec.Outcome)
 	manner     exec.Manner
-	refusing   *exec.Effect // what a REQUIRE_CAP is for; nil: the program does not say
+	refusing   *exec.Effect // the effect that a REQUIRE_CAP is for; nil: unknown
 	brought    *brought
 }
 
 func (w *liveWorld) Now() object.Time { return w.gate.Now() }
 
-// Activate finds the held chain whose leaf is id or, failing that, one that was
-// derived from it: so one bundle can name a capability that several executors
-// hold an attenuation of, each its own. A refusal leaves its receipt, as that of any
-// effect does: of the call that the capability was for or, in other programs, of
-// ToolRequireCap.
+// Activate finds the held chain whose leaf is id or, if there is none, a chain derived from id: so one bundle can name
+// a capability of which several executors each hold an attenuation. A refusal leaves a receipt, like that of any
+// effect: of the call for which the capability was required or, in other programs, of ToolRequireCap.
 func (w *liveWorld) Activate(ctx context.Context, id object.Hash) (caps.Chain, error) {
 	var failed error = &caps.DeniedError{Check: "held", Cap: id, Reason: "it is not among the task's capabilities"}
 	for _, exact := range []bool{true, false} {
@@ -51,11 +49,11 @@ func (w *liveWorld) Activate(ctx context.Context, id object.Hash) (caps.Chain, e
 	return nil, halting(w.gate.Refuse(ctx, e, exec.StatusDenied, failed))
 }
 
-// ToolRequireCap is the tool of the receipts of capabilities that a program required and
-// could not use. Its request is the 32 bytes of the capability's id.
+// ToolRequireCap is the tool in the receipts of required capabilities that a program could not use. Its request is the
+// 32 bytes of the capability's id.
 var ToolRequireCap = ir.BuiltinTool("cap.require")
 
-// names reports whether id is the chain's leaf or, unless exact, one above it.
+// names reports whether id is the chain's leaf or, unless exact, a link above it.
 func names(chain caps.Chain, id object.Hash, exact bool) bool {
 	for i := range chain {
 		if chain[i].ID == id && (i == 0) == exact {
@@ -99,11 +97,11 @@ func (w *liveWorld) Contract(ctx context.Context, c vm.ContractCheck) error {
 	return w.onContract(ctx, c)
 }
 
-// halting makes an error of the gate a refusal where a task halts on it. Others mean that
-// the run cannot go on now but may later (busy, unknown outcome, a failure of this machine).
+// halting turns an error of the gate that halts a task into a refusal. Other errors mean that the run cannot continue
+// now but may later (busy, unknown outcome, a failure of this machine).
 func halting(err error) error {
 	var refused *exec.RefusedError
-	unrecorded := errors.As(err, &refused) && refused.ReceiptID.IsZero() // not even the refusal could be recorded
+	unrecorded := errors.As(err, &refused) && refused.ReceiptID.IsZero() // even the refusal could not be recorded
 	code := haltCode(err)
 	if unrecorded || code == 0 {
 		return err
@@ -115,7 +113,7 @@ func halting(err error) error {
 	return halt
 }
 
-// haltCode is the code with which a task halts on an error of the gate; 0: it does not.
+// haltCode is the code with which an error of the gate halts a task; 0: it does not.
 func haltCode(err error) vm.HaltCode {
 	switch {
 	case errors.Is(err, caps.ErrQuota):

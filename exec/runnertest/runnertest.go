@@ -1,4 +1,4 @@
-// Package runnertest is the contract that every exec.Runner keeps, as a test suite.
+// Package runnertest is the contract of every exec.Runner, as a test suite.
 package runnertest
 
 import (
@@ -23,16 +23,15 @@ type Suite struct {
 	Runner exec.Runner
 	// Module registers the test tool (see Build) with these arguments.
 	Module func(args ...string) exec.ModuleRef
-	// JSON says that requests are JSON objects; else they are any bytes.
+	// JSON says that requests are JSON objects; otherwise they are arbitrary bytes.
 	JSON bool
-	// Remote says that there is no standard error and no exit code: a tool that fails
-	// says in the receipt's notes that it did, not why.
+	// Remote says that there is no standard error and no exit code: the receipt's notes say that a tool failed, not
+	// why.
 	Remote bool
-	// Absent is a tool that cannot start: its program or module is missing, or nobody listens; nil:
-	// there is none.
+	// Absent is a tool that cannot start: its program or module is missing, or nothing listens; nil: there is none.
 	Absent func() exec.ModuleRef
-	// Vanishes says that the tool started with "vanish" goes away without an answer. A
-	// program and a module cannot: how they end is their answer.
+	// Vanishes says that the tool started with "vanish" disappears without an answer. A program or a module cannot: its
+	// end is an answer.
 	Vanishes bool
 	// Stderr says that standard error is passed to Call.Stderr while the tool runs.
 	Stderr bool
@@ -81,7 +80,7 @@ func Run(t *testing.T, s Suite) {
 	t.Run("PassedStderr", s.passedStderr)
 }
 
-// exactBytes: what the tool answers is kept as it is: every byte, every digit.
+// exactBytes: the tool's answer is stored unchanged, every byte and every digit.
 func (s Suite) exactBytes(t *testing.T) {
 	request := []byte(`{"n":12345678901234567890,"f":1.50,"e":1E5,"z":-0,"s":"a<b\u00e9\/"}`)
 	if !s.JSON {
@@ -95,8 +94,8 @@ func (s Suite) exactBytes(t *testing.T) {
 	}
 }
 
-// notStarted: where it is certain that nothing happened the runner says so, and it does not
-// say so of a tool that ran and failed, or ran and took too long.
+// notStarted: the runner says so if nothing happened for certain, and never of a tool that ran and failed or took too
+// long.
 func (s Suite) notStarted(t *testing.T) {
 	if s.Absent == nil {
 		t.Skip("every tool of this kind starts")
@@ -113,7 +112,7 @@ func (s Suite) notStarted(t *testing.T) {
 	}
 }
 
-// unknown: a tool that goes away without an answer leaves nobody knowing what it did.
+// unknown: a tool that disappears without an answer leaves an unknown outcome.
 func (s Suite) unknown(t *testing.T) {
 	if !s.Vanishes {
 		t.Skip("a tool of this kind always answers")
@@ -162,8 +161,8 @@ func (s Suite) largeOutput(t *testing.T) {
 	}
 }
 
-// timeout: a tool that takes too long is stopped. One that has not even started within its
-// time, as on a busy machine, did not start, and is given more.
+// timeout: a tool that takes too long is stopped. If it has not even started within its time, as on a busy machine, it
+// did not start, and is given more.
 func (s Suite) timeout(t *testing.T) {
 	call := Call(s.Module("spin"), nil)
 	for call.Limits.Timeout = 100 * time.Millisecond; ; call.Limits.Timeout *= 2 {
@@ -182,7 +181,7 @@ func (s Suite) timeout(t *testing.T) {
 	}
 }
 
-// cancelled: when the caller gives up, nobody can say what the tool did.
+// cancelled: if the caller gives up, the outcome is unknown.
 func (s Suite) cancelled(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
@@ -216,7 +215,7 @@ func (s Suite) stderr(t *testing.T) {
 	}
 }
 
-// used: what a tool reports is in the response, and nothing else is taken for it.
+// used: the response has the tool's reported use, and nothing else is mistaken for it.
 func (s Suite) used(t *testing.T) {
 	for said, want := range map[string]uint64{"tokens=12 gpu_ms=3": 12, "tokens=12 gpu_ms=3 more": 0, "tokens=-1 gpu_ms=3": 0} {
 		res, err := s.Runner.Run(t.Context(), Call(s.Module("used", said), s.request("")))

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// introducer reports a byte that may begin a character written in another way.
+// introducer reports a byte that may begin an encoded character.
 func introducer(c byte) bool { return introducers[c] }
 
 var introducers = [256]bool{'%': true, '\\': true, '&': true, '=': true, '+': true}
@@ -19,9 +19,8 @@ type writing struct {
 	text []byte
 }
 
-// decode reads a character that is not written as itself: %41, %2541, =41, +, \u0041, \u{41},
-// \x41, \101, \/, &#65;, &#x41; or &amp;. It returns every way to read it, the one that takes
-// most for its writing first.
+// decode reads an encoded character: %41, %2541, =41, +, \u0041, \u{41}, \x41, \101, \/, &#65;, &#x41; or &amp;. It
+// returns every way to read it, the longest encoding first.
 func decode(data []byte) []writing {
 	var one writing
 	switch data[0] {
@@ -44,10 +43,10 @@ func decode(data []byte) []writing {
 	return []writing{one}
 }
 
-// mostTimes is how often a character may have been encoded again.
+// mostTimes is how often a character may have been encoded repeatedly.
 const mostTimes = 4
 
-// decodePercent reads %41, and what has been encoded again: %2541, %252541.
+// decodePercent reads %41 and its repeated encodings: %2541, %252541.
 func decodePercent(data []byte) (list []writing) {
 	for at := 1; at < 2*mostTimes; at += 2 {
 		b, ok := hexByte(data[min(at, len(data)):])
@@ -62,7 +61,7 @@ func decodePercent(data []byte) (list []writing) {
 	return list
 }
 
-// decodeEscapes reads an escape, and backslashes that stand for one of them.
+// decodeEscapes reads an escape, and backslashes in front of one.
 func decodeEscapes(data []byte) (list []writing) {
 	if n, text := decodeEscape(data); n > 0 {
 		list = append(list, writing{n, text})
@@ -87,11 +86,10 @@ func hexByte(data []byte) (byte, bool) {
 	return byte(b), err == nil
 }
 
-// mostEscapes is how many backslashes may stand before one character.
+// mostEscapes is how many backslashes may precede one character.
 const mostEscapes = 16
 
-// decodeEscape reads an escape of JSON or of a programming language; it may have been
-// escaped again.
+// decodeEscape reads an escape of JSON or of a programming language, possibly escaped again.
 func decodeEscape(data []byte) (n int, text []byte) {
 	at := 0
 	for at < min(len(data), mostEscapes) && data[at] == '\\' {
@@ -119,7 +117,7 @@ func decodeEscape(data []byte) (n int, text []byte) {
 	return 0, nil
 }
 
-// decodeUnicode reads four hex digits, two times four with \u between, or some in braces.
+// decodeUnicode reads four hex digits, twice four with \u between, or some in braces.
 func decodeUnicode(data []byte, at int) (n int, text []byte) {
 	if at < len(data) && data[at] == '{' {
 		digits, _, _ := strings.Cut(string(data[at+1:min(len(data), at+longestEntity)]), "}")
@@ -169,8 +167,8 @@ func decodeEntity(data []byte) (n int, text []byte) {
 	return end + 1, []byte(decoded)
 }
 
-// lineBreak is the length of a line break at the start of data, as it is or escaped, or of
-// what stands between hex digits: a space, a colon, a comma, 0x.
+// lineBreak is the length of a line break at the start of data, plain or escaped, or of a separator between hex digits:
+// a space, a colon, a comma, 0x.
 func lineBreak(data []byte) int {
 	for _, s := range []string{"\r\n", "\n", `\r\n`, `\n`, " ", ":", ",", "0x"} {
 		if bytes.HasPrefix(data, []byte(s)) {

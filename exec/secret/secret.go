@@ -1,7 +1,6 @@
-// Package secret takes secrets out of what tools answer, whichever way a server has
-// written them (spec/tools.md#http): as they are, percent-encoded, with the escapes of
-// JSON or HTML, in hex, in UTF-16 or UTF-32, parted by line breaks, in base64 at any place of
-// a longer text, and in mixtures of these.
+// Package secret removes secrets from the answers of tools, however a server has encoded them (spec/tools.md#http):
+// plain, percent-encoded, with the escapes of JSON or HTML, in hex, in UTF-16 or UTF-32, split by line breaks, in
+// base64 at any offset of a longer text, and in mixtures of these.
 package secret
 
 import (
@@ -15,29 +14,28 @@ import (
 	"unicode/utf8"
 )
 
-// Least is the length in bytes from which a secret is looked for. A shorter one would be
-// found by chance.
+// Least is the smallest length in bytes of a secret that is searched for. A shorter one would match by chance.
 const Least = 6
 
-// Mark stands where a secret was.
+// Mark replaces a secret.
 const Mark = "[secret]"
 
 // Mask finds secrets. The zero Mask finds none. It is safe for concurrent use.
 type Mask struct {
 	patterns []pattern
-	mark     string // stands where one was
+	mark     string // replaces a secret
 }
 
-// pattern is a text that gives a secret away.
+// pattern is a text that reveals a secret.
 type pattern struct {
 	text   []byte
-	fold   bool // letters of either case count: hex digits
-	spaced bool // line breaks may part it
-	around bool // the base64 digits beside it belong to the secret in part
+	fold   bool // hex digits: letters of either case match
+	spaced bool // line breaks may split it
+	around bool // the neighbouring base64 digits contain bits of the secret
 }
 
-// New is a Mask for secrets. One that is itself "user:password" in base64, as of Basic
-// authentication, also stands for what it encodes, and for the password.
+// New returns a Mask for secrets. If a secret is "user:password" in base64, as in Basic authentication, the decoded
+// text and the password count as secrets, too.
 func New(secrets ...[]byte) *Mask {
 	return Named(Mark, secrets...)
 }
@@ -83,8 +81,8 @@ func (m *Mask) add(s []byte) {
 	}
 }
 
-// inside is the base64 digits of s, shift bytes after a multiple of three, that depend on
-// s alone, whatever stands beside it.
+// inside is those base64 digits of s, shift bytes after a multiple of three, that depend only on s and not on its
+// neighbours.
 func inside(s []byte, shift int) []byte {
 	text := base64.RawStdEncoding.EncodeToString(append(make([]byte, shift), s...))
 	from := (8*shift + 5) / 6
@@ -92,7 +90,7 @@ func inside(s []byte, shift int) []byte {
 	return []byte(text[from:to])
 }
 
-// Clean is data with the mark for every secret. It is data itself when there is none.
+// Clean returns data with the mark in place of every secret; data itself if there is none.
 func (m *Mask) Clean(data []byte) []byte {
 	if m == nil {
 		return data
@@ -108,7 +106,7 @@ func (m *Mask) CleanText(text string) string { return string(m.Clean([]byte(text
 
 func (p pattern) clean(data []byte, mark string) []byte {
 	var out []byte
-	kept := 0 // data[:kept] is in out, or was taken out
+	kept := 0 // data[:kept] was copied to out or removed
 	for at := 0; at < len(data); at++ {
 		if c := data[at]; !p.same(c, p.text[0]) && !introducer(c) {
 			continue
@@ -130,7 +128,7 @@ func (p pattern) clean(data []byte, mark string) []byte {
 	return append(out, data[kept:]...)
 }
 
-// widen takes the base64 digit at either side into the match: it holds bits of the secret.
+// widen extends the match by the base64 digit on either side, which holds bits of the secret.
 func widen(data []byte, from, to, kept int) (int, int) {
 	if from > kept && digit64(data[from-1]) {
 		from--
@@ -145,8 +143,7 @@ func digit64(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || strings.IndexByte("+/-_", c) >= 0
 }
 
-// match is the length of the pattern at the start of data, in whatever way its bytes are
-// written there; 0: it is not there.
+// match is the length of the pattern at the start of data, in any encoding of its bytes; 0: it is not there.
 func (p pattern) match(data []byte) int {
 	at := 0
 	for at < len(p.text) && at < len(data) && p.same(data[at], p.text[at]) && !introducer(data[at]) {
@@ -161,10 +158,9 @@ func (p pattern) match(data []byte) int {
 	return p.matchFrom(data, at)
 }
 
-// matchFrom matches the rest of the pattern, of which the first bytes stand at the start of
-// data as they are. A byte such as % may stand for itself or begin another writing, so
-// that there can be several places where the next byte of the pattern may be; they are
-// followed side by side.
+// matchFrom matches the rest of the pattern, whose first done bytes stand unencoded at the start of data. A byte such
+// as % may be itself or begin an encoding, so there can be several places for the next byte of the pattern; all are
+// followed in parallel.
 func (p pattern) matchFrom(data []byte, done int) int {
 	at := []int{done}
 	for done < len(p.text) {
@@ -177,7 +173,7 @@ func (p pattern) matchFrom(data []byte, done int) int {
 	return at[len(at)-1]
 }
 
-// step follows the places at by one character of the pattern, which has size bytes.
+// step advances the places at by one character of the pattern, which has size bytes.
 func (p pattern) step(data []byte, at []int, done int) (next []int, size int) {
 	_, size = utf8.DecodeRune(p.text[done:])
 	for _, i := range at {
@@ -195,7 +191,7 @@ func (p pattern) step(data []byte, at []int, done int) (next []int, size int) {
 	return next, size
 }
 
-// read adds the places after want, which may be written at data[i:] in several ways.
+// read adds the places after want, which may stand at data[i:] in several encodings.
 func (p pattern) read(next []int, data []byte, i int, want []byte) []int {
 	if i >= len(data) {
 		return next
@@ -214,8 +210,8 @@ func (p pattern) read(next []int, data []byte, i int, want []byte) []int {
 	return next
 }
 
-// complete is the place after want, of which w is the first character as it is written
-// at data[i:]; 0: it is not want. The bytes of a character may be written one by one.
+// complete is the place after want, where w is the encoding of its first byte at data[i:]; 0: it is not want. The bytes
+// of a character may be encoded separately.
 func (p pattern) complete(data []byte, i int, w writing, want []byte) int {
 	text, end := w.text, i+w.n
 	for len(text) < len(want) && end < len(data) && introducer(data[end]) {
@@ -231,7 +227,7 @@ func (p pattern) complete(data []byte, i int, w writing, want []byte) int {
 	return end
 }
 
-// mostPlaces bounds the readings of a text that are followed.
+// mostPlaces bounds how many readings of a text are followed.
 const mostPlaces = 8
 
 func add(places []int, place int) []int {

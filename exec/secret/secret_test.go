@@ -126,7 +126,7 @@ func TestNothingElse(t *testing.T) {
 	}
 }
 
-// TestTime: text that is made to be slow takes no longer than a fixed number of steps a byte.
+// TestTime: adversarial text takes no more than a fixed number of steps per byte.
 func TestTime(t *testing.T) {
 	for _, unit := range []string{"%25", `\`, "&", "a", "+", "=", "=+"} {
 		mask := New([]byte(strings.Repeat(unit, 40)+"!"), []byte(strings.Repeat("+", 60)+"!"))

@@ -1,4 +1,4 @@
-// Package toolname says what can be the name of a registered tool (spec/tools.md#registration).
+// Package toolname checks the names of registered tools (spec/tools.md#registration).
 package toolname
 
 import (
@@ -9,12 +9,12 @@ import (
 	"sync"
 )
 
-// Err means that a tool cannot be registered under a name.
+// Err means that a name is not valid for a tool.
 var Err = errors.New("not a tool name: letters, digits, dot, dash and underscore, at most 128, starting with a small letter")
 
 var form = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z][A-Za-z0-9._-]{0,127}$`) })
 
-// Check refuses what cannot be the name of a registered tool. The error wraps Err.
+// Check refuses invalid names of registered tools. The error wraps Err.
 func Check(name string) error {
 	if !form().MatchString(name) || strings.HasPrefix(name, "mythos.") {
 		return fmt.Errorf("%q: %w", name, Err)

@@ -8,9 +8,8 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// TypeBlobRef is the type of what BLOB_PUT gives: a record of the BlobRef's
-// fields by its own numbers: {1 cid, 2 size u64, 3 media text, 4 codec u64,
-// 5 chunks u64}. BLOB_GET and BLOB_CHUNK_GET take it, or the cid alone [ir-39].
+// TypeBlobRef is the type of BLOB_PUT's result: a record of the BlobRef's fields by its own numbers: {1 cid, 2 size
+// u64, 3 media text, 4 codec u64, 5 chunks u64}. BLOB_GET and BLOB_CHUNK_GET take it, or the cid alone [ir-39].
 var TypeBlobRef = object.SumText("type:mythos.BlobRef")
 
 // Names of the built-in blob tools, behind the three BLOB ops.
@@ -37,9 +36,8 @@ type BlobGetRequest struct {
 	Length *uint64     `can:"3,length"` // absent: to the end
 }
 
-// BlobChunkGetRequest is the request of blob.chunk_get; the response is the
-// stored bytes of one chunk. Where chunks begin is known to the blob's nodes
-// alone, so it needs blob.read for the whole blob.
+// BlobChunkGetRequest is the request of blob.chunk_get; the response is the stored bytes of one chunk. Only the blob's
+// nodes show where chunks begin, so it needs blob.read for the whole blob.
 type BlobChunkGetRequest struct {
 	CID   object.Hash `can:"1,cid"`
 	Index uint64      `can:"2,index"`
@@ -112,8 +110,7 @@ func bytesOf(body []byte) (Value, error) { return BytesValue(body), nil }
 
 const statusOK = 200 // of an effect that succeeded
 
-// blobOp lets a built-in blob tool answer; what it answers with another status
-// than 200 is null.
+// blobOp calls a built-in blob tool. If the status is not 200, its result is null.
 func (m *machine) blobOp(ctx context.Context, kind uint8, tool string, req any, out, receipt arg, read func([]byte) (Value, error)) error {
 	raw, err := can.Marshal(req)
 	if err != nil {
@@ -138,7 +135,7 @@ func (m *machine) node(a arg) (Value, error) {
 	return (&filler{m: m, nodes: make(map[int]Value)}).operand(a)
 }
 
-// blobCID is the cid of a hash or of a record with the cid as its field 1.
+// blobCID is the cid of a hash, or of a record whose field 1 is the cid.
 func blobCID(v Value) (object.Hash, bool) {
 	if v.kind == ValNode {
 		v = v.Field(1)

@@ -7,8 +7,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// judge evaluates a contract over its arguments: 0 when it holds, else the code
-// of the part that does not. An error means that it cannot be evaluated.
+// judge evaluates a contract over its arguments: 0 if it holds, otherwise the code of the part that does not. An error
+// means that it cannot be evaluated.
 func (m *machine) judge(c *ir.ContractDef, args Value) (HaltCode, error) {
 	env := contractEnv{m, args}
 	parts := []struct {
@@ -27,9 +27,8 @@ func (m *machine) judge(c *ir.ContractDef, args Value) (HaltCode, error) {
 	return 0, nil
 }
 
-// contractEnv is what a contract's expressions see: paths from RootEpisode lead
-// into the arguments, through fields of records and positions of lists; tools
-// and statuses are those of the run's effects so far.
+// contractEnv is the environment of a contract's expressions: paths from RootEpisode lead into the arguments, through
+// fields of records and positions of lists; tools and statuses are those of the run's effects so far.
 type contractEnv struct {
 	m    *machine
 	args Value
@@ -98,8 +97,8 @@ func (e contractEnv) Failed() (bool, error) {
 	return false, nil
 }
 
-// scalarOf is a value as expressions compare it; none for null and nodes. What it is
-// compared with has at most ir.MaxInline bytes: one byte more decides every comparison.
+// scalarOf is a value in the form that expressions compare; none for null and nodes. The other side of a comparison has
+// at most ir.MaxInline bytes, so one byte more decides every comparison.
 func scalarOf(v Value) ir.Scalar {
 	data := v.data[:min(len(v.data), ir.MaxInline+1)]
 	switch v.kind {

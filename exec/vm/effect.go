@@ -12,52 +12,49 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// TypeReceipt is the type of what an effect leaves in its receipt register: a
-// record of those fields of the Receipt that are the same on every executor, by
-// the Receipt's own numbers: {2 tool_id, 3 request_hash, 4 response_hash,
-// 5 idempotency_key bytes, 8 status u64}. Receipt ids are in Result.Receipts [ir-40].
+// TypeReceipt is the type of the value in an effect's receipt register: a record of those fields of the Receipt that
+// are the same on every executor, by the Receipt's own numbers: {2 tool_id, 3 request_hash, 4 response_hash, 5
+// idempotency_key bytes, 8 status u64}. Receipt ids are in Result.Receipts [ir-40].
 var TypeReceipt = object.SumText("type:mythos.Receipt")
 
-// World is everything outside the machine: the gate, or a recorded run. An error that is a
-// [*Refusal] halts the task; any other means that the run cannot go on now, but may later.
+// World is everything outside the machine: the gate, or a recorded run. An error that is a [*Refusal] halts the task.
+// Any other error means that the run cannot continue now, but may later.
 type World interface {
 	Now() object.Time
-	// Activate finds a capability of the task by its id, or by that of one that it was
-	// derived from.
+	// Activate finds a capability of the task by its id, or by the id of an ancestor.
 	Activate(ctx context.Context, id object.Hash) (caps.Chain, error)
-	// Do lets an effect happen.
+	// Do runs an effect.
 	Do(ctx context.Context, e Effect) (Outcome, error)
 	// OverBudget refuses an effect that the task's budget does not cover.
 	OverBudget(ctx context.Context, e Effect, reason error) error
-	// Builtin says what a call of a tool is charged beside io_count.
+	// Builtin returns what a call of a tool is charged in addition to io_count.
 	Builtin(tool object.Hash) (writes, spawns bool)
-	// Contract is told of each contract that held, when the task emits attestations. Its error
-	// ends the run.
+	// Contract is called for each contract that held, if the task emits attestations. Its error ends the run.
 	Contract(ctx context.Context, c ContractCheck) error
 }
 
-// Effect is what a program wants done.
+// Effect is an action that a program asks for.
 type Effect struct {
 	Tool    object.Hash
 	Request []byte
-	Key     []byte        // idempotency key; empty is none
-	Caps    []caps.Chain  // active where it is asked for
-	Timeout time.Duration // what is left of the task's time; 0: no end
+	Key     []byte        // idempotency key; empty: none
+	Caps    []caps.Chain  // capabilities active at the request
+	Timeout time.Duration // rest of the task's time; 0: no limit
 }
 
-// Outcome is what became of an effect.
+// Outcome is the result of an effect.
 type Outcome struct {
 	Body         []byte
 	Status       uint16
 	RequestHash  object.Hash
 	ResponseHash object.Hash
-	ReceiptID    object.Hash // zero: there is none
-	Replayed     bool        // it had been done before
+	ReceiptID    object.Hash // zero: no receipt
+	Replayed     bool        // it had happened before
 	Waited       time.Duration
 	Tokens       uint64
 }
 
-// Refusal is an error of the world on which the task halts.
+// Refusal is an error of the world that halts the task.
 type Refusal struct {
 	Code      HaltCode
 	Status    uint16       // of the receipt
@@ -88,8 +85,8 @@ func (m *machine) requireCap(ctx context.Context, id Value) error {
 	return nil
 }
 
-// failed is the halt that an error of the world leads to, or the error itself
-// when the run did not finish.
+// failed turns an error of the world into the halt that it causes, or returns the error itself if the run did not
+// finish.
 func (m *machine) failed(err error) error {
 	var refused *Refusal
 	if errors.As(err, &refused) {
@@ -113,8 +110,8 @@ func (m *machine) effect(ctx context.Context, a []arg) error {
 	return m.deliver(a[2], a[3], BytesValue(out.Body), e, out)
 }
 
-// requestBytes are a value's bytes as a tool gets them: bytes as they are, text
-// as UTF-8, anything else in its canonical encoding [ir-43].
+// requestBytes are the bytes that a tool gets for a value: bytes unchanged, text as UTF-8, anything else in its
+// canonical encoding [ir-43].
 func requestBytes(v Value) []byte {
 	if v.kind == ValBytes || v.kind == ValText {
 		return v.data
@@ -135,7 +132,7 @@ func (m *machine) deliver(outReg, receiptReg arg, response Value, e Effect, out 
 	return nil
 }
 
-// perform spends the budget for one effect and lets it happen.
+// perform charges the budget for one effect and runs it.
 func (m *machine) perform(ctx context.Context, kind uint8, e Effect) (Outcome, error) {
 	e.Caps = m.top.active
 	op := m.prog.code[m.top.pc].op
@@ -164,7 +161,7 @@ func (m *machine) perform(ctx context.Context, kind uint8, e Effect) (Outcome, e
 		return Outcome{}, m.halt(code, refused.Err)
 	}
 	out, err := m.world.Do(ctx, e)
-	if m.meter.deadline != 0 { // a task's time is its own: what others took does not count
+	if m.meter.deadline != 0 { // time that others took does not count against the task
 		m.meter.deadline = m.meter.deadline.Add(out.Waited)
 	}
 	if err != nil {
@@ -182,7 +179,7 @@ func (m *machine) perform(ctx context.Context, kind uint8, e Effect) (Outcome, e
 	return out, m.answered(out)
 }
 
-// answered halts a task that its effect has taken beyond its budget.
+// answered halts a task if its effect has exceeded the budget.
 func (m *machine) answered(out Outcome) error {
 	code := m.meter.answered(out)
 	if code == 0 && m.meter.deadline != 0 && !out.Replayed && m.world.Now() > m.meter.deadline {
@@ -194,7 +191,7 @@ func (m *machine) answered(out Outcome) error {
 	return nil
 }
 
-// eventful says whether the run may leave one more event.
+// eventful reports whether the run may have one more event.
 func (m *machine) eventful() HaltCode {
 	if len(m.trace) >= MaxEvents {
 		return HaltEvents
@@ -246,8 +243,7 @@ func (m *machine) receipts() []object.Hash {
 	return ids
 }
 
-// TypeContractPass is the type of what ASSERT leaves in its register: a record
-// {1 contract_id, 2 hash of the arguments} [ir-41].
+// TypeContractPass is the type of ASSERT's result: a record {1 contract_id, 2 hash of the arguments} [ir-41].
 var TypeContractPass = object.SumText("type:mythos.ContractPass")
 
 // ContractCheck is a contract that held, for a ContractPass attestation.

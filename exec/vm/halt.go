@@ -20,14 +20,14 @@ const (
 	HaltDeadline    HaltCode = 5  // budget: deadline_us
 	HaltDepth       HaltCode = 6  // budget: max_depth
 	HaltSpawn       HaltCode = 7  // budget: max_spawn
-	HaltOperand     HaltCode = 10 // an op met a value of a kind that it cannot work on
+	HaltOperand     HaltCode = 10 // an op met a value of an unsuitable kind
 	HaltValue       HaltCode = 11 // a value grew beyond its bounds
-	HaltMemory      HaltCode = 12 // effects brought in more than MaxFetched bytes
+	HaltMemory      HaltCode = 12 // effects returned more than MaxFetched bytes
 	HaltEvents      HaltCode = 13 // more than MaxEvents effects and ASSERTs
-	HaltCapability  HaltCode = 20 // a capability is not held, or covers no such use
+	HaltCapability  HaltCode = 20 // a capability is not held, or does not cover the use
 	HaltQuota       HaltCode = 21 // a capability's quota is used up
 	HaltRefused     HaltCode = 22 // the effect was refused for another reason
-	HaltConflict    HaltCode = 23 // the ledger knows the key with another request
+	HaltConflict    HaltCode = 23 // the ledger has the key with another request
 	HaltDivergent   HaltCode = 24 // the ledger's record of the key diverges
 	HaltRequires    HaltCode = 30 // a contract's requires is false
 	HaltEnsures     HaltCode = 31 // a contract's ensures is false
@@ -45,7 +45,7 @@ var haltReasons = map[HaltCode]string{
 	HaltRequires: "contract: requires is false", HaltEnsures: "contract: ensures is false", HaltInvariant: "contract: invariant is false",
 }
 
-// String is the reason that error objects carry.
+// String is the reason in error objects.
 func (c HaltCode) String() string {
 	if s, ok := haltReasons[c]; ok {
 		return s
@@ -56,7 +56,7 @@ func (c HaltCode) String() string {
 // ErrBudget means that a task's budget is exhausted.
 var ErrBudget = errors.New("budget exhausted")
 
-// reason is the code as the reason of a refusal: it wraps ErrBudget for a budget.
+// reason is the code as the reason of a refusal. It wraps ErrBudget if the code is about a budget.
 func (c HaltCode) reason() error {
 	if c <= HaltSpawn {
 		return fmt.Errorf("%w%s", ErrBudget, strings.TrimPrefix(c.String(), ErrBudget.Error()))
@@ -64,11 +64,11 @@ func (c HaltCode) reason() error {
 	return errors.New(c.String())
 }
 
-// HaltError is a task that was halted: its result is a canonical error object.
+// HaltError is a halted task, whose result is a canonical error object.
 type HaltError struct {
 	Code HaltCode
-	Op   uint32 // index of the op that could not go on
-	Err  error  // more about it, for people: not part of the result; may be nil
+	Op   uint32 // index of the op that could not continue
+	Err  error  // details for people: not part of the result; may be nil
 }
 
 func (e *HaltError) Error() string {
@@ -78,7 +78,7 @@ func (e *HaltError) Error() string {
 	return fmt.Sprintf("halted at op %d: %s: %v", e.Op, e.Code, e.Err)
 }
 
-// Unwrap gives the cause, and ErrBudget when a budget is exhausted.
+// Unwrap gives the cause, and ErrBudget if a budget is exhausted.
 func (e *HaltError) Unwrap() []error {
 	var errs []error
 	if e.Code <= HaltSpawn {

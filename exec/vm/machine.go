@@ -8,11 +8,11 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// frame is the registers of one call and what the caller wants back.
+// frame is the registers of one call and the destination of its result.
 type frame struct {
 	regs   [ir.MaxRegister + 1]Value
 	active []caps.Chain // activated by REQUIRE_CAP in this frame
-	pc     int          // of the op that is executed, or that called
+	pc     int          // of the current op, or of the calling one
 }
 
 // machine executes one task. It is used once, by one goroutine.
@@ -23,24 +23,24 @@ type machine struct {
 	attest bool // emit_attestation
 	trace  []TraceEvent
 	log    []Recorded
-	// scalars are the constants that contracts compared with, by position.
+	// scalars caches the constants that contracts compared with, by position.
 	scalars map[uint32]ir.Scalar
-	// activated are the ids that REQUIRE_CAP named with success, each once.
+	// activated are the ids that REQUIRE_CAP has activated, each once.
 	activated []object.Hash
 
 	stack []*frame
-	free  []*frame // frames to use again
+	free  []*frame // frames for reuse
 	top   *frame
 }
 
-// sliceOps is how many ops run between two looks at the context.
+// sliceOps is how many ops run between two checks of the context.
 const sliceOps = 1 << 14
 
 // run executes the task from entry to its result. A *HaltError gives the
 // canonical error object; any other error means that the run did not finish.
 func (m *machine) run(ctx context.Context, entry int, args []arg) (_ Value, err error) {
 	m.push()
-	made := &filler{m: m, nodes: make(map[int]Value)} // a node that is given several times is made once
+	made := &filler{m: m, nodes: make(map[int]Value)} // a node that is passed several times is made once
 	for i, a := range args {
 		if m.top.regs[i], err = made.operand(a); err != nil {
 			return Value{}, err
@@ -65,12 +65,12 @@ func (m *machine) run(ctx context.Context, entry int, args []arg) (_ Value, err 
 	}
 }
 
-// halt is the error object of the op that cannot go on.
+// halt is the error object of the op that cannot continue.
 func (m *machine) halt(code HaltCode, err error) error {
 	return &HaltError{Code: code, Op: uint32(m.top.pc), Err: err}
 }
 
-// charge spends what an op costs for the parts and bytes that it worked on.
+// charge charges the budget for an op, by the parts and bytes that it worked on.
 func (m *machine) charge(op uint8, parts, size int) error {
 	if code := m.meter.charge(ir.CostExtra(op, uint64(parts), uint64(size))); code != 0 {
 		return m.halt(code, nil)
@@ -96,8 +96,8 @@ func (m *machine) pop() {
 	m.top = m.stack[n-1]
 }
 
-// step executes one op. The switch is long because the instruction set is; each
-// case is one rule of spec/ir.md#ops.
+// step executes one op. The switch is long because the instruction set is; each case implements one rule of
+// spec/ir.md#ops.
 func (m *machine) step(ctx context.Context, in *instr) (result Value, done bool, err error) {
 	f, a, next := m.top, in.args, m.top.pc+1
 	switch in.op {
@@ -147,7 +147,7 @@ func (m *machine) step(ctx context.Context, in *instr) (result Value, done bool,
 	case ir.OpBlobChunkGet:
 		err = m.blobChunkGet(ctx, a)
 	default:
-		err = m.halt(HaltOperand, nil) // the validator lets none through
+		err = m.halt(HaltOperand, nil) // the validator admits no other op
 	}
 	f.pc = next
 	return Value{}, false, err
@@ -179,7 +179,7 @@ func (m *machine) call(a []arg) error {
 	return nil
 }
 
-// ret gives v to the op that called, which stands in the frame below.
+// ret passes v to the calling op in the frame below.
 func (m *machine) ret(v Value) {
 	m.pop()
 	a := m.prog.code[m.top.pc].args

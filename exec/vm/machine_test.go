@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// assemble makes a bundle of a text, which must be right.
+// assemble makes a bundle from a valid text.
 func assemble(t testing.TB, text string) []byte {
 	t.Helper()
 	raw, err := asm.Assemble([]byte(text))
@@ -41,7 +41,7 @@ func runPure(t testing.TB, raw []byte) (*Result, error) {
 	return p.Run(t.Context(), nowhere{})
 }
 
-// nowhere is a world that lets nothing happen.
+// nowhere is a world that refuses every effect.
 type nowhere struct{}
 
 func (nowhere) Now() object.Time                                      { return 1 }
@@ -127,8 +127,7 @@ second: const r7, 99
 	}
 }
 
-// TestCPU: an endless loop stops at the same op with the same amount spent,
-// however much or little the budget is.
+// TestCPU: an endless loop stops when the budget is spent, at the same op for the same budget.
 func TestCPU(t *testing.T) {
 	for _, budget := range []int{0, 1, 2, 3, 10, 1001} {
 		text := fmt.Sprintf(".symbol main () -> any entry @main\n.task sym:main () budget { cpu %d, io 0, writes 0 }\nmain: nop\njmp @main", budget)

@@ -65,7 +65,7 @@ func (m *machine) bounded(v Value, err error) (Value, error) {
 	return v, nil
 }
 
-// get is GET: null for what a node does not have. Other values have no fields.
+// get is GET: null for a missing field or item. Other values have no fields.
 func (m *machine) get(v Value, index arg) (Value, error) {
 	switch {
 	case v.kind != ValNode:
@@ -81,8 +81,7 @@ func (m *machine) get(v Value, index arg) (Value, error) {
 	return Value{}, nil
 }
 
-// set is SET: a new record with the field, or a new list with another item at a
-// position that it has.
+// set is SET: a new record with the field, or a new list with another item at an existing position.
 func (m *machine) set(v Value, index arg, to Value) (Value, error) {
 	if v.kind != ValNode {
 		return Value{}, m.halt(HaltOperand, nil)
@@ -109,7 +108,7 @@ func (m *machine) list(args []arg) (Value, error) {
 	return m.bounded(newList(ir.TypeList, items))
 }
 
-// matches is MATCH's test of one value; it costs the comparisons that it makes.
+// matches is MATCH's test of one value; it is charged by the comparisons it makes.
 func (m *machine) matches(v Value, pattern arg) (bool, error) {
 	t := matcher{m: m, held: make(map[pair]bool)}
 	matched := t.match(v, pattern)
@@ -119,7 +118,7 @@ func (m *machine) matches(v Value, pattern arg) (bool, error) {
 // matcher compares values with patterns.
 type matcher struct {
 	m     *machine
-	held  map[pair]bool // nodes that matched: they need not be compared again
+	held  map[pair]bool // nodes that matched before and need no second comparison
 	count int           // comparisons made
 	size  int           // bytes and texts of the pattern that were compared
 }
@@ -169,7 +168,7 @@ func (t *matcher) matchNode(v Value, i int) bool {
 	return true
 }
 
-// equal is Value.Equal, counting what it compares; o is of the pattern.
+// equal is Value.Equal, and counts its comparisons; o is part of the pattern.
 func (t *matcher) equal(v, o Value) bool {
 	t.count++
 	if o.kind == ValBytes || o.kind == ValText {
@@ -181,7 +180,7 @@ func (t *matcher) equal(v, o Value) bool {
 	return v.node.same(o.node, t.equal)
 }
 
-// typeOf reports whether v is of the type: a node's own, or a built-in one.
+// typeOf reports whether v has the type: a node's own, or a built-in one.
 func typeOf(v Value, typeID Value) bool {
 	id := typeID.Hash()
 	switch id {

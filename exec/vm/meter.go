@@ -5,18 +5,17 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// MaxFetched is the number of bytes that the effects of one run may bring in.
+// MaxFetched is how many bytes the effects of one run may return.
 const MaxFetched = 256 << 20
 
-// MaxEvents is the number of effects and ASSERTs of one run: each leaves an event in
-// its trace.
+// MaxEvents is the largest number of effects and ASSERTs in one run: each leaves an event in its trace.
 const MaxEvents = 1 << 18
 
 // MaxFrames bounds max_depth, whatever a budget says.
 const MaxFrames = 1024
 
-// meter holds a task to its budget. What is spent depends on the program and the
-// responses of its effects alone, never on a clock; only deadline_us does.
+// meter charges a task's budget. The charges depend only on the program and the responses of its effects, never on a
+// clock; only deadline_us does.
 type meter struct {
 	budget   ir.Budget
 	deadline object.Time // 0: none
@@ -38,8 +37,7 @@ func newMeter(b ir.Budget, start object.Time) meter {
 	return m
 }
 
-// charge spends microseconds by the cost table. What is spent is never more than
-// the budget.
+// charge charges microseconds by the cost table. The total never exceeds the budget.
 func (m *meter) charge(cost uint64) HaltCode {
 	if cost > m.budget.CPUus-m.cpu {
 		m.cpu = m.budget.CPUus
@@ -49,7 +47,7 @@ func (m *meter) charge(cost uint64) HaltCode {
 	return 0
 }
 
-// effect spends what one effect costs before it happens.
+// effect charges for one effect before it happens.
 func (m *meter) effect(writes, spawns bool) HaltCode {
 	switch {
 	case m.io >= m.budget.IOCount:
@@ -69,7 +67,7 @@ func (m *meter) effect(writes, spawns bool) HaltCode {
 	return 0
 }
 
-// answered spends what an effect reports to have used.
+// answered charges the use that an effect reports.
 func (m *meter) answered(o Outcome) HaltCode {
 	m.fetched += uint64(len(o.Body))
 	m.tokens += min(o.Tokens, ^uint64(0)-m.tokens)
@@ -95,8 +93,7 @@ func (m *meter) enter(depth int) HaltCode {
 	return 0
 }
 
-// spent is what was used so far, in the shape of a budget. There is no
-// deadline_us in it: that is a clock's.
+// spent is the use so far, in the form of a budget. It has no deadline_us, which would be a clock's.
 func (m *meter) spent() ir.Budget {
 	tokens, deepest, spawned := m.tokens, m.deepest, m.spawned
 	return ir.Budget{

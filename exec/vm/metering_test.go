@@ -15,8 +15,7 @@ func repeated(text string, n int) string {
 	return strings.TrimSuffix(strings.Repeat(text+", ", n), ", ")
 }
 
-// TestNothingIsCheap: the ops whose work grows with what they look at are charged for it,
-// so that a budget bounds the time of any program.
+// TestNothingIsCheap: ops are charged for the size of their work, so that a budget bounds the time of any program.
 func TestNothingIsCheap(t *testing.T) {
 	const head = ".symbol main () -> any entry @main\n.task sym:main () budget { cpu 1000000, io 0, writes 0 }\n"
 	long := fmt.Sprintf(".const long bytes x\"%s\"\n", strings.Repeat("ab", ir.MaxInline))
@@ -43,9 +42,8 @@ func TestNothingIsCheap(t *testing.T) {
 	}
 }
 
-// TestManyAsserts: what a contract costs is worked out once, however many ops name it; as
-// many as the ops times the expressions would be 2 billion here, and a text of
-// one long line is read in one pass.
+// TestManyAsserts: the cost of a contract is computed once, however many ops name it; ops times expressions would be 2
+// billion here. A text of one long line is read in one pass.
 func TestManyAsserts(t *testing.T) {
 	text := ".symbol main () -> any entry @main\n.task sym:main () budget { cpu 10, io 0, writes 0 }\n.contract c { requires or(" + repeated("false", 50_000) + ") ensures true }\n" +
 		"main: halt\n" + strings.Repeat("assert contract:c, r0\n", 40_000)
@@ -54,7 +52,7 @@ func TestManyAsserts(t *testing.T) {
 	}
 }
 
-// TestEventsAreBounded: a trace does not grow without end, whatever the budget is.
+// TestEventsAreBounded: a trace does not grow without limit, whatever the budget.
 func TestEventsAreBounded(t *testing.T) {
 	res := pure(t, ".symbol main () -> any entry @main\n.task sym:main () budget { cpu 100000000, io 0, writes 0 }\n.contract c { requires true ensures true }\nmain: assert contract:c, r0\njmp @main")
 	var halt *HaltError
@@ -66,8 +64,8 @@ func TestEventsAreBounded(t *testing.T) {
 	}
 }
 
-// TestContractsOverLongValues: no more of a value is copied than decides the comparison
-// with a constant, which is the same as with all of it.
+// TestContractsOverLongValues: only as much of a value is copied as decides the comparison with a constant; the result
+// is the same as with all of it.
 func TestContractsOverLongValues(t *testing.T) {
 	full := strings.Repeat("ab", ir.MaxInline)
 	for _, c := range []struct {

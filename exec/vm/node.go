@@ -16,8 +16,7 @@ const (
 	shapeList   uint8 = 2
 )
 
-// Bounds on every value, so that shared nodes cannot grow without end once they
-// are written out.
+// Bounds on every value, so that shared nodes cannot grow without limit when they are expanded.
 const (
 	MaxValueSize  = 32 << 20           // bytes of encoding
 	MaxValueDepth = can.MaxDepth       // containers inside one another
@@ -47,7 +46,7 @@ type nodeValue struct {
 	depth  int
 }
 
-// field is one field of a record in the making.
+// field is one field of a new record.
 type field struct {
 	id  uint32
 	val Value
@@ -64,7 +63,7 @@ func newRecord(typeID object.Hash, fields []field) (Value, error) {
 	return n.finish()
 }
 
-// newList makes a list; it keeps items.
+// newList makes a list; it takes over items.
 func newList(typeID object.Hash, items []Value) (Value, error) {
 	return (&nodeValue{typeID: typeID, shape: shapeList, vals: items}).finish()
 }
@@ -93,19 +92,18 @@ func sortedKeys[T any](fields map[uint32]T) []uint32 {
 	return slices.SortedFunc(maps.Keys(fields), compareKeys)
 }
 
-// compareKeys orders field numbers as their encodings: LEB128 is little-endian,
-// so 256 comes before 129.
+// compareKeys orders field numbers by their encodings: LEB128 is little-endian, so 256 comes before 129.
 func compareKeys(a, b uint32) int {
 	var x, y [8]byte
 	return bytes.Compare(can.AppendUint(x[:0], uint64(a)), can.AppendUint(y[:0], uint64(b)))
 }
 
-// find is the index of a record's field, and whether it has it.
+// find returns the index of a record's field, and whether the record has it.
 func (n *nodeValue) find(id uint32) (int, bool) {
 	return slices.BinarySearchFunc(n.ids, id, compareKeys)
 }
 
-// with is a copy of the record in which the field has the value.
+// with is a copy of the record with the field set to the value.
 func (n *nodeValue) with(id uint32, v Value) (Value, error) {
 	c := &nodeValue{typeID: n.typeID, shape: n.shape}
 	i, found := n.find(id)
@@ -121,7 +119,7 @@ func (n *nodeValue) with(id uint32, v Value) (Value, error) {
 
 func (n *nodeValue) equal(o *nodeValue) bool { return n.same(o, Value.Equal) }
 
-// same compares two nodes, and what is in them with equal.
+// same compares two nodes, and their content with equal.
 func (n *nodeValue) same(o *nodeValue, equal func(a, b Value) bool) bool {
 	if n == o {
 		return true
@@ -158,7 +156,7 @@ func (v Value) TypeID() object.Hash {
 	return v.node.typeID
 }
 
-// Field is a field of a record; null when v is none or does not have it.
+// Field is a field of a record; null if v is not a record or does not have the field.
 func (v Value) Field(id uint32) Value {
 	if v.kind == ValNode {
 		if i, ok := v.node.find(id); ok {

@@ -5,9 +5,8 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// DecodeRequest reads the request of a built-in tool: a canonical struct or, as a program
-// makes it of what it has, a record with the struct's fields by their numbers
-// (spec/capabilities.md#effects) [cap-112].
+// DecodeRequest reads the request of a built-in tool: a canonical struct or, as programs make it, a record with the
+// struct's fields by their numbers (spec/capabilities.md#effects) [cap-112].
 func DecodeRequest[T any](request []byte) (*T, error) {
 	if v, err := ParseValue(request); err == nil && v.kind == ValNode && v.node.shape == shapeRecord {
 		request = appendPlain(nil, v)
@@ -15,7 +14,7 @@ func DecodeRequest[T any](request []byte) (*T, error) {
 	return object.Decode[T](request)
 }
 
-// appendPlain appends a value with records as maps of their fields and lists as lists.
+// appendPlain appends a value, with records as maps of their fields and lists as lists.
 func appendPlain(dst []byte, v Value) []byte {
 	if v.kind != ValNode {
 		return v.Append(dst)

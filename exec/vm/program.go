@@ -5,27 +5,27 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// program is a validated bundle with its operands looked up.
+// program is a validated bundle with its operands resolved.
 type program struct {
 	id        object.Hash // artifact id
 	code      []instr
 	nodes     []template
 	contracts map[object.Hash]*ir.ContractDef
 	consts    []ir.Const
-	asserts   map[object.Hash]uint64 // what an ASSERT of each contract costs beside its base
+	asserts   map[object.Hash]uint64 // cost of an ASSERT of each contract in addition to its base
 }
 
 // instr is one op.
 type instr struct {
 	op   uint8
-	cost uint64 // microseconds, as far as it does not depend on values
+	cost uint64 // microseconds, the part that does not depend on values
 	args []arg
 }
 
 // arg is an operand: a register, a node of the pool, or a value.
 type arg struct {
 	kind uint8 // ir.OperandReg, ir.OperandNodeRef, ir.OperandHash, or 0 for any other value
-	n    int   // register or node number; a U64 operand's number where it fits; of a CALL's symbol its entry
+	n    int   // register or node number; a U64 operand's number if it fits; for a CALL's symbol its entry
 	val  Value
 }
 
@@ -37,7 +37,7 @@ type template struct {
 	args   []arg
 }
 
-// compile looks up everything that the ops of a valid bundle refer to.
+// compile resolves everything that the ops of a valid bundle refer to.
 func compile(b *ir.Bundle, id object.Hash) *program {
 	p := &program{
 		id: id, code: make([]instr, len(b.Ops.Ops)), nodes: make([]template, len(b.NodePool.Nodes)),
@@ -66,8 +66,7 @@ func compile(b *ir.Bundle, id object.Hash) *program {
 	return p
 }
 
-// staticExtra is what an op is charged for the parts (spec/ir.md#costs) that it
-// has whatever the values are.
+// staticExtra is the charge for an op's parts (spec/ir.md#costs) that do not depend on values.
 func (p *program) staticExtra(in instr) uint64 {
 	switch in.op {
 	case ir.OpCall:
@@ -88,7 +87,7 @@ func contractParts(c *ir.ContractDef) uint64 {
 	return parts
 }
 
-// exprParts are the expressions and the members of their sets.
+// exprParts is the number of expressions and members of their sets.
 func exprParts(e *ir.Expr) uint64 {
 	n := 1 + uint64(len(e.Set))
 	for i := range e.Args {
@@ -143,26 +142,24 @@ func constValue(c ir.Const) Value {
 	return HashValue(*c.Hash)
 }
 
-// Pure reports whether what the task gives depends on its bundle and arguments alone.
+// Pure reports whether the task's result depends only on its bundle and arguments.
 func (t *Task) Pure() bool { return t.prog.pure(t.entry, t.Def.EmitAttestation) }
 
-// pure reports whether every op that can be reached from entry is pure; with attest, also
-// where attestations are emitted. What such a task gives depends on its bundle and
-// arguments alone. An op that the table of opcodes does not know is impure.
+// pure reports whether every op reachable from entry is pure; with attest, also if attestations are emitted. The result
+// of such a task depends only on its bundle and arguments. An unknown op is impure.
 func (p *program) pure(entry int, attest bool) bool {
 	return p.all(entry, func(oc *ir.Opcode, _ *instr) bool { return oc.IsPure(attest) })
 }
 
-// Repeatable reports whether running the task again does nothing twice: every effect that can be reached has a key.
-// A blob that is put again is the same blob.
+// Repeatable reports whether running the task again does nothing twice: every reachable effect has a key. Putting a
+// blob again gives the same blob.
 func (t *Task) Repeatable() bool {
 	return t.prog.all(t.entry, func(oc *ir.Opcode, in *instr) bool {
 		return in.op != ir.OpEffect || len(in.args) > len(oc.Params)
 	})
 }
 
-// all reports whether ok holds for every op that can be reached from entry. It holds for none that the table of
-// opcodes does not know.
+// all reports whether ok holds for every op reachable from entry. It does not hold for an unknown op.
 func (p *program) all(entry int, ok func(*ir.Opcode, *instr) bool) bool {
 	seen := make([]bool, len(p.code))
 	todo := []int{entry}

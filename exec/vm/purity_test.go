@@ -7,8 +7,7 @@ import (
 	"github.com/mythos-project/mythos/exec/ir"
 )
 
-// TestPurityOfEveryOpcode: a task of one op is pure only where its opcode is listed here; a
-// code that is none never is.
+// TestPurityOfEveryOpcode: a task of one op is pure only if its opcode is listed here; an unknown code never is.
 func TestPurityOfEveryOpcode(t *testing.T) {
 	pure := []uint8{ir.OpNop, ir.OpHalt, ir.OpJmp, ir.OpJz, ir.OpCall, ir.OpRet, ir.OpConst, ir.OpMake, ir.OpGet, ir.OpSet, ir.OpNewList, ir.OpMatch}
 	for code := range 256 {
@@ -23,10 +22,9 @@ func TestPurityOfEveryOpcode(t *testing.T) {
 	}
 }
 
-// TestOpsThatAreReached: an effect behind an op makes a task impure where control can
-// come to it, and only there.
+// TestOpsThatAreReached: an effect makes a task impure only if control can reach it.
 func TestOpsThatAreReached(t *testing.T) {
-	to := func(at int) []arg { // a target at each place that an opcode could have one
+	to := func(at int) []arg { // a target at each possible place of an opcode
 		args := make([]arg, 4)
 		for i := range args {
 			args[i].n = at
@@ -48,7 +46,7 @@ func TestOpsThatAreReached(t *testing.T) {
 	}
 }
 
-// TestRepeatable: a task may be run again where every effect that it can reach has a key.
+// TestRepeatable: a task may be repeated if every reachable effect has a key.
 func TestRepeatable(t *testing.T) {
 	args := func(n int) []arg { return make([]arg, n) }
 	keyed, keyless := instr{op: ir.OpEffect, args: args(5)}, instr{op: ir.OpEffect, args: args(4)}

@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// ErrNoTask means that a bundle has no such task, or several when none was named.
+// ErrNoTask means that a bundle has no such task, or has several and none was named.
 var ErrNoTask = errors.New("no such task in the bundle")
 
 // Task is a task of a valid bundle, ready to run any number of times.
@@ -21,8 +21,8 @@ type Task struct {
 	entry int
 }
 
-// Prepare validates a bundle wholly and finds one of its tasks; the zero task id is the
-// only task of a bundle that has one. Errors: ir.ErrInvalid, ErrNoTask.
+// Prepare validates a bundle completely and finds one of its tasks; the zero task id means the only task of the bundle.
+// Errors: ir.ErrInvalid, ErrNoTask.
 func Prepare(raw []byte, taskID object.Hash) (*Task, error) {
 	bundle, _, err := ir.Validate(raw)
 	if err != nil {
@@ -39,7 +39,7 @@ func Prepare(raw []byte, taskID object.Hash) (*Task, error) {
 	return New(bundle, id, def), nil
 }
 
-// New is a task of a bundle that ir.Check or ir.Validate found valid, with its id.
+// New is a task of a bundle, with its id, that ir.Check or ir.Validate has found valid.
 func New(b *ir.Bundle, id object.Hash, def *ir.TaskDef) *Task {
 	return &Task{def, compile(b, id), b.Entry(def.EntrySymbol)}
 }
@@ -47,25 +47,25 @@ func New(b *ir.Bundle, id object.Hash, def *ir.TaskDef) *Task {
 // BundleID is the artifact id of the task's bundle.
 func (t *Task) BundleID() object.Hash { return t.prog.id }
 
-// Result is what a task gave.
+// Result is the result of a task.
 type Result struct {
 	BundleID   object.Hash
 	TaskID     object.Hash
 	Value      Value // the task's result, or its canonical error object
 	ResultHash object.Hash
-	Halt       error         // nil, or the *HaltError behind the error object
+	Halt       error         // nil, or the *HaltError for the error object
 	Receipts   []object.Hash // of all effects, refused ones included, in order
 	Invoked    int           // effects that happened in this run
 	Replayed   int           // effects that had happened before
 	Effects    []Recorded    // all effects, in order
-	Activated  []object.Hash // the ids that REQUIRE_CAP named with success, each once
+	Activated  []object.Hash // the ids that REQUIRE_CAP activated, each once
 	Trace      []byte        // canonical Trace
 	TraceHash  object.Hash
 	Spent      ir.Budget
 }
 
-// Run runs the task. One that is halted is no error: see Result.Halt. An error means that
-// the run did not finish, but may later: it is of the world, or of ctx.
+// Run runs the task. A halted task is not an error: see Result.Halt. An error means that the run did not finish but may
+// later; it comes from the world or from ctx.
 func (t *Task) Run(ctx context.Context, w World) (*Result, error) {
 	return t.machine(w).finish(ctx, t)
 }
@@ -90,7 +90,7 @@ func (t *Task) machine(w World) *machine {
 	return &machine{prog: t.prog, world: w, meter: newMeter(t.Def.Budget, w.Now()), attest: t.Def.EmitAttestation}
 }
 
-// finish runs the task and says what it gave.
+// finish runs the task and returns its result.
 func (m *machine) finish(ctx context.Context, t *Task) (*Result, error) {
 	args := make([]arg, len(t.Def.Args))
 	for i, o := range t.Def.Args {

@@ -5,10 +5,9 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Trace is what a run did, as deterministic bytes (spec/evidence.md#traces): two
-// executors that get the same responses give the same trace. It holds no
-// payloads, times, signers or receipt ids, and nothing of whether an effect was
-// invoked or replayed; the receipts are named beside it, in the TraceRef.
+// Trace records a run as deterministic bytes (spec/evidence.md#traces): two executors that get the same responses give
+// the same trace. It contains no payloads, times, signers or receipt ids, and not whether an effect was invoked or
+// replayed; the TraceRef names the receipts beside it.
 type Trace struct {
 	BundleID   object.Hash  `can:"1,bundle_id"`
 	TaskID     object.Hash  `can:"2,task_id"`
@@ -24,36 +23,36 @@ const (
 	EventBlobGet      uint8 = 3
 	EventBlobChunkGet uint8 = 4
 	EventAssert       uint8 = 5
-	EventHalt         uint8 = 6 // the last event of a task that was halted
+	EventHalt         uint8 = 6 // the last event of a halted task
 )
 
 // TraceEvent is one event of a trace.
 type TraceEvent struct {
 	Op       uint32       `can:"1,op"`            // index of the op
 	Kind     uint8        `can:"2,kind"`          // 1 effect, 2 blob put, 3 blob get, 4 blob chunk get, 5 assert, 6 halt
-	Subject  object.Hash  `can:"3,subject"`       // the tool, the contract, or of a halt the error object
+	Subject  object.Hash  `can:"3,subject"`       // the tool, the contract, or for a halt the error object
 	Request  *object.Hash `can:"4,request_hash"`  // of an effect
-	Response *object.Hash `can:"5,response_hash"` // of an effect that was let through
-	Status   uint16       `can:"6,status"`        // of the effect; of an assert or a halt its code
+	Response *object.Hash `can:"5,response_hash"` // of an admitted effect
+	Status   uint16       `can:"6,status"`        // of the effect; for an assert or a halt its code
 	CPUus    uint64       `can:"7,cpu_us"`        // spent so far
 }
 
-// Recorded is one effect of a run, as the run's record has it.
+// Recorded is one effect of a run in the run's record.
 type Recorded struct {
 	Tool         object.Hash  `can:"1,tool_id"`
 	RequestHash  object.Hash  `can:"2,request_hash"`
-	ResponseHash *object.Hash `can:"3,response_hash"` // absent when it was refused
+	ResponseHash *object.Hash `can:"3,response_hash"` // absent if it was refused
 	Status       uint16       `can:"4,status"`
 	Tokens       uint64       `can:"5,tokens,omitzero"`
-	ReceiptID    *object.Hash `can:"6,receipt_id"` // absent when the ledger alone refused it, or a blob came with the run
+	ReceiptID    *object.Hash `can:"6,receipt_id"` // absent if only the ledger refused it, or if a blob came with the run
 	Halt         uint16       `can:"7,halt,omitzero"`
 	Replayed     bool         `can:"8,replayed,omitzero"`
 }
 
-// Brought reports whether it is a blob that came with the run.
+// Brought reports whether the effect read a blob that came with the run.
 func (r Recorded) Brought() bool { return r.Halt == 0 && r.ReceiptID == nil }
 
-// Fresh reports whether it was done, or refused, in this run.
+// Fresh reports whether the effect happened, or was refused, in this run.
 func (r Recorded) Fresh() bool { return !r.Replayed && !r.Brought() }
 
 // Structs describes the structs of this package.
@@ -70,12 +69,11 @@ var Structs = []object.Struct{
 	object.Define[Spawned]("Spawned", object.Rule{}),
 }
 
-// happened adds an effect to the trace and to the record: what it answered, or
-// how it was refused.
+// happened adds an effect to the trace and to the record: its answer or its refusal.
 func (m *machine) happened(kind uint8, e Effect, out Outcome, refused *Refusal) {
 	event := TraceEvent{Op: uint32(m.top.pc), Kind: kind, Subject: e.Tool, CPUus: m.meter.cpu}
 	requestHash := out.RequestHash
-	if requestHash.IsZero() { // it was not let through
+	if requestHash.IsZero() { // it was not admitted
 		requestHash = object.Sum(e.Request)
 	}
 	event.Request = &requestHash

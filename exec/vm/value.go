@@ -34,12 +34,10 @@ func (k ValueKind) String() string { return valueNames[k] }
 
 // Value is what a register holds. It never changes. The zero Value is null.
 //
-// Its canonical encoding (spec/ir.md#values) is the plain MYTHOS-CAN null, bool,
-// unsigned, signed, bytes or text; a hash is the struct Hash; a node is the
-// struct {1 type_id Hash, 2 kind u8, 3 fields {u32: value}?, 4 items [value]?}
-// with fields for a record and items for a list. A hash's field 1 is an integer
-// and a node's is a map, which tells them apart. A value's hash is that of its
-// encoding.
+// Its canonical encoding (spec/ir.md#values) is the plain MYTHOS-CAN null, bool, unsigned, signed, bytes or text; a
+// hash is the struct Hash; a node is the struct {1 type_id Hash, 2 kind u8, 3 fields {u32: value}?, 4 items [value]?}
+// with fields for a record and items for a list. Field 1 distinguishes the two: an integer in a hash, a map in a node.
+// A value's hash is that of its encoding.
 type Value struct {
 	kind ValueKind
 	num  uint64 // of a bool, u64 or i64
@@ -105,8 +103,7 @@ func (v Value) Falsy() bool {
 	return v.num == 0
 }
 
-// Equal reports whether both values have the same kind and encoding. It costs at
-// most the smaller encoding's size.
+// Equal reports whether both values have the same kind and encoding. It costs at most the size of the smaller encoding.
 func (v Value) Equal(o Value) bool {
 	if v.kind != o.kind || v.num != o.num || !bytes.Equal(v.data, o.data) {
 		return false
@@ -138,7 +135,7 @@ func (v Value) Append(dst []byte) []byte {
 // Encode is the canonical encoding of v.
 func (v Value) Encode() []byte { return v.Append(make([]byte, 0, v.Size())) }
 
-// Digest is the hash of v's encoding. Long bytes are not copied for it.
+// Digest is the hash of v's encoding. It does not copy long bytes.
 func (v Value) Digest() object.Hash {
 	if (v.kind != ValBytes && v.kind != ValText) || len(v.data) <= ir.MaxInline {
 		return object.Sum(v.Encode())
@@ -153,7 +150,7 @@ func (v Value) Digest() object.Hash {
 	return object.HashOf([32]byte(digest.Sum(nil)))
 }
 
-// Size is the length of v's encoding in bytes; it costs no walk.
+// Size is the length of v's encoding in bytes; it does not walk the value.
 func (v Value) Size() int64 {
 	switch v.kind {
 	case ValU64:
@@ -170,7 +167,7 @@ func (v Value) Size() int64 {
 	return 1
 }
 
-// depth is the number of containers inside one another in v's encoding.
+// depth is the nesting depth of containers in v's encoding.
 func (v Value) depth() int {
 	switch v.kind {
 	case ValHash:
@@ -201,10 +198,10 @@ func varintLen(n uint64) int64 {
 	return size
 }
 
-// errValue is why bytes are no encoded Value.
+// errValue means that bytes are not an encoded Value.
 var errValue = errors.New("not the encoding of a value")
 
-// ParseValue reads the canonical encoding of a value. It keeps parts of raw.
+// ParseValue reads the canonical encoding of a value. The value keeps parts of raw.
 func ParseValue(raw []byte) (Value, error) {
 	c, err := can.Parse(raw)
 	if err != nil {

@@ -55,8 +55,7 @@ func must(v Value, err error) Value {
 	return v
 }
 
-// TestValueEncoding: every encoding is canonical, has the size that was
-// announced, and is read back to an equal value.
+// TestValueEncoding: every encoding is canonical, has the announced size, and reads back as an equal value.
 func TestValueEncoding(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v := drawValue(t, 4)
@@ -84,7 +83,7 @@ func TestValueEncoding(t *testing.T) {
 	})
 }
 
-// TestDigestOfLongBytes: what is not copied has the same digest.
+// TestDigestOfLongBytes: bytes that are not copied have the same digest.
 func TestDigestOfLongBytes(t *testing.T) {
 	for _, n := range []int{0, 1, ir.MaxInline, ir.MaxInline + 1, 1 << 20} {
 		for _, v := range []Value{BytesValue(make([]byte, n)), TextValue(strings.Repeat("x", n))} {
@@ -106,7 +105,7 @@ func FuzzParseValue(f *testing.F) {
 	})
 }
 
-// TestValueBounds: sharing cannot make a value whose encoding is beyond bounds.
+// TestValueBounds: sharing cannot make a value whose encoding exceeds the bounds.
 func TestValueBounds(t *testing.T) {
 	id := object.SumText("list")
 	v, err := U64Value(1), error(nil)

@@ -18,19 +18,18 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Cache is where compiled code is kept for the next process. Compiled code is machine
-// code: anyone who can change it decides what a module does, whatever the module's hash
-// says. So each folder of it carries a seal, an HMAC over its files under Key; one
-// without a seal that holds is removed, and its module compiled again.
+// Cache stores compiled code for the next process. Compiled code is machine code: anyone who can change it decides what
+// a module does, whatever the module's hash. So each folder has a seal, an HMAC over its files under Key. A folder
+// without a valid seal is removed, and its module is compiled again.
 //
-//	Dir/HASH/        what wazero keeps of a module
+//	Dir/HASH/        the files of wazero for a module
 //	Dir/HASH.seal    the HMAC-SHA-256 of its files' names and bytes
 //
-// A cache that cannot be had is none: modules are compiled once per process.
+// If the cache is not available, modules are compiled once per process.
 type Cache struct {
 	Dir string // empty: in memory only
-	Key []byte // known to this user alone; empty: in memory only
-	// Debugf is told why there is no cache, or why one was not trusted; nil: nobody is.
+	Key []byte // known only to this user; empty: in memory only
+	// Debugf receives the reason if there is no cache, or if one was not trusted; it may be nil.
 	Debugf func(format string, args ...any)
 }
 
@@ -44,7 +43,7 @@ func (c Cache) folder(module object.Hash) string { return filepath.Join(c.Dir, m
 
 const sealExt = ".seal"
 
-// open is the cache for one module. sealed says that its folder was sealed.
+// open opens the cache for one module. sealed says that its folder was sealed.
 func (c Cache) open(module object.Hash) (cache wazero.CompilationCache, sealed bool) {
 	if c.Dir == "" || len(c.Key) == 0 {
 		return wazero.NewCompilationCache(), true
@@ -69,7 +68,7 @@ func (c Cache) open(module object.Hash) (cache wazero.CompilationCache, sealed b
 	return wazero.NewCompilationCache(), true
 }
 
-// seal signs what was just compiled.
+// seal seals the code that was just compiled.
 func (c Cache) seal(module object.Hash) {
 	if c.Dir == "" || len(c.Key) == 0 {
 		return
@@ -84,7 +83,7 @@ func (c Cache) seal(module object.Hash) {
 	}
 }
 
-// holds reports whether a folder is as it was sealed.
+// holds reports whether a folder is unchanged since it was sealed.
 func (c Cache) holds(dir string) (bool, error) {
 	want, err := plainfile.Read(dir+sealExt, sha256.Size)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -100,7 +99,7 @@ func (c Cache) holds(dir string) (bool, error) {
 	return err == nil && subtle.ConstantTimeCompare(got, want) == 1, err
 }
 
-// maxCompiled is how many bytes of compiled code are believed.
+// maxCompiled is how many bytes of compiled code are accepted.
 const maxCompiled = 1 << 30
 
 var errNoFile = errors.New("there is something else than a file")
@@ -109,7 +108,7 @@ var errNoFile = errors.New("there is something else than a file")
 func (c Cache) sum(dir string) ([]byte, error) {
 	mac := hmac.New(sha256.New, c.Key)
 	field := func(b []byte) {
-		_ = binary.Write(mac, binary.BigEndian, uint64(len(b))) // a hash takes everything
+		_ = binary.Write(mac, binary.BigEndian, uint64(len(b))) // a hash never returns an error
 		_, _ = mac.Write(b)
 	}
 	field([]byte(filepath.Base(dir)))

@@ -19,8 +19,8 @@ var ErrModule = errors.New("not a WASI command")
 
 const entry = "_start"
 
-// Check compiles a module and refuses one that would run nothing: that does not export
-// _start, or that needs what the sandbox has not. Errors wrap ErrModule.
+// Check compiles a module and refuses one that would run nothing: it does not export _start, or it needs something that
+// the sandbox lacks. Errors wrap ErrModule.
 func (r *Runner) Check(ctx context.Context, code []byte) error {
 	key := compiledKey{object.Sum(code), pagesOf(exec.DefaultLimits().MaxMemory)}
 	rt, c, err := r.slot(ctx, key)
@@ -37,8 +37,7 @@ func (r *Runner) Check(ctx context.Context, code []byte) error {
 	return c.bad
 }
 
-// runnable refuses a module that does not export _start, and one with imports that
-// nothing here gives.
+// runnable refuses a module that does not export _start, or that has unavailable imports.
 func runnable(ctx context.Context, rt wazero.Runtime, m wazero.CompiledModule) error {
 	start, ok := m.ExportedFunctions()[entry]
 	if !ok {

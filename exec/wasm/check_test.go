@@ -15,8 +15,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// wat makes a small module: a function type without parameters, one function of it with
-// this code, and what else is given.
+// wat makes a small module: a function type without parameters, one function with this code, and the rest as given.
 func wat(code, export, imports, more string) []byte {
 	section := func(id byte, body string) string {
 		if body == "" {
@@ -53,12 +52,12 @@ func open(t *testing.T, modules shelf, cache wasm.Cache) *wasm.Runner {
 	return runner
 }
 
-// TestCheck: a module that would run nothing is no tool, when it is added and when it is called.
+// TestCheck: a module that would run nothing is not a tool, when it is added and when it is called.
 func TestCheck(t *testing.T) {
 	tests := []struct {
 		name string
 		code []byte
-		want string // empty: it is a tool
+		want string // empty: it is a valid tool
 	}{
 		{"a command", wat("", "_start", "", ""), ""},
 		{"nothing in it", []byte(emptyModule), "_start"},
@@ -91,8 +90,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestTrap: a module whose code ran and trapped has failed; so has one that traps in its
-// start section.
+// TestTrap: a module whose code ran and trapped has failed; so has one that trapped in its start section.
 func TestTrap(t *testing.T) {
 	modules := shelf{}
 	runner := open(t, modules, wasm.Cache{})
@@ -109,7 +107,7 @@ func TestTrap(t *testing.T) {
 	}
 }
 
-// TestCacheIsChecked: whatever is changed in a cache, the module that was asked for runs.
+// TestCacheIsChecked: whatever changes in a cache, the right module runs.
 func TestCacheIsChecked(t *testing.T) {
 	good, evil := wat("", "_start", "", ""), wat(unreachable, "_start", "", "")
 	modules := shelf{object.Sum(good): good, object.Sum(evil): evil}

@@ -20,7 +20,7 @@ const (
 
 func pagesOf(bytes int64) uint32 { return uint32(min(max(bytes/pageSize, 1), maxPages)) }
 
-// compiled is a module that some call compiles, once, and others wait for.
+// compiled is a module that one call compiles while others wait for it.
 type compiled struct {
 	mu     sync.Mutex
 	module wazero.CompiledModule // nil until compiled
@@ -31,11 +31,10 @@ type compiled struct {
 // kept is a module's compiled code, which its runtimes share.
 type kept struct {
 	wazero.CompilationCache
-	sealed bool // as it was found; what is compiled next needs no seal
+	sealed bool // it was found compiled; the next compilation needs no seal
 }
 
-// module returns the compiled module of the call's tool and the runtime that it
-// belongs to.
+// module returns the compiled module of the call's tool and its runtime.
 func (r *Runner) module(ctx context.Context, call exec.Call) (wazero.Runtime, *compiled, error) {
 	if call.Module.Kind != exec.KindWasm {
 		return nil, nil, fmt.Errorf("wasm runner: the tool is of kind %s", exec.KindName(call.Module.Kind))
@@ -67,7 +66,7 @@ func (r *Runner) compile(ctx context.Context, rt wazero.Runtime, c *compiled, ke
 	return nil
 }
 
-// keep seals what was compiled, unless it was found compiled.
+// keep seals the compiled code, unless it came from the cache.
 func (r *Runner) keep(module object.Hash) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -75,7 +74,7 @@ func (r *Runner) keep(module object.Hash) {
 	if !k.sealed {
 		r.cache.seal(module)
 	}
-	k.sealed = false // under another limit of memory there may be more of it
+	k.sealed = false // another memory limit may add more code
 }
 
 func (r *Runner) slot(ctx context.Context, key compiledKey) (wazero.Runtime, *compiled, error) {

@@ -9,13 +9,12 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// modules are modules by hash, as a *store.Store has them.
+// modules are modules by hash, as in a *store.Store.
 type modules map[object.Hash][]byte
 
 func (m modules) Bytes(_ context.Context, h object.Hash) ([]byte, error) { return m[h], nil }
 
-// A module is named by the hash of its bytes. This one is the least that runs: a function
-// _start that returns at once.
+// A module is named by the hash of its bytes. This one is minimal: a function _start that returns at once.
 func Example() {
 	code := []byte("\x00asm\x01\x00\x00\x00" + // version 1
 		"\x01\x04\x01\x60\x00\x00" + // a type: no parameters, no results

@@ -15,9 +15,9 @@ import (
 	"github.com/mythos-project/mythos/exec/output"
 )
 
-const tick = 1_000_000 // nanoseconds that pass with every reading of the clock
+const tick = 1_000_000 // nanoseconds by which each reading of the clock advances it
 
-// instance is the world of one call: its streams and its clock.
+// instance is the environment of one call: its streams and its clock.
 type instance struct {
 	request []byte
 	stdout  output.Head
@@ -33,11 +33,11 @@ func newInstance(call exec.Call, stop context.CancelFunc) *instance {
 	}
 }
 
-// config is the sandbox that the package documentation describes.
+// config is the sandbox described in the package documentation.
 func (in *instance) config(ctx context.Context, call exec.Call) wazero.ModuleConfig {
 	return wazero.NewModuleConfig().
-		WithName("").         // anonymous: many instances side by side
-		WithStartFunctions(). // none: what fails here has run nothing
+		WithName("").         // anonymous: allows many concurrent instances
+		WithStartFunctions(). // none: a failure here has run no code
 		WithArgs(append([]string{"tool"}, call.Module.Argv...)...).
 		WithStdin(bytes.NewReader(in.request)).
 		WithStdout(&in.stdout).
@@ -59,7 +59,7 @@ func (in *instance) sleep(ns int64) {
 	}
 }
 
-// response judges how the module ended.
+// response is the result of an ended module.
 func (in *instance) response(err error, stopped bool) exec.Response {
 	var exit *sys.ExitError
 	switch {

@@ -1,10 +1,8 @@
-// Package wasm runs tools that are WebAssembly modules for WASI preview 1, with
-// wazero (spec/tools.md#registration).
+// Package wasm runs tools that are WebAssembly modules for WASI preview 1, with wazero (spec/tools.md#registration).
 //
-// The request is the module's standard input, its standard output the response.
-// The last bytes of standard error become the receipt's notes when the module
-// fails. A module has no files, no network, no environment, no clock and no
-// random source, so that its response depends on nothing but the request:
+// The request is the module's standard input, its standard output the response. The last bytes of standard error become
+// the receipt's notes when the module fails. A module has no files, no network, no environment, no clock and no random
+// source, so that its response depends only on the request:
 //
 //	arguments    "tool", then the registration's argv
 //	wall clock   stands still at 1970-01-01T00:00:00Z
@@ -12,14 +10,13 @@
 //	sleep        returns at once
 //	random       ChaCha8 of the all-zero seed, as Go's math/rand/v2 defines it
 //
-// Exit code 0 is status 200; any other, and a trap, 500; a response beyond the
-// limit 502; the timeout 504. Memory beyond the limit cannot be had: the module
-// sees its allocation fail. A last line "used tokens=N gpu_ms=N" on standard error says
-// what the module used.
+// Exit code 0 is status 200; any other, and a trap, 500; a response beyond the limit 502; the timeout 504. Memory
+// beyond the limit is refused: the module's allocation fails. A last line "used tokens=N gpu_ms=N" on standard error
+// reports the module's use.
 //
-// Every call has an instance of its own. A module is compiled once per process
-// and memory limit; compiled code is kept for the next process ([Cache]). What cannot be
-// compiled, linked or given its memory did not start; what traps once its code runs failed.
+// Every call has an instance of its own. A module is compiled once per process and memory limit; compiled code is
+// stored for the next process ([Cache]). A module that cannot be compiled, linked or given its memory did not start; a
+// module that traps once its code runs has failed.
 package wasm
 
 import (
@@ -35,8 +32,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Modules finds a module's bytes by their hash, which it has checked.
-// *store.Store is one.
+// Modules finds a module's bytes by their hash, which it has verified. *store.Store is one.
 type Modules interface {
 	Bytes(ctx context.Context, h object.Hash) ([]byte, error)
 }
@@ -62,8 +58,7 @@ type compiledKey struct {
 	pages uint32
 }
 
-// New returns a Runner that finds modules in modules and keeps compiled code in a cache.
-// Close it after use.
+// New returns a Runner that finds modules in modules and stores compiled code in a cache. Close it after use.
 func New(modules Modules, cache Cache) *Runner {
 	return &Runner{
 		modules:  modules,
@@ -74,7 +69,7 @@ func New(modules Modules, cache Cache) *Runner {
 	}
 }
 
-// Close frees all compiled code. No Run may be under way.
+// Close frees all compiled code. No Run may be running.
 func (r *Runner) Close(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -120,7 +115,7 @@ func (r *Runner) Run(ctx context.Context, call exec.Call) (exec.Response, error)
 	}
 	if err == nil {
 		_, err = mod.ExportedFunction(entry).Call(limited)
-		_ = mod.Close(ctx) // its memory only; what it did is in err
+		_ = mod.Close(ctx) // frees memory only; the outcome is in err
 	}
 	if ctx.Err() != nil {
 		return exec.Response{}, fmt.Errorf("module %s was stopped: %w", ref.ModuleHash.Short(), ctx.Err())

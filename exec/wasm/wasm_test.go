@@ -15,7 +15,7 @@ import (
 
 var errNoModule = errors.New("no such module")
 
-// shelf keeps modules under their hash.
+// shelf stores modules by hash.
 type shelf map[object.Hash][]byte
 
 func (s shelf) Bytes(_ context.Context, h object.Hash) ([]byte, error) {

@@ -10,8 +10,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Evaluate judges a promotion: it gives the six conditions in the order of the
-// package comment, every one of them looked at. It reads nothing but e.
+// Evaluate judges a promotion. It returns all six conditions in the order of the package comment. It reads only e.
 func Evaluate(e *Evidence) []Condition {
 	j := newJudge(e)
 	list := []Condition{j.complete(), j.trained()}
@@ -24,7 +23,7 @@ func Evaluate(e *Evidence) []Condition {
 	return append(list, j.evaluated(), j.metrics(), j.quorum(), j.ring())
 }
 
-// condition makes a verdict: it holds when there is no problem.
+// condition makes a verdict: it holds if there are no problems.
 func condition(name, why string, evidence []object.Hash, problems ...string) Condition {
 	c := Condition{Name: name, Holds: len(problems) == 0, Why: why, Evidence: Sorted(evidence)}
 	if !c.Holds {
@@ -33,7 +32,7 @@ func condition(name, why string, evidence []object.Hash, problems ...string) Con
 	return c
 }
 
-// Sorted gives the hashes ascending and each once; never nil.
+// Sorted returns the hashes ascending and without repeats; never nil.
 func Sorted(list []object.Hash) []object.Hash {
 	list = append([]object.Hash{}, list...)
 	slices.SortFunc(list, object.Hash.Compare)
@@ -67,7 +66,7 @@ func (j *judge) trained() Condition {
 	return condition("trained", "", nil, problems...)
 }
 
-// training checks that an effect is a training that gave exactly this
+// training checks that an effect is a training with exactly this result
 func (j *judge) training(effect Effect) (receipt object.Hash, why string, err error) {
 	r, id, err := openReceipt(effect, model.TrainTool, j.e.Trust.Receipt)
 	if err != nil {
@@ -107,7 +106,7 @@ func (j *judge) evaluated() Condition {
 	return c
 }
 
-// passed looks for an EvalPass on a suite that counts, and for a verdict against it.
+// passed looks for an EvalPass on a suite that counts, and for negative ones.
 func (j *judge) passed(suite object.Hash) (evidence []object.Hash, problem string) {
 	var reasons []string
 	for _, v := range j.newest {

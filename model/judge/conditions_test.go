@@ -11,8 +11,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// TestConditionsFailAlone breaks one thing at a time: exactly the condition that
-// is about it must fail, and say why.
+// TestConditionsFailAlone breaks one thing at a time: exactly the corresponding condition must fail, and say why.
 func TestConditionsFailAlone(t *testing.T) {
 	type edit = func(s *scene, e *Evidence)
 	cases := []struct {
@@ -199,8 +198,7 @@ func TestEvaluateDoesNotDependOnOrder(t *testing.T) {
 	}
 }
 
-// TestEveryByteOfAnAttestation changes each byte in each way that one bit allows,
-// and cuts the end off: nothing of that is an attestation.
+// TestEveryByteOfAnAttestation flips every single bit, and cuts off the end: no result is a valid attestation.
 func TestEveryByteOfAnAttestation(t *testing.T) {
 	notes := "it passed"
 	_, raw, err := model.NewAttestation(vera, model.Attestation{SubjectHash: object.SumText("model"), ClaimType: model.ClaimEvalPass, Evidence: []object.Hash{object.SumText("suite")}, TimeObserved: noon, Notes: &notes})

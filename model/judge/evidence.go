@@ -5,27 +5,27 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Effect is a receipt and the response that it is about, as they are kept.
+// Effect is a receipt with its response, as they are stored.
 type Effect struct {
 	Receipt  []byte // canonical
 	Response []byte
 }
 
-// BlobState is a blob that was looked for, and read to its last byte.
+// BlobState is the result of reading a blob to its last byte.
 type BlobState struct {
 	Role    string // "weights", "config"
 	CID     object.Hash
 	Problem string // empty: it is here, and every chunk has its hash
 }
 
-// ModelState is a model that was looked for.
+// ModelState is the result of looking for a model.
 type ModelState struct {
 	ID    object.Hash
-	Raw   []byte // canonical ModelRef; nil: it is not here
+	Raw   []byte // canonical ModelRef; nil: not here
 	Blobs []BlobState
 }
 
-// Problem says why the model cannot be put into service, or "".
+// Problem returns why the model cannot be put into service, or "".
 func (m *ModelState) Problem() string {
 	if m.Raw == nil {
 		return "the model " + m.ID.Short() + " is not here"
@@ -59,9 +59,8 @@ func errText(err, otherwise error) string {
 	return err.Error()
 }
 
-// Evidence is everything that a promotion is decided on. Objects come as their
-// canonical bytes, and [Evaluate] verifies each of them; what does not verify, or is
-// by somebody who is not trusted, does not count.
+// Evidence is the whole basis of a promotion's decision. Objects are canonical bytes, and [Evaluate] verifies each of
+// them. An object that does not verify, or whose signer is not trusted, does not count.
 type Evidence struct {
 	Now      object.Time
 	Ring     uint8
@@ -71,13 +70,13 @@ type Evidence struct {
 	Trust    model.Trust
 
 	Trainings    []Effect // train effects that may be about the model
-	Evaluations  []Effect // eval effects of the model, and of the one now in the ring
+	Evaluations  []Effect // eval effects of the model, and of the ring's present model
 	Reports      [][]byte // EvalReports that attestations name
 	Attestations [][]byte
 	Suites       [][]byte // EvalSuiteDefs that the policy requires
 
-	Current    *ModelState  // the model now in the ring; nil: none
-	Parent     *ModelState  // the model's parent, when the policy wants it as a fallback
+	Current    *ModelState  // the ring's present model; nil: none
+	Parent     *ModelState  // the model's parent, if the policy requires it as a fallback
 	RingPolicy *object.Hash // the ring's current policy; nil: none is set
 	Below      *object.Hash // the model in the ring below; nil: none, or this is ring 0
 	// BelowPolicy is the policy of the ring below, canonical; nil: none, or ring 0.
@@ -89,14 +88,14 @@ type Condition struct {
 	Name     string        `json:"name"` // complete, trained, evaluated, metrics, quorum or ring
 	Holds    bool          `json:"holds"`
 	Why      string        `json:"why"`                // in words
-	Evidence []object.Hash `json:"evidence"`           // what it rests on, ascending
-	Warnings []string      `json:"warnings,omitempty"` // what does not decide: advisory thresholds, refused attestations
+	Evidence []object.Hash `json:"evidence"`           // objects behind the verdict, ascending
+	Warnings []string      `json:"warnings,omitempty"` // not decisive: advisory thresholds, refused attestations
 }
 
 // Conditions are the names of the six conditions, in their order.
 var Conditions = []string{"complete", "trained", "evaluated", "metrics", "quorum", "ring"}
 
-// Failed returns the first condition that does not hold; ok is false when all hold.
+// Failed returns the first condition that does not hold; ok is false if all hold.
 func Failed(list []Condition) (c Condition, ok bool) {
 	for _, c := range list {
 		if !c.Holds {

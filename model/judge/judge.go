@@ -1,5 +1,5 @@
-// Package judge decides whether a model may move into a ring. It opens and verifies everything
-// that a promotion rests on, and reads nothing else (spec/learning.md#conditions).
+// Package judge decides whether a model may move into a ring. It opens and verifies all the evidence of a promotion,
+// and reads nothing else (spec/learning.md#conditions).
 package judge
 
 import (
@@ -12,20 +12,20 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// verdict is an attestation that verifies.
+// verdict is a verified attestation.
 type verdict struct {
 	id object.Hash
 	*model.Attestation
 }
 
-// Evaluation is what a receipt of an executor that is trusted says was measured.
+// Evaluation is the measurement in a receipt of a trusted executor.
 type Evaluation struct {
 	Receipt object.Hash
 	Job     model.EvalJob
 	Metrics map[string]int64
 }
 
-// judge is an Evidence, opened and verified.
+// judge is an opened and verified Evidence.
 type judge struct {
 	e         *Evidence
 	policy    *model.PolicyDef
@@ -33,8 +33,8 @@ type judge struct {
 	results   map[object.Hash]*Evaluation // by receipt
 	reports   map[object.Hash]*model.EvalReport
 	suites    map[object.Hash]*model.EvalSuiteDef
-	newest    []verdict // the newest of each signer, claim, and suite or policy; ascending by id
-	refused   []string  // what did not count, and why
+	newest    []verdict // the newest for each signer, claim, and suite or policy; ascending by id
+	refused   []string  // attestations that did not count, and why
 }
 
 func newJudge(e *Evidence) *judge {
@@ -105,8 +105,7 @@ func openReceipt(effect Effect, tool object.Hash, trusted model.TrustedAt) (*led
 	return r, id, nil
 }
 
-// OpenEvaluation verifies an evaluation: the receipt of a trusted executor, and the result that
-// it is about.
+// OpenEvaluation verifies an evaluation: the receipt of a trusted executor, and its result.
 func OpenEvaluation(effect Effect, trusted model.TrustedAt) (*Evaluation, error) {
 	receipt, id, err := openReceipt(effect, model.EvalTool, trusted)
 	if err != nil {
@@ -122,7 +121,7 @@ func OpenEvaluation(effect Effect, trusted model.TrustedAt) (*Evaluation, error)
 	return &Evaluation{id, r.Job, r.Metrics}, nil
 }
 
-// openReport accepts a report that says exactly what a receipted evaluation gave.
+// openReport accepts a report that matches a receipted evaluation exactly.
 func (j *judge) openReport(raw []byte) (*model.EvalReport, object.Hash, error) {
 	r, id, err := model.OpenReport(raw)
 	if err != nil {
@@ -138,7 +137,7 @@ func (j *judge) openReport(raw []byte) (*model.EvalReport, object.Hash, error) {
 	return r, id, nil
 }
 
-// topic is what later attestations of the same signer take the place of.
+// topic identifies attestations of one signer that replace one another.
 type topic struct {
 	signer object.AgentID
 	claim  uint8
@@ -178,8 +177,8 @@ func (j *judge) openAttestations() {
 	slices.SortFunc(j.newest, func(a, b verdict) int { return a.id.Compare(b.id) })
 }
 
-// later orders the attestations of one topic: by time; of two at the same time the
-// adverse one is the later, then the one with the larger id.
+// later orders the attestations of one topic: by time; at equal times the negative one is later, then the one with the
+// larger id.
 func (v verdict) later(o verdict) bool {
 	if v.TimeObserved != o.TimeObserved {
 		return v.TimeObserved > o.TimeObserved
@@ -190,8 +189,8 @@ func (v verdict) later(o verdict) bool {
 	return v.id.Compare(o.id) > 0
 }
 
-// about finds what an attestation is about: the policy of a sign-off, else the
-// suite of the first report or the first suite in its evidence.
+// about returns the subject of an attestation: the policy of a sign-off, otherwise the suite of the first report or the
+// first suite in its evidence.
 func (j *judge) about(v verdict) (object.Hash, bool) {
 	if v.ClaimType == model.ClaimQuorumSignoff {
 		return j.e.PolicyID, v.Names(j.e.PolicyID)
@@ -209,8 +208,7 @@ func (j *judge) about(v verdict) (object.Hash, bool) {
 	return object.Hash{}, false
 }
 
-// counts says why an attestation that says yes does not count under the policy; ""
-// when it does.
+// counts returns why a positive attestation does not count under the policy; "" if it does.
 func (j *judge) counts(v verdict) string {
 	name := fmt.Sprintf("%s %s by %s", model.ClaimName(v.ClaimType), v.id.Short(), v.Signer)
 	oldest, outdated := j.policy.Outdated(v.TimeObserved, j.e.Now)

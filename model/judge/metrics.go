@@ -9,10 +9,9 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// metrics judges every threshold in every required suite that declares its metric:
-// there must be an EvalMetric that counts, and the worst value that a verified
-// evaluation gave must meet each demand. Regression is against the best value of
-// the model now in the ring in the same suite.
+// metrics judges every threshold in every required suite that declares its metric: there must be an EvalMetric that
+// counts, and the worst value of all verified evaluations must meet each requirement. A regression is measured against
+// the best value of the ring's present model in the same suite.
 func (j *judge) metrics() Condition {
 	var evidence []object.Hash
 	var lines, problems, warnings []string

@@ -7,8 +7,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// ring judges the sixth condition: where the model comes from, the policy, and what
-// a rollback would restore.
+// ring judges the sixth condition: the origin of the model, the policy, and the target of a rollback.
 func (j *judge) ring() Condition {
 	var problems []string
 	evidence := []object.Hash{j.e.PolicyID}
@@ -83,7 +82,7 @@ func (j *judge) asStrict() (below object.Hash, problem string) {
 	return id, ""
 }
 
-// restores finds what a rollback would put into the ring, which must be complete.
+// restores finds the model that a rollback would restore, which must be complete.
 func (j *judge) restores() (*object.Hash, string) {
 	m := j.e.Current
 	if m == nil && j.policy.RollbackRule == model.RollbackRequired {

@@ -41,8 +41,8 @@ func testTrust() model.Trust {
 
 const noon object.Time = 1_767_000_000_000_000
 
-// scene is a promotion under test, as the parts that its evidence is made of; make
-// puts them together. The zero value of each hook changes nothing.
+// scene is a promotion under test, as the parts of its evidence, which make assembles. The zero value of each hook
+// changes nothing.
 type scene struct {
 	ring      uint8
 	policy    model.PolicyDef
@@ -133,7 +133,7 @@ func (s *scene) attest(k *sign.Key, claim uint8, result uint16, at object.Time, 
 	return must2(model.NewAttestation(k, model.Attestation{SubjectHash: s.ids.model, ClaimType: claim, Result: result, Evidence: evidence, TimeObserved: at}))(s.t)
 }
 
-// make puts the evidence together.
+// make assembles the evidence.
 func (s *scene) make() *Evidence {
 	t := s.t
 	e := &Evidence{Now: noon + 1_000_000, Ring: s.ring, Trust: testTrust()}

@@ -1,7 +1,6 @@
-// Package oms signs the files of a model as the OpenSSF Model Signing specification 1.0 has it
-// (spec/learning.md#model-signing): an in-toto statement with the SHA-256 of every file, in a
-// DSSE envelope, in a Sigstore bundle, signed by an elliptic curve key. Stock verifiers take it
-// without knowing of us.
+// Package oms signs the files of a model according to the OpenSSF Model Signing specification 1.0
+// (spec/learning.md#model-signing): an in-toto statement with the SHA-256 of every file, in a DSSE envelope, in a
+// Sigstore bundle, signed by an elliptic curve key. Stock verifiers accept it.
 package oms
 
 import (
@@ -24,7 +23,7 @@ import (
 	"github.com/mythos-project/mythos/ledger/intoto"
 )
 
-// The types that the specification fixes.
+// The types in the specification.
 const (
 	PredicateType = "https://model_signing/signature/v1.0"
 	BundleMedia   = "application/vnd.dev.sigstore.bundle.v0.3+json"
@@ -33,7 +32,7 @@ const (
 // SignatureName is the file beside a model's files that holds the bundle.
 const SignatureName = "model.sig"
 
-// ErrKey means that a private key is not one that models are signed with.
+// ErrKey means that a private key is not suitable for signing models.
 var ErrKey = errors.New("models are signed with an elliptic curve key in PEM, of P-256, P-384 or P-521, without a passphrase")
 
 // File is a file of a model.
@@ -83,7 +82,7 @@ type (
 
 const hashName = "sha256"
 
-// ignored are the paths that every signer leaves out: what git keeps, and the signature.
+// ignored are the paths that every signer leaves out: git's files, and the signature.
 var ignored = []string{".git", ".gitattributes", ".github", ".gitignore", SignatureName}
 
 // Bundle signs a model's files under a name: a Sigstore bundle, as JSON. The same files, name
@@ -103,7 +102,7 @@ func Bundle(key *ecdsa.PrivateKey, name string, files []File) ([]byte, error) {
 	}
 	h := hash.New()
 	h.Write(intoto.PAE(intoto.PayloadType, text))
-	sig, err := key.Sign(nil, h.Sum(nil), hash) // deterministic, as RFC 6979 has it
+	sig, err := key.Sign(nil, h.Sum(nil), hash) // deterministic, as in RFC 6979
 	if err != nil {
 		return nil, fmt.Errorf("model signing: %w", err)
 	}
@@ -114,8 +113,8 @@ func Bundle(key *ecdsa.PrivateKey, name string, files []File) ([]byte, error) {
 	return append(out, '\n'), err
 }
 
-// stated is the statement about files, as JSON. They are sorted by name; the subject's
-// digest is over their digests in that order.
+// stated is the statement about files, as JSON. The files are sorted by name; the subject's digest covers their digests
+// in that order.
 func stated(name string, files []File) ([]byte, error) {
 	if len(files) == 0 {
 		return nil, errors.New("model signing: a model without files cannot be signed")
@@ -137,8 +136,7 @@ func stated(name string, files []File) ([]byte, error) {
 		Subject: []subject{{name, map[string]string{hashName: hex.EncodeToString(root.Sum(nil))}}}})
 }
 
-// checkName refuses names that the specification has no form for, and names that its
-// verifiers leave out.
+// checkName refuses names that the specification cannot express, and names that its verifiers leave out.
 func checkName(name string) error {
 	top, _, _ := strings.Cut(name, "/")
 	switch {
@@ -162,7 +160,7 @@ func ParseKey(text []byte) (*ecdsa.PrivateKey, error) {
 		var key any
 		var err error
 		switch block.Type {
-		case "EC PARAMETERS": // openssl writes them before the key
+		case "EC PARAMETERS": // openssl writes these before the key
 			continue
 		case "EC PRIVATE KEY":
 			key, err = x509.ParseECPrivateKey(block.Bytes)
@@ -183,7 +181,7 @@ func ParseKey(text []byte) (*ecdsa.PrivateKey, error) {
 	}
 }
 
-// hashFor is the hash with which a key of a curve signs.
+// hashFor is the hash for signing with a key of this curve.
 func hashFor(curve elliptic.Curve) (crypto.Hash, error) {
 	switch curve {
 	case elliptic.P256():
@@ -196,7 +194,7 @@ func hashFor(curve elliptic.Curve) (crypto.Hash, error) {
 	return 0, fmt.Errorf("%w: this is one of %s", ErrKey, curve.Params().Name)
 }
 
-// PublicPEM is a public key as verifiers read it.
+// PublicPEM is a public key in the form that verifiers read.
 func PublicPEM(key *ecdsa.PublicKey) ([]byte, error) {
 	der, err := x509.MarshalPKIXPublicKey(key)
 	if err != nil {

@@ -41,8 +41,7 @@ func (v verifier) Verify(_ context.Context, data, sig []byte) error {
 func (v verifier) KeyID() (string, error)   { return "", nil }
 func (v verifier) Public() crypto.PublicKey { return v.key }
 
-// TestBundle verifies a bundle of each curve as the specification says, the envelope with the
-// stock library.
+// TestBundle verifies a bundle of each curve according to the specification, and the envelope with the stock library.
 func TestBundle(t *testing.T) {
 	for hash, curve := range map[crypto.Hash]elliptic.Curve{crypto.SHA256: elliptic.P256(), crypto.SHA384: elliptic.P384(), crypto.SHA512: elliptic.P521()} {
 		key, err := ecdsa.GenerateKey(curve, rand.Reader)
@@ -109,7 +108,7 @@ func sameFiles(t *testing.T, payload []byte) {
 	}
 }
 
-// TestNames: what verifiers would leave out, or have no form for, is not signed.
+// TestNames: names that verifiers would leave out or cannot express are not signed.
 func TestNames(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

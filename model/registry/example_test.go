@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// An object is taken for what it is, and for nothing else.
+// An object is accepted only as its own kind.
 func Example() {
 	db := memory.New()
 	s := store.New(db, db)

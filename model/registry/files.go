@@ -16,7 +16,7 @@ import (
 	"github.com/mythos-project/mythos/store/codec"
 )
 
-// The files of a model that is exported [learn-107].
+// The files of an exported model [learn-107].
 const (
 	weightsFile     = "weights"
 	tensorsFile     = "model.safetensors"
@@ -25,9 +25,8 @@ const (
 	safetensorMedia = "application/x-safetensors"
 )
 
-// ExportFiles writes a model's weights, its configuration and the statements of ExportInToto
-// under names of create's, and signs all of them by key (spec/learning.md#model-signing). The
-// last file is the signature. Errors wrap oms.ErrKey.
+// ExportFiles writes a model's weights, its configuration and the statements of ExportInToto to files from create, and
+// signs all of them with key (spec/learning.md#model-signing). The last file is the signature. Errors wrap oms.ErrKey.
 func ExportFiles(ctx context.Context, r *Registry, s sign.Signer, key *ecdsa.PrivateKey, id object.Hash, create func(name string) (io.WriteCloser, error)) ([]oms.File, error) {
 	statements, err := r.ExportInToto(ctx, s, id)
 	if err != nil {
@@ -70,7 +69,7 @@ func weightsName(m *model.ModelRef) string {
 	return weightsFile
 }
 
-// writer writes files and hashes them on the way.
+// writer writes files and hashes them meanwhile.
 type writer struct {
 	create func(name string) (io.WriteCloser, error)
 	files  []oms.File

@@ -12,20 +12,19 @@ import (
 	"github.com/mythos-project/mythos/store/codec"
 )
 
-// gathered is an Evidence and the values of the keys that it was taken from.
+// gathered is an Evidence with the values of the keys from which it was read.
 type gathered struct {
 	judge.Evidence
 	check map[string][]byte // nil values: absent
 	hold  *model.RingHold
-	state *model.RingState // of the ring; nil: empty
+	state *model.RingState // of the ring; nil: the ring is empty
 }
 
-// gatherer reads what a decision rests on.
+// gatherer reads the basis of a decision.
 type gatherer struct{ *Registry }
 
-// Gather collects the evidence for a promotion. What is missing is missing in the
-// evidence and is no error. Every byte of the blobs of the model, and of what a
-// rollback would restore, is read.
+// Gather collects the evidence for a promotion. Missing objects are missing from the evidence and are not an error. It
+// reads every byte of the blobs of the model and of the rollback's target.
 func (r *Registry) Gather(ctx context.Context, id object.Hash, ring uint8, policy object.Hash) (*judge.Evidence, error) {
 	g, err := gatherer{r}.gather(ctx, id, ring, policy)
 	if err != nil {
@@ -108,7 +107,7 @@ func (in gatherer) gatherBelow(ctx context.Context, g *gathered) error {
 	return err
 }
 
-// look notes what keys have.
+// look records the values of keys.
 func (in gatherer) look(ctx context.Context, g *gathered, keys ...string) error {
 	for _, key := range keys {
 		value, found, err := in.KV.Get(ctx, key)
@@ -147,7 +146,7 @@ func (in gatherer) gatherPolicy(ctx context.Context, g *gathered) error {
 	return nil
 }
 
-// object is Store.Object, with a missing one being no error.
+// object is Store.Object, but a missing object is not an error.
 func (in gatherer) object(ctx context.Context, id object.Hash) (store.Object, bool, error) {
 	o, err := in.Store.Object(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
@@ -156,7 +155,7 @@ func (in gatherer) object(ctx context.Context, id object.Hash) (store.Object, bo
 	return o, err == nil, err
 }
 
-// gatherModel reads the model and, where the policy could want it, its parent.
+// gatherModel reads the model and, if the policy may need it, its parent.
 func (in gatherer) gatherModel(ctx context.Context, g *gathered, id object.Hash) error {
 	m, err := in.modelState(ctx, id)
 	if err != nil {
@@ -171,7 +170,7 @@ func (in gatherer) gatherModel(ctx context.Context, g *gathered, id object.Hash)
 	return err
 }
 
-// modelState looks for a model and reads its blobs to their last byte.
+// modelState reads a model and its blobs to their last byte.
 func (in gatherer) modelState(ctx context.Context, id object.Hash) (*judge.ModelState, error) {
 	m := &judge.ModelState{ID: id}
 	o, found, err := in.object(ctx, id)
@@ -223,7 +222,7 @@ func verifyBlob(ctx context.Context, s model.Blobs, ref object.BlobRef) error {
 	return nil
 }
 
-// gatherAbout reads what the index has about the models.
+// gatherAbout reads the index's entries about the models.
 func (in gatherer) gatherAbout(ctx context.Context, g *gathered, models []object.Hash) error {
 	for i, about := range models {
 		kinds := map[string]func(object.Hash) error{
@@ -253,7 +252,7 @@ func (in gatherer) gatherAbout(ctx context.Context, g *gathered, models []object
 	return nil
 }
 
-// addEffect leaves out an effect that is not here whole: it proves nothing.
+// addEffect leaves out an effect that is not completely here: it proves nothing.
 func (in gatherer) addEffect(ctx context.Context, to *[]judge.Effect, id object.Hash) error {
 	effect, err := in.EffectOf(ctx, id)
 	if err != nil {

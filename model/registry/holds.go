@@ -20,7 +20,7 @@ func (r *Registry) Hold(ctx context.Context, ring uint8) (*model.RingHold, error
 	return r.loadHold(ctx, *id)
 }
 
-// HoldID is the id of a ring's newest hold; nil when there is none.
+// HoldID is the id of a ring's newest hold; nil if there is none.
 func (r *Registry) HoldID(ctx context.Context, ring uint8) (*object.Hash, error) {
 	id, err := r.pointer(ctx, holdKey(ring))
 	if err != nil {
@@ -50,7 +50,7 @@ func (r *Registry) pointer(ctx context.Context, key string) (*object.Hash, error
 	return pointed(raw)
 }
 
-// pointed is the id that a key's value is; nil for nil.
+// pointed decodes an id from the value of a key; nil for nil.
 func pointed(raw []byte) (*object.Hash, error) {
 	if raw == nil {
 		return nil, nil
@@ -70,11 +70,9 @@ func pointTo(id *object.Hash) []byte {
 	return bytes.Clone(id.Sum[:])
 }
 
-// SetHold freezes a ring, or thaws it: while it is frozen, nothing is promoted into it,
-// and a promotion under way loses; rollbacks stay possible. The hold is signed by s and
-// durable when it returns. A request that was carried out before by the same signer is
-// answered with its hold. The error wraps ErrConflict when the ring's newest hold is
-// not the one that the request names.
+// SetHold freezes or thaws a ring. While it is frozen, nothing is promoted into it, and a running promotion fails;
+// rollbacks stay possible. The hold is signed by s and durable when SetHold returns. Repeating a request of the same
+// signer returns its hold. The error wraps ErrConflict if the ring's newest hold is not the one that the request names.
 func (r *Registry) SetHold(ctx context.Context, s sign.Signer, q model.HoldRequest, frozen bool) (*model.RingHold, error) {
 	now, err := r.Hold(ctx, q.RingID)
 	if err != nil {

@@ -48,8 +48,7 @@ func (r *Registry) Indexes(ctx context.Context, fn func(*model.IndexState) error
 	return err
 }
 
-// IndexLog calls fn for every state of an index's history, the newest first. The chain
-// of states must be whole.
+// IndexLog calls fn for every state of an index's history, the newest first. The chain of states must be complete.
 func (r *Registry) IndexLog(ctx context.Context, name string, fn func(*model.IndexState) error) error {
 	s, err := r.Index(ctx, name)
 	for ; err == nil; s, err = r.IndexState(ctx, *s.Previous) {
@@ -60,9 +59,8 @@ func (r *Registry) IndexLog(ctx context.Context, name string, fn func(*model.Ind
 	return err
 }
 
-// MoveIndex gives an index the next state, with this content, if
-// its state is still after; nil: if there is no index of that name. What was done
-// already is not done again. The error wraps ErrConflict when somebody else was first.
+// MoveIndex gives an index the next state, with this content, if its state is still after; nil: if there is no index
+// with that name. A repeated request changes nothing. The error wraps ErrConflict if somebody else was first.
 func (r *Registry) MoveIndex(ctx context.Context, name string, after *object.Hash, c model.IndexContent) (*model.IndexState, error) {
 	now, err := indexMove{r}.indexAfter(ctx, name, after, model.ActionPromote)
 	if err != nil || (now != nil && !sameHash(after, &now.StateID)) {
@@ -75,8 +73,7 @@ func (r *Registry) MoveIndex(ctx context.Context, name string, after *object.Has
 	return indexMove{r}.moveIndex(ctx, s)
 }
 
-// RollBackIndex gives an index the state that its newest update was made on. The error
-// wraps ErrNoRollback or ErrConflict.
+// RollBackIndex restores the state before an index's newest update. The error wraps ErrNoRollback or ErrConflict.
 func (r *Registry) RollBackIndex(ctx context.Context, name string, undone object.Hash) (*model.IndexState, error) {
 	now, err := indexMove{r}.indexAfter(ctx, name, &undone, model.ActionRollback)
 	if err != nil || now.StateID != undone {
@@ -93,11 +90,10 @@ func (r *Registry) RollBackIndex(ctx context.Context, name string, undone object
 	return indexMove{r}.moveIndex(ctx, s)
 }
 
-// indexMove is a change of what an index points to.
+// indexMove is a change of an index's pointer.
 type indexMove struct{ *Registry }
 
-// indexAfter is the state of an index (nil: none), which must be after, or what an
-// action on after made of it.
+// indexAfter is the state of an index (nil: none), which must be after, or the result of an action on after.
 func (m indexMove) indexAfter(ctx context.Context, name string, after *object.Hash, action uint8) (*model.IndexState, error) {
 	now, err := m.Index(ctx, name)
 	switch {
@@ -111,7 +107,7 @@ func (m indexMove) indexAfter(ctx context.Context, name string, after *object.Ha
 	return nil, fmt.Errorf("index %q: %w: its state is %s, expected was %s", name, model.ErrConflict, now.StateID.Short(), shortOr(after, "none"))
 }
 
-// moveIndex stores a state and points the index to it, if it still has the one before.
+// moveIndex stores a state and points the index to it, if the index still points to the previous one.
 func (m indexMove) moveIndex(ctx context.Context, state model.IndexState) (*model.IndexState, error) {
 	s, raw, err := model.NewIndexState(state)
 	if err != nil {

@@ -24,7 +24,7 @@ func (r *Registry) Policy(ctx context.Context, ring uint8) (object.Hash, error) 
 	return *id, nil
 }
 
-// PolicyID is the id of the policy in force in a ring; nil when there is none.
+// PolicyID is the id of the policy in force in a ring; nil if there is none.
 func (r *Registry) PolicyID(ctx context.Context, ring uint8) (*object.Hash, error) {
 	id, err := r.pointer(ctx, policyKey(ring))
 	if err != nil {
@@ -33,8 +33,7 @@ func (r *Registry) PolicyID(ctx context.Context, ring uint8) (*object.Hash, erro
 	return id, nil
 }
 
-// InForce says which policy is in force in a ring, and which was before it. The error
-// wraps ErrNotFound.
+// InForce returns which policy is in force in a ring, and the previous one. The error wraps ErrNotFound.
 func (r *Registry) InForce(ctx context.Context, ring uint8) (*model.PolicyState, error) {
 	s := &model.PolicyState{RingID: ring}
 	var err error
@@ -53,10 +52,9 @@ func (r *Registry) InForce(ctx context.Context, ring uint8) (*model.PolicyState,
 	return s, nil
 }
 
-// SetPolicy puts a policy that was added into force in its ring. It must be signed
-// by somebody trusted for policies and be newer than the one in force. A request that
-// was carried out before is answered again. Errors wrap ErrPolicy, ErrConflict (another
-// policy is in force than the request names) or store.ErrNotFound.
+// SetPolicy puts a stored policy into force in its ring. Its signer must be trusted for policies, and it must be newer
+// than the one in force. A repeated request gets the same answer. Errors wrap ErrPolicy, ErrConflict (another policy is
+// in force than the request names) or store.ErrNotFound.
 func (r *Registry) SetPolicy(ctx context.Context, q model.PolicyRequest) (*model.PolicyState, error) {
 	p, _, err := r.loadPolicy(ctx, q.PolicyID)
 	if err != nil {
@@ -82,10 +80,10 @@ func (r *Registry) SetPolicy(ctx context.Context, q model.PolicyRequest) (*model
 	return policyChange{r}.replacePolicy(ctx, p, have)
 }
 
-// policyChange puts another policy in force.
+// policyChange puts another policy into force.
 type policyChange struct{ *Registry }
 
-// replacePolicy puts a policy into force after the one that has been, if any.
+// replacePolicy puts a policy into force after the present one, if any.
 func (c policyChange) replacePolicy(ctx context.Context, p *model.PolicyDef, have *object.Hash) (*model.PolicyState, error) {
 	if err := c.supersedes(ctx, p); err != nil {
 		return nil, err
@@ -102,9 +100,9 @@ func (c policyChange) replacePolicy(ctx context.Context, p *model.PolicyDef, hav
 	return &model.PolicyState{RingID: p.Ring, PolicyID: p.PolicyID, Previous: have}, err
 }
 
-// supersedes checks that a policy is newer than those that were in force, so that no old
-// one comes back. A date more than MaxSkew ahead of the clock says nothing: such a
-// policy is not taken, and one that is in force already holds nobody up.
+// supersedes checks that a policy is newer than all earlier ones, so that no old one returns. A date more than MaxSkew
+// ahead of the clock is meaningless: such a policy is refused, and one that is already in force does not count in the
+// comparison.
 func (c policyChange) supersedes(ctx context.Context, p *model.PolicyDef) error {
 	limit := c.Now().Add(model.MaxSkew)
 	if p.TimeObserved > limit {
@@ -121,8 +119,8 @@ func (c policyChange) supersedes(ctx context.Context, p *model.PolicyDef) error 
 	})
 }
 
-// nextPolicy is the key of the next entry of a ring's policy log: they are numbered in
-// the order in which policies came into force, whatever their dates are.
+// nextPolicy is the key of the next entry of a ring's policy log. Entries are numbered in the order in which policies
+// came into force, whatever their dates.
 func (c policyChange) nextPolicy(ctx context.Context, ring uint8) (string, error) {
 	prefix, last := policyLogPrefix(ring), uint64(0)
 	err := c.KV.Scan(ctx, prefix, kv.End(prefix), func(key string, _ []byte) error {
@@ -165,7 +163,7 @@ func (r *Registry) PolicyLog(ctx context.Context, ring uint8, fn func(*model.Pol
 	return err
 }
 
-// Policies calls fn for every policy that is here, ascending by id.
+// Policies calls fn for every stored policy, ascending by id.
 func (r *Registry) Policies(ctx context.Context, fn func(*model.PolicyDef) error) error {
 	return r.Store.Objects(ctx, "PolicyDef", func(o store.Object) error {
 		p, _, err := model.OpenPolicy(o.Raw)

@@ -27,8 +27,7 @@ const (
 // ErrStatement means that a statement about a model does not hold.
 var ErrStatement = errors.New("statement about a model does not hold")
 
-// Statement is an in-toto statement (v1) about a model or about what somebody attests
-// of it.
+// Statement is an in-toto statement (v1) about a model or about an attestation of it.
 type Statement struct {
 	Type          string           `json:"_type"`
 	Subject       []intoto.Subject `json:"subject"` // "weights" and "config", by the SHA-256 of their content
@@ -36,17 +35,16 @@ type Statement struct {
 	Predicate     Predicate        `json:"predicate"`
 }
 
-// Predicate carries a model or an attestation: readable, and as it is.
+// Predicate contains a model or an attestation, both readable and as canonical bytes.
 type Predicate struct {
 	ID        string          `json:"id"`    // of the object, hex
-	Model     string          `json:"model"` // that it is about, hex
+	Model     string          `json:"model"` // its model, hex
 	Object    json.RawMessage `json:"object"`
 	Canonical []byte          `json:"canonical"` // the object's bytes
 }
 
-// ExportInToto returns a model and every attestation about it that is here as in-toto
-// statements in DSSE envelopes signed by s: first the model's, then those of the
-// attestations, by id. The content of weights and config is read for its digest.
+// ExportInToto returns a model and every stored attestation about it as in-toto statements in DSSE envelopes signed by
+// s: first the model's, then those of the attestations, by id. It reads weights and config for their digests.
 func (r *Registry) ExportInToto(ctx context.Context, s sign.Signer, id object.Hash) ([][]byte, error) {
 	m, raw, err := openModel(ctx, r, id)
 	if err != nil {
@@ -129,12 +127,10 @@ func sealStatement(s sign.Signer, subjects []intoto.Subject, predicate string, t
 	return intoto.SealStatement(s, statement)
 }
 
-// OpenInToto verifies an envelope of ExportInToto that one of the agents must have
-// signed: the object inside, its id and, of an attestation, its signature hold, and the
-// statement says what the object says. Whether those who attest are trusted, and
-// whether the subjects are the model's files, is for the caller. It returns the
-// statement, the attestation (nil: it is about the model itself) and who signed.
-// Errors wrap ErrStatement or ledger.ErrEnvelope.
+// OpenInToto verifies an envelope of ExportInToto, which one of the agents must have signed: the object inside, its id
+// and, for an attestation, its signature; and that the statement matches the object. The caller decides whether the
+// attesting agents are trusted and whether the subjects are the model's files. It returns the statement, the
+// attestation (nil: it is about the model itself) and the signer. Errors wrap ErrStatement or ledger.ErrEnvelope.
 func OpenInToto(data []byte, agents ...object.AgentID) (*Statement, *model.Attestation, object.AgentID, error) {
 	payload, signer, err := intoto.OpenStatement(data, agents...)
 	if err != nil {

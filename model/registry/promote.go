@@ -12,8 +12,8 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// Check is the dry run of Promote: the six conditions as they are now, and the hold
-// that would stop it, if the ring is frozen.
+// Check is the dry run of Promote: the six conditions as they are now, and the hold that would block it, if the ring is
+// frozen.
 func (r *Registry) Check(ctx context.Context, q model.PromoteRequest) ([]judge.Condition, *model.RingHold, error) {
 	g, err := gatherer{r}.gather(ctx, q.ModelID, q.RingID, q.PolicyID)
 	if err != nil {
@@ -25,12 +25,10 @@ func (r *Registry) Check(ctx context.Context, q model.PromoteRequest) ([]judge.C
 	return judge.Evaluate(&g.Evidence), g.hold, nil
 }
 
-// Promote puts a model into a ring when all six conditions hold. The record is
-// signed by s. Record and pointer are durable when it returns; at a crash the ring
-// has the old model or the new one. A request that was carried out before by the
-// same signer is answered with its record. Errors: *RefusedError, *FrozenError (both
-// wrap ErrRefused), *ConflictError (wraps ErrConflict). The conditions are returned
-// with the record and with a *RefusedError.
+// Promote puts a model into a ring if all six conditions hold. The record is signed by s. Record and pointer are
+// durable when it returns; after a crash the ring has the old model or the new one. Repeating a request of the same
+// signer returns its record. Errors: *RefusedError, *FrozenError (both wrap ErrRefused), *ConflictError (wraps
+// ErrConflict). The conditions are returned with the record and with a *RefusedError.
 func (r *Registry) Promote(ctx context.Context, s sign.Signer, q model.PromoteRequest) (*model.PromotionRecord, []judge.Condition, error) {
 	in, d, k := gatherer{r}, decision{r}, keeper{r}
 	g, err := in.gather(ctx, q.ModelID, q.RingID, q.PolicyID)
@@ -71,8 +69,8 @@ type (
 	keeper   struct{ *Registry }
 )
 
-// done looks whether the ring stands where the request expects it; if it does not,
-// whether that is because the request was carried out.
+// done checks whether the ring has the record that the request expects and, if not, whether the request was already
+// carried out.
 func (d decision) done(ctx context.Context, s sign.Signer, g *gathered, q model.PromoteRequest) (*model.PromotionRecord, error) {
 	var have *object.Hash
 	if g.state != nil {
@@ -96,7 +94,7 @@ func (d decision) done(ctx context.Context, s sign.Signer, g *gathered, q model.
 	return nil, &ConflictError{Ring: q.RingID, Want: q.After, Have: have}
 }
 
-// publish puts a record among the objects, where a crash may have kept it from.
+// publish stores a record among the objects, because a crash may have prevented that.
 func (d decision) publish(ctx context.Context, id object.Hash) error {
 	_, raw, err := d.Record(ctx, id)
 	if err != nil {
@@ -134,8 +132,7 @@ func (g *gathered) record(q model.PromoteRequest, conditions []judge.Condition) 
 	return p
 }
 
-// pin keeps the blobs of the model, and of what a rollback would restore, before the
-// switch.
+// pin pins the blobs of the model, and of a rollback's target, before the switch.
 func (k keeper) pin(ctx context.Context, g *gathered) error {
 	models := []*judge.ModelState{&g.Model}
 	if g.Current != nil {
@@ -153,10 +150,9 @@ func (k keeper) pin(ctx context.Context, g *gathered) error {
 	return nil
 }
 
-// Rollback puts back what the ring had before its newest promotion. The model must
-// be complete; no other condition is asked again, and a frozen ring rolls back, too.
-// Errors wrap ErrRefused (ErrNoRollback, or the model is not complete), ErrConflict
-// or ErrNotFound (the ring is empty).
+// Rollback restores the state of the ring before its newest promotion. The model must be complete; no other condition
+// is checked again, and a frozen ring can be rolled back, too. Errors wrap ErrRefused (ErrNoRollback, or the model is
+// not complete), ErrConflict or ErrNotFound (the ring is empty).
 func (r *Registry) Rollback(ctx context.Context, s sign.Signer, q model.RollbackRequest) (*model.PromotionRecord, error) {
 	in, d := gatherer{r}, decision{r}
 	g := &gathered{check: map[string][]byte{}}
@@ -200,8 +196,8 @@ func (r *Registry) Rollback(ctx context.Context, s sign.Signer, q model.Rollback
 	return p, err
 }
 
-// allowed checks the policy that the request, and so the capability, names: that of
-// the record that is undone, or the one in force now.
+// allowed checks the policy that the request, and so the capability, names: that of the undone record, or the one in
+// force now.
 func (d decision) allowed(ctx context.Context, newest *model.PromotionRecord, policy object.Hash) error {
 	if policy == newest.PolicyID {
 		return nil
@@ -241,8 +237,7 @@ func (d decision) rollback(ctx context.Context, newest *model.PromotionRecord, s
 	return p, nil
 }
 
-// Newest returns the id of a ring's newest record; nil when the ring is empty. It is
-// what a PromoteRequest names as After.
+// Newest returns the id of a ring's newest record; nil if the ring is empty. A PromoteRequest names it as After.
 func (r *Registry) Newest(ctx context.Context, ring uint8) (*object.Hash, error) {
 	state, err := r.State(ctx, ring)
 	if errors.Is(err, model.ErrNotFound) {

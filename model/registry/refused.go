@@ -29,11 +29,11 @@ func (e *RefusedError) Error() string {
 // Unwrap gives ErrRefused.
 func (e *RefusedError) Unwrap() error { return model.ErrRefused }
 
-// ConflictError says what the ring was expected to have, and what it has.
+// ConflictError says which record the ring was expected to have, and which it has.
 type ConflictError struct {
 	Ring       uint8
 	Want, Have *object.Hash // newest record; nil: the ring is empty
-	What       string       // when not the ring itself changed: what did
+	What       string       // what changed, if not the ring itself
 }
 
 func (e *ConflictError) Error() string {

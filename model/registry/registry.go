@@ -1,6 +1,6 @@
-// Package registry keeps models and what is known of them: what they were measured at, who vouches
-// for them, the rings with their policies and holds, and the indexes of retrieval. It gathers what
-// package judge decides on, and moves rings in one durable step.
+// Package registry stores models and everything known about them: their measurements, who vouches for them, the rings
+// with their policies and holds, and the retrieval indexes. It gathers the evidence for package judge, and moves rings
+// in one durable step.
 package registry
 
 import (
@@ -17,9 +17,8 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// KV is what the registry needs of a key-value store. Update applies put, durably,
-// if every key in check has exactly that value (nil: is absent), and reports
-// whether it did.
+// KV is the key-value store that the registry needs. Update applies put, durably, if every key in check has exactly
+// that value (nil: is absent), and reports whether it did.
 type KV = kv.KV
 
 // Receipts finds receipts; *kvledger.Ledger is one.
@@ -32,16 +31,15 @@ type Responses interface {
 	Bytes(ctx context.Context, h object.Hash) ([]byte, error)
 }
 
-// Pinner keeps things from garbage collection; *store.Store is one.
+// Pinner protects objects from garbage collection; *store.Store is one.
 type Pinner interface {
 	Pin(ctx context.Context, cid object.Hash, until object.Time, reason string) error
 	Unpin(ctx context.Context, cid object.Hash) error
 	Pins(ctx context.Context, fn func(store.Pin) error) error
 }
 
-// Registry keeps models and what is known of them, policies and rings. Set all
-// fields before its first use; it is safe for concurrent use, and several processes
-// may have one over the same store.
+// Registry stores models and everything known about them, policies and rings. Set all fields before its first use. It
+// is safe for concurrent use, and several processes may open one over the same store.
 type Registry struct {
 	KV        KV
 	Store     model.Store
@@ -52,9 +50,9 @@ type Registry struct {
 	Now       func() object.Time
 }
 
-const MaxIndexed = 4096 // objects of one kind about one model that are looked at
+const MaxIndexed = 4096 // most objects of one kind about one model that are read
 
-// Kinds of the index of what is known of a model, beside those of objects.
+// Kinds in the index of a model's objects, besides those of objects.
 const (
 	AboutTraining    = "train"
 	AboutEvaluation  = "eval"
@@ -67,9 +65,8 @@ func aboutKey(about object.Hash, kind string) string {
 	return kv.AboutModels + about.String() + "/" + kind + "/"
 }
 
-// Add verifies an object and keeps it under its id. Kinds are the names of the
-// protocol: RecipeDef, ModelRef, EvalSuiteDef, EvalReport, Attestation, PolicyDef.
-// Whether a signer is trusted is asked when the object is used, not here.
+// Add verifies an object and stores it under its id. Kinds are the names of the protocol: RecipeDef, ModelRef,
+// EvalSuiteDef, EvalReport, Attestation, PolicyDef. Trust in the signer is checked when the object is used, not here.
 func (r *Registry) Add(ctx context.Context, kind string, raw []byte) (object.Hash, error) {
 	id, about, err := open(kind, raw)
 	if err != nil {
@@ -84,8 +81,8 @@ func (r *Registry) Add(ctx context.Context, kind string, raw []byte) (object.Has
 	return id, r.index(ctx, *about, kind, id)
 }
 
-// kinds are the objects that a registry takes: each is opened by the rules of its kind,
-// which say which model it is about, if any.
+// kinds are the kinds of objects that a registry accepts. Each is opened by the rules of its kind, which also return
+// its model, if any.
 var kinds = map[string]func(raw []byte) (id object.Hash, about *object.Hash, err error){
 	"RecipeDef":    opened[model.RecipeDef](model.RecipeRule),
 	"ModelRef":     opened[model.ModelRef](model.ModelRule),
@@ -136,11 +133,10 @@ func (r *Registry) index(ctx context.Context, about object.Hash, kind string, id
 	return err
 }
 
-// AddEffect notes the receipt of a learning effect, so that what it is about finds it:
-// the model of a train or eval effect, the record of a promotion or rollback, a hold, a
-// policy that came into force, the state of an index. The effect must be in Receipts
-// and Responses. It returns the model (of a train, eval, promote or rollback effect) or
-// the hold, policy or state. Receipts of other tools are refused ([Learning]).
+// AddEffect indexes the receipt of a learning effect under its subject: the model of a train or eval effect, the record
+// of a promotion or rollback, a hold, a policy that came into force, the state of an index. The effect must be in
+// Receipts and Responses. It returns the model (of a train, eval, promote or rollback effect) or the hold, policy or
+// state. It refuses receipts of other tools ([Learning]).
 func (r *Registry) AddEffect(ctx context.Context, receipt object.Hash) (about object.Hash, err error) {
 	effect, err := r.EffectOf(ctx, receipt)
 	if err != nil {
@@ -191,7 +187,7 @@ func (r *Registry) AddEffect(ctx context.Context, receipt object.Hash) (about ob
 	return object.Hash{}, fmt.Errorf("receipt %s is of no effect of learning", receipt.Short())
 }
 
-// Learning reports whether the receipts of a tool are what AddEffect takes.
+// Learning reports whether AddEffect accepts the receipts of a tool.
 func Learning(tool object.Hash) bool {
 	switch tool {
 	case model.TrainTool, model.EvalTool, model.PromoteTool, model.RollbackTool, model.IndexUpdateTool, model.IndexRollbackTool, model.FreezeTool, model.ThawTool, model.PolicyTool:
@@ -204,7 +200,7 @@ func Learning(tool object.Hash) bool {
 func (r *Registry) EffectOf(ctx context.Context, receipt object.Hash) (judge.Effect, error) {
 	raw, err := r.Receipts.Receipt(ctx, receipt)
 	if errors.Is(err, ledger.ErrNotFound) {
-		var o store.Object // one of another executor's ledger
+		var o store.Object // a receipt of another executor's ledger
 		if o, err = r.Store.Object(ctx, receipt); err == nil {
 			raw = o.Raw
 		}
@@ -226,8 +222,8 @@ func (r *Registry) EffectOf(ctx context.Context, receipt object.Hash) (judge.Eff
 	return judge.Effect{Receipt: raw, Response: body}, nil
 }
 
-// About lists the ids of what the index has about a model, ascending: kind is
-// "train", "eval" (receipts), "EvalReport" or "Attestation".
+// About lists the ids of the index's entries about a model, ascending: kind is "train", "eval" (receipts), "EvalReport"
+// or "Attestation".
 func (r *Registry) About(ctx context.Context, about object.Hash, kind string) ([]object.Hash, error) {
 	prefix := aboutKey(about, kind)
 	var list []object.Hash
@@ -242,14 +238,14 @@ func (r *Registry) About(ctx context.Context, about object.Hash, kind string) ([
 	return list, err
 }
 
-// Decisions lists the receipts of the effects that decided a promotion or rollback, a
-// hold, a policy's coming into force or an index's state, by its id.
+// Decisions lists the receipts of the effects that decided a promotion or rollback, a hold, a policy coming into force
+// or an index's state, by its id.
 func (r *Registry) Decisions(ctx context.Context, id object.Hash) ([]object.Hash, error) {
 	return r.About(ctx, id, AboutDecision)
 }
 
-// Decided notes the receipt of the effect that made or decided on the object with an id,
-// for objects that AddEffect knows nothing of.
+// Decided indexes the receipt of the effect that made or decided on an object, for objects that AddEffect does not
+// know.
 func (r *Registry) Decided(ctx context.Context, id, receipt object.Hash) error {
 	return r.index(ctx, id, AboutDecision, receipt)
 }

@@ -11,13 +11,13 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// pinReason is what a pin of a model's blob says.
+// pinReason is the reason in a pin of a model's blob.
 func pinReason(role string, of object.Hash, ring uint8) string {
 	return fmt.Sprintf("%s of model %s, ring %d", role, of.Short(), ring)
 }
 
-// unpin removes the pins of models that left a ring and that no policy in force
-// keeps any more (spec/learning.md#retention). Pins that somebody else set stay.
+// unpin removes the pins of models that left a ring and that no policy in force keeps any more
+// (spec/learning.md#retention). Other agents' pins stay.
 func (k keeper) unpin(ctx context.Context, ring uint8) error {
 	if keep, err := k.keeps(ctx, ring); err != nil || keep < 0 {
 		return err
@@ -75,7 +75,7 @@ func (k keeper) keeps(ctx context.Context, ring uint8) (int, error) {
 	return int(*p.KeepModels), nil
 }
 
-// everIn lists the models that a ring had, or would have fallen back to.
+// everIn lists the models that a ring ever had or could have fallen back to.
 func (k keeper) everIn(ctx context.Context, ring uint8) (map[object.Hash]bool, error) {
 	left := map[object.Hash]bool{}
 	err := k.Log(ctx, ring, func(_ object.Hash, p *model.PromotionRecord) error {
@@ -88,8 +88,8 @@ func (k keeper) everIn(ctx context.Context, ring uint8) (map[object.Hash]bool, e
 	return left, err
 }
 
-// keptBy takes the models that a ring has, and that its policy keeps for rollbacks, out
-// of left, and adds their blobs to kept.
+// keptBy removes from left the models that a ring has or that its policy keeps for rollbacks, and adds their blobs to
+// kept.
 func (k keeper) keptBy(ctx context.Context, s *model.RingState, left, kept map[object.Hash]bool) error {
 	keep, err := k.keeps(ctx, s.RingID)
 	if err != nil {

@@ -22,8 +22,7 @@ func logKey(ring uint8, seq uint64) string {
 }
 func recordKey(id object.Hash) string { return kv.Promotions + id.String() }
 
-// State is where a ring's pointer stands. The error wraps ErrNotFound when the ring
-// is empty.
+// State is the pointer of a ring. The error wraps ErrNotFound if the ring is empty.
 func (r *Registry) State(ctx context.Context, ring uint8) (*model.RingState, error) {
 	raw, found, err := r.KV.Get(ctx, ringKey(ring))
 	if err != nil {
@@ -82,8 +81,8 @@ func (r *Registry) Record(ctx context.Context, id object.Hash) (*model.Promotion
 	return p, raw, err
 }
 
-// Log calls fn for every record of a ring's history, the oldest first, verified:
-// signatures, numbers without a gap, and each record naming the one before it.
+// Log calls fn for every record of a ring's history, the oldest first. It verifies signatures, that numbers have no
+// gap, and that each record names the previous one.
 func (r *Registry) Log(ctx context.Context, ring uint8, fn func(object.Hash, *model.PromotionRecord) error) error {
 	var raws [][]byte
 	prefix := logPrefix(ring)
@@ -118,8 +117,7 @@ func sameHash(a, b *object.Hash) bool {
 	return *a == *b
 }
 
-// move writes a record and the ring's pointer in one durable update, on condition
-// that nothing in check has changed.
+// move writes a record and the ring's pointer in one durable update, on condition that nothing in check has changed.
 func (d decision) move(ctx context.Context, check map[string][]byte, id object.Hash, raw []byte, p *model.PromotionRecord) error {
 	state, err := can.Marshal(&model.RingState{RingID: p.RingID, Sequence: p.Sequence, PromotionID: id, ModelID: p.ModelID})
 	if err != nil {

@@ -11,13 +11,13 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// Results of an EvalPass that says no, as Vouch gives them.
+// Results of a negative EvalPass by Vouch.
 const (
 	ResultMissingMetric uint16 = 1 // the evaluation lacks a metric that its suite declares
-	ResultNotRepeated   uint16 = 2 // running it again gave other metrics
+	ResultNotRepeated   uint16 = 2 // another run gave other metrics
 )
 
-// Vouched are the objects that a verifier made of one evaluation.
+// Vouched are the objects that a verifier makes from one evaluation.
 type Vouched struct {
 	Report object.Hash // EvalReport
 	Metric object.Hash // EvalMetric attestation
@@ -26,9 +26,8 @@ type Vouched struct {
 	Values map[string]int64
 }
 
-// Vouch is the work of a verifier: it validates the receipt of an evaluation, which
-// a trusted executor must have signed, runs the evaluation again if rerun is given,
-// and issues, signed by s, an EvalMetric and an EvalPass about it.
+// Vouch is the work of a verifier: it validates the receipt of an evaluation, which a trusted executor must have
+// signed, runs the evaluation again if rerun is given, and issues an EvalMetric and an EvalPass about it, signed by s.
 func (r *Registry) Vouch(ctx context.Context, s sign.Signer, receipt object.Hash,
 	rerun func(ctx context.Context, job model.EvalJob) (*model.EvalResult, error)) (*Vouched, error) {
 	effect, err := r.EffectOf(ctx, receipt)
@@ -63,7 +62,7 @@ func (r *Registry) Vouch(ctx context.Context, s sign.Signer, receipt object.Hash
 	return v, issue(ctx, r, s, v, res, notes)
 }
 
-// issue makes and keeps the report and the two attestations.
+// issue makes and stores the report and the two attestations.
 func issue(ctx context.Context, r *Registry, s sign.Signer, v *Vouched, res *judge.Evaluation, notes string) error {
 	_, raw, err := model.NewReport(model.EvalReport{ModelID: res.Job.ModelID, SuiteID: res.Job.SuiteID, Metrics: res.Metrics, ReceiptID: res.Receipt})
 	if err != nil {
@@ -74,7 +73,7 @@ func issue(ctx context.Context, r *Registry, s sign.Signer, v *Vouched, res *jud
 	}
 	a := model.Attestation{SubjectHash: res.Job.ModelID, ClaimType: model.ClaimEvalMetric, Evidence: []object.Hash{v.Report}, TimeObserved: r.Now(), Notes: &notes}
 	if v.Result == ResultNotRepeated {
-		a.Result = v.Result // the numbers are not vouched for
+		a.Result = v.Result // without vouching for the numbers
 	}
 	if v.Metric, err = r.Attest(ctx, s, a); err != nil {
 		return err
@@ -85,7 +84,7 @@ func issue(ctx context.Context, r *Registry, s sign.Signer, v *Vouched, res *jud
 	return err
 }
 
-// Attest signs an attestation and keeps it.
+// Attest signs an attestation and stores it.
 func (r *Registry) Attest(ctx context.Context, s sign.Signer, a model.Attestation) (object.Hash, error) {
 	_, raw, err := model.NewAttestation(s, a)
 	if err != nil {
@@ -94,9 +93,8 @@ func (r *Registry) Attest(ctx context.Context, s sign.Signer, a model.Attestatio
 	return r.Add(ctx, AboutAttestation, raw)
 }
 
-// SignOff signs and keeps a QuorumSignoff: the signer agrees that the model moves
-// into the policy's ring under this policy. With a result other than ResultPass it
-// withdraws an earlier one.
+// SignOff signs and stores a QuorumSignoff: the signer approves moving the model into the policy's ring under this
+// policy. A result other than ResultPass withdraws an earlier one.
 func (r *Registry) SignOff(ctx context.Context, s sign.Signer, subject, policy object.Hash, result uint16, notes string) (object.Hash, error) {
 	a := model.Attestation{SubjectHash: subject, ClaimType: model.ClaimQuorumSignoff, Result: result, Evidence: []object.Hash{policy}, TimeObserved: r.Now()}
 	if notes != "" {

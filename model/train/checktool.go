@@ -13,30 +13,28 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// ToolCheck is the contract test kit for training and evaluating tools: what to
-// check a tool with.
+// ToolCheck is the contract test kit for training and evaluating tools: the inputs of a check.
 type ToolCheck struct {
-	// Run asks the tool. An error means that it failed, as it should on bad requests. What it
-	// writes to standard error goes to stderr meanwhile.
+	// Run calls the tool. An error means that it failed, as it should on bad requests. Its standard error goes to
+	// stderr meanwhile.
 	Run       func(ctx context.Context, request []byte, stderr io.Writer) ([]byte, error)
 	Label     string
 	Params    map[string]string
-	Base      []byte        // weights of the model that the recipe starts from; nil: it starts from none
+	Base      []byte        // weights of the recipe's base model; nil: none
 	Train     []byte        // dataset lines to learn from
 	HeldOut   []byte        // dataset lines to measure on
-	Metrics   []string      // that its evaluation must give
-	MaxTokens *uint64       // that a training on Train may report; nil: any number
+	Metrics   []string      // metrics that its evaluation must give
+	MaxTokens *uint64       // most that a training on Train may report; nil: any number
 	MaxGPUms  *uint64       // likewise, in milliseconds
-	Cancel    time.Duration // after which a training is cancelled, to see that it ends; 0: when it first reports progress, of a tool that reports none after 20 ms
-	Grace     time.Duration // in which it must have ended then; 0: 10 s
+	Cancel    time.Duration // when to cancel a training, to see that it ends; 0: at its first progress report, or after 20 ms for a tool that reports none
+	Grace     time.Duration // how long it may take to end then; 0: 10 s
 }
 
-// CheckTool checks that a tool speaks the protocol: it trains, within its budget, gives
-// the same bytes when it is asked again, also after a training that was cancelled in its
-// midst and that ended soon, wherever it leaves off and goes on, goes on from its own weights or says that it cannot, evaluates them
-// to the metrics, ignores members that it does not know, and fails, with an error, on
-// requests that are malformed and on weights that are missing or cut short. It returns
-// everything that is wrong, joined, each part wrapping ErrTool; nil when nothing is.
+// CheckTool checks that a tool speaks the protocol: it trains within its budget; it gives the same bytes when it is
+// asked again, even after a cancelled training, which must end soon; it continues from its own weights or says that it
+// cannot; it evaluates them to the metrics; it ignores unknown members; and it fails, with an error, on malformed
+// requests and on weights that are missing or truncated. CheckTool returns all faults, joined, each wrapping ErrTool;
+// nil if there are none.
 func CheckTool(ctx context.Context, c ToolCheck) error {
 	k := &kit{ToolCheck: c, ctx: ctx}
 	weights := k.trains()
@@ -71,7 +69,7 @@ func (k *kit) fail(format string, args ...any) {
 	k.wrong = append(k.wrong, fmt.Errorf("%w: "+format, append([]any{ErrTool}, args...)...))
 }
 
-// request puts a request together; headers always encode.
+// request builds a request; headers always encode.
 func (k *kit) request(header any, weights, lines []byte) []byte {
 	b, err := toolRequest(header, weights, bytes.NewReader(lines))
 	if err != nil {
@@ -100,7 +98,7 @@ func (k *kit) eval(weights []byte) []byte {
 	return k.request(k.evalHeader(len(weights)), weights, k.HeldOut)
 }
 
-// trains gives the weights of a training; nil when there are none to check on with.
+// trains returns the weights of a training; nil if there are none for further checks.
 func (k *kit) trains() []byte {
 	request := k.request(k.trainHeader(len(k.Base)), k.Base, k.Train)
 	first, err := k.Run(k.ctx, request, onProgress(func() { k.tells = true }))
@@ -129,7 +127,7 @@ func (k *kit) trains() []byte {
 	return weights
 }
 
-// same asks again and wants the same bytes.
+// same asks again and requires the same bytes.
 func (k *kit) same(what string, request, want []byte) {
 	if again, err := k.Run(k.ctx, request, io.Discard); err != nil || !bytes.Equal(want, again) {
 		k.fail("%s gives another response (%v)", what, err)
@@ -145,8 +143,7 @@ func onProgress(f func()) io.Writer {
 	}}
 }
 
-// cancelled cancels a training, in its midst where the tool tells when that is; it must end,
-// whether it had succeeded before or not.
+// cancelled cancels a training, in the middle if the tool reports progress; it must end, successful or not.
 func (k *kit) cancelled(request []byte) {
 	after, grace, stderr := k.Cancel, k.Grace, io.Discard
 	if grace <= 0 {
@@ -167,7 +164,7 @@ func (k *kit) cancelled(request []byte) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_, _ = k.Run(ctx, request, stderr) // it may have been done before it was cancelled
+		_, _ = k.Run(ctx, request, stderr) // it may have finished before it was cancelled
 	}()
 	select {
 	case <-ended:
@@ -181,8 +178,7 @@ func (k *kit) cancelled(request []byte) {
 	}
 }
 
-// goesOn asks for a training that starts from weights: a tool that does not do that has
-// to say so.
+// goesOn asks for a training that starts from weights; a tool that cannot do that has to say so.
 func (k *kit) goesOn(weights []byte) {
 	body, err := k.Run(k.ctx, k.request(k.trainHeader(len(weights)), weights, k.Train), io.Discard)
 	if err != nil {

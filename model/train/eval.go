@@ -9,10 +9,9 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// Eval does an EvalJob: it runs the suite's code over the model's weights and the
-// suite's episodes, and returns the canonical bytes of the EvalResult, which are
-// the response of the eval effect. What is predicted is up to the suite, never to
-// the model. Errors wrap store.ErrNotFound or ErrTool.
+// Eval runs an EvalJob: it runs the suite's code over the model's weights and the suite's episodes. It returns the
+// canonical bytes of the EvalResult, which are the response of the eval effect. The suite, never the model, decides
+// what is predicted. Errors wrap store.ErrNotFound or ErrTool.
 func Eval(ctx context.Context, env Env, job model.EvalJob) ([]byte, *model.EvalResult, error) {
 	suite, err := model.Load(ctx, env.Store, job.SuiteID, "EvalSuiteDef", model.SuiteRule, object.Open[model.EvalSuiteDef])
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/mythos-project/mythos/model/train"
 )
 
-// What a tool answers is read strictly: metrics are whole numbers.
+// A tool's answer is read strictly: metrics are integers.
 func Example() {
 	for _, accuracy := range []string{"500000", "0.5"} {
 		r, err := train.ParseEvalResponse([]byte(`{"op":"eval","examples":2,"metrics":{"accuracy_micro":` + accuracy + "}}\n"))

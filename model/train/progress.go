@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// Progress is how far a tool says that it is. A tool reports it, as often as it
-// likes, by a line on standard error (spec/learning.md#progress):
+// Progress is the progress that a tool reports. A tool may report it any number of times, by a line on standard error
+// (spec/learning.md#progress):
 //
 //	progress 3/5 mistakes=12
 type Progress struct {
-	Done, Total uint64 // of whatever the tool counts; Done ≤ Total
+	Done, Total uint64 // in the tool's own unit; Done ≤ Total
 	Note        string // the rest of the line
 }
 
-// ParseProgress reads such a line; ok is false when it is another one.
+// ParseProgress reads such a line; ok is false for any other line.
 func ParseProgress(line string) (p Progress, ok bool) {
 	word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 	if word != "progress" {
@@ -28,12 +28,11 @@ func ParseProgress(line string) (p Progress, ok bool) {
 	return p, true
 }
 
-// maxProgressLine is how much of a line is looked at, in bytes.
+// maxProgressLine is how many bytes of a line are read.
 const maxProgressLine = 4 << 10
 
-// LineWriter takes what a tool writes to standard error, in pieces of any size, and calls
-// Line for each whole line, without its end; what is beyond 4 KiB of a line is left out. It is
-// for one goroutine at a time, as runners write.
+// LineWriter splits a tool's standard error, written in pieces of any size, and calls Line for each complete line,
+// without its end. It drops what exceeds 4 KiB of a line. It is for one goroutine at a time, as runners write.
 type LineWriter struct {
 	Line func(text string)
 	part []byte

@@ -13,7 +13,7 @@ import (
 // SafetensorsMedia is the media type of weights in the safetensors format.
 const SafetensorsMedia = "application/x-safetensors"
 
-// ErrSafetensors means that weights announced as safetensors are none. It wraps ErrTool.
+// ErrSafetensors means that weights announced as safetensors are not valid. It wraps ErrTool.
 var ErrSafetensors = fmt.Errorf("%w: not safetensors", ErrTool)
 
 const (
@@ -35,11 +35,10 @@ type tensor struct {
 	Offsets [2]uint64 `json:"data_offsets"` // first byte, and the one after the last, within the data
 }
 
-// CheckSafetensors checks that data is a safetensors file: eight bytes with the length
-// of the header, the header (a JSON object: tensors by name, and "__metadata__", text
-// by text), and the tensors' data, each as large as its shape and type say, one after
-// the other without gaps or overlaps up to the end of the file. It looks at no value.
-// Errors wrap ErrSafetensors and so ErrTool.
+// CheckSafetensors checks that data is a safetensors file: eight bytes with the length of the header, the header (a
+// JSON object: tensors by name, and "__metadata__", text by text), and the tensors' data, each as large as its shape
+// and type say, one after the other without gaps or overlaps up to the end of the file. It does not read values. Errors
+// wrap ErrSafetensors and so ErrTool.
 func CheckSafetensors(data []byte) error {
 	if len(data) < 8 {
 		return fmt.Errorf("%w: %d bytes", ErrSafetensors, len(data))
@@ -78,7 +77,7 @@ type namedTensor struct {
 	tensor
 }
 
-// readTensors reads a header; a name that comes up twice is an error.
+// readTensors reads a header; a repeated name is an error.
 func readTensors(header []byte) ([]namedTensor, error) {
 	if len(header) == 0 || header[0] != '{' {
 		return nil, errors.New("no JSON object")
@@ -121,7 +120,7 @@ func readTensors(header []byte) ([]namedTensor, error) {
 	return list, nil
 }
 
-// size is the number of bytes that a tensor's shape and type ask for.
+// size is the number of bytes required by a tensor's shape and type.
 func (t tensor) size() (uint64, error) {
 	n, ok := tensorBits[t.DType]
 	if !ok {

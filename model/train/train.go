@@ -1,5 +1,5 @@
-// Package train does the work of trainings and evaluations: it hands weights and a dataset to a
-// tool, checks what it answers, and keeps the model (spec/learning.md#tools).
+// Package train runs trainings and evaluations: it passes weights and a dataset to a tool, checks the answer, and
+// stores the model (spec/learning.md#tools).
 package train
 
 import (
@@ -16,25 +16,23 @@ import (
 	"github.com/mythos-project/mythos/store/codec"
 )
 
-// Env is what training and evaluation need of the house.
+// Env is the environment that training and evaluation need.
 type Env struct {
 	Store model.Store
 	// Code runs the tool that code names (a recipe's train_code_hash, a suite's
 	// suite_code_hash) and returns its response.
 	Code func(ctx context.Context, code object.Hash, request []byte) ([]byte, error)
-	// Dataset writes the episodes of a manifest as JSON lines: as rows of the kind that the
-	// parameter "rows" of the recipe or the suite names, by default as samples
-	// (spec/learning.md#tools).
+	// Dataset writes the episodes of a manifest as JSON lines: as rows of the kind in the parameter "rows" of the
+	// recipe or the suite, by default as samples (spec/learning.md#tools).
 	Dataset func(ctx context.Context, manifest object.Hash, rows string, w io.Writer) error
 }
 
 // ErrBudget means that a training used more than its job allows.
 var ErrBudget = errors.New("training exceeds its budget")
 
-// Run does a TrainJob: it runs the recipe's code over the dataset, keeps weights,
-// configuration and model, and returns the canonical bytes of the TrainResult, which
-// are the response of the train effect. The same job gives the same model where the
-// code is deterministic. Errors wrap store.ErrNotFound, ErrTool or ErrBudget.
+// Run runs a TrainJob: it runs the recipe's code over the dataset and stores weights, configuration and model. It
+// returns the canonical bytes of the TrainResult, which are the response of the train effect. The same job gives the
+// same model if the code is deterministic. Errors wrap store.ErrNotFound, ErrTool or ErrBudget.
 func Run(ctx context.Context, env Env, job model.TrainJob) ([]byte, *model.TrainResult, error) {
 	recipe, err := model.Load(ctx, env.Store, job.RecipeID, "RecipeDef", model.RecipeRule, object.Open[model.RecipeDef])
 	if err != nil {
@@ -71,7 +69,7 @@ func Run(ctx context.Context, env Env, job model.TrainJob) ([]byte, *model.Train
 	return raw, r, err
 }
 
-// base loads the weights of the model that a recipe starts from.
+// base loads the weights of a recipe's base model.
 func (env Env) base(ctx context.Context, recipe *model.RecipeDef) ([]byte, *object.Hash, error) {
 	weights, err := BaseWeights(ctx, env.Store, recipe)
 	if err != nil || recipe.BaseModel == model.FromScratch {
@@ -80,8 +78,8 @@ func (env Env) base(ctx context.Context, recipe *model.RecipeDef) ([]byte, *obje
 	return weights, &recipe.BaseModel, nil
 }
 
-// BaseWeights loads the weights of the model that a recipe starts from; nil: from nothing.
-// Every byte is verified. Errors wrap store.ErrNotFound.
+// BaseWeights loads the weights of a recipe's base model; nil if it has none. It verifies every byte. Errors wrap
+// store.ErrNotFound.
 func BaseWeights(ctx context.Context, s model.Store, recipe *model.RecipeDef) ([]byte, error) {
 	if recipe.BaseModel == model.FromScratch {
 		return nil, nil
@@ -97,7 +95,7 @@ func BaseWeights(ctx context.Context, s model.Store, recipe *model.RecipeDef) ([
 	return weights, nil
 }
 
-// request makes a tool's request of a header, weights and the dataset.
+// request builds a tool's request from a header, weights and the dataset.
 func (env Env) request(ctx context.Context, header any, weights []byte, manifest object.Hash, params map[string]string) ([]byte, error) {
 	r, w := io.Pipe()
 	go func() { w.CloseWithError(env.Dataset(ctx, manifest, params[RowsParam], w)) }()
@@ -125,7 +123,7 @@ func (env Env) keep(ctx context.Context, m *model.ModelRef, media string, weight
 	return env.Store.PutObjects(ctx, store.Object{ID: id, Kind: "ModelRef", Raw: modelRaw})
 }
 
-// readBlob reads a whole blob of at most maxWeights bytes; every byte is verified.
+// readBlob reads a whole blob of at most maxWeights bytes and verifies every byte.
 func readBlob(ctx context.Context, s model.Blobs, ref object.BlobRef) ([]byte, error) {
 	if ref.Size > maxWeights {
 		return nil, fmt.Errorf("blob %s has %d bytes, at most %d are read", ref.CID.Short(), ref.Size, maxWeights)
@@ -141,8 +139,7 @@ func readBlob(ctx context.Context, s model.Blobs, ref object.BlobRef) ([]byte, e
 	return buf.Bytes(), nil
 }
 
-// limitedBuffer refuses to grow beyond its limit: a compressed blob may be far
-// larger than its reference says.
+// limitedBuffer refuses to grow beyond its limit: a compressed blob may be far larger than its reference says.
 type limitedBuffer struct {
 	bytes.Buffer
 	limit int

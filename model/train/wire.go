@@ -15,18 +15,17 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// The tool protocol (spec/learning.md#tools). A training or evaluating tool reads
-// one request from standard input and writes one response to standard output.
+// The tool protocol (spec/learning.md#tools). A training or evaluating tool reads one request from standard input and
+// writes one response to standard output.
 //
 //	request   a JSON object on one line: TrainRequest or EvalRequest
 //	          weights_bytes bytes of weights, raw
 //	          the dataset: one JSON object a line, of the kind that the parameter "rows" names
 //	response  a JSON object on one line: TrainResponse or EvalResponse
-//	          of train: weights_bytes bytes of weights, raw
+//	          for train: weights_bytes bytes of weights, raw
 //
-// A tool ignores members that it does not know, gives the same response to the
-// same request, and fails with an exit code other than 0 and a line on standard
-// error.
+// A tool ignores unknown members, gives the same response to the same request, and reports a failure by an exit code
+// other than 0 and a line on standard error.
 
 // Operations of the protocol.
 const (
@@ -34,20 +33,20 @@ const (
 	OpEval  = "eval"
 )
 
-// RowsParam is the parameter of recipes and suites that says what a line of the dataset is:
-// "raw", "messages", "prompt-completion" or "preference", as `dataset export --rows` writes
-// them; absent: a sample, with request_text, response_text and signals.
+// RowsParam is the parameter of recipes and suites for the form of a dataset line: "raw", "messages",
+// "prompt-completion" or "preference", as `dataset export --rows` writes them; absent: a sample, with request_text,
+// response_text and signals.
 const RowsParam = "rows"
 
 // TrainRequest is the first line of a request to train.
 type TrainRequest struct {
 	Op           string            `json:"op"`    // OpTrain
-	Label        string            `json:"label"` // what to predict; each tool documents its form
+	Label        string            `json:"label"` // the value to predict; each tool documents its form
 	Params       map[string]string `json:"params"`
-	WeightsBytes int64             `json:"weights_bytes"` // of the model to start from; 0: none
-	Recipe       object.Hash       `json:"recipe"`        // for the record: what the request was made of
+	WeightsBytes int64             `json:"weights_bytes"` // of the base model; 0: none
+	Recipe       object.Hash       `json:"recipe"`        // for the record: the recipe of the request
 	Dataset      object.Hash       `json:"dataset"`       // cid of the manifest
-	MaxTokens    uint64            `json:"max_tokens"`    // that the response may report: a tool that needs more does well to say so before it starts
+	MaxTokens    uint64            `json:"max_tokens"`    // most that the response may report; a tool that needs more should say so before it starts
 	MaxGPUms     uint64            `json:"max_gpu_ms"`    // likewise, in milliseconds
 }
 
@@ -58,7 +57,7 @@ type TrainResponse struct {
 	Media         string           `json:"media"`  // media type of the weights
 	WeightsBytes  int64            `json:"weights_bytes"`
 	WeightsSHA256 string           `json:"weights_sha256"` // hex
-	Examples      uint64           `json:"examples"`       // that were learned from
+	Examples      uint64           `json:"examples"`       // number of examples learned from
 	Skipped       uint64           `json:"skipped"`        // lines without the label
 	Tokens        uint64           `json:"tokens"`         // charged against the budget
 	GPUms         uint64           `json:"gpu_ms"`         // charged against the budget
@@ -85,7 +84,7 @@ type EvalResponse struct {
 	Metrics  map[string]int64 `json:"metrics"`
 }
 
-// ErrTool means that a tool's response breaks the protocol.
+// ErrTool means that a tool's response violates the protocol.
 var ErrTool = errors.New("the tool does not speak the protocol")
 
 const (
@@ -93,12 +92,11 @@ const (
 	maxWeights      = store.MaxBytes
 )
 
-// MaxToolRequest is the largest request that is made for a tool, in bytes: what can
-// be kept as one byte string. A response is bounded likewise. How much a tool takes
-// is up to its registration, too.
+// MaxToolRequest is the largest request for a tool, in bytes: the largest byte string that can be stored. The same
+// bound holds for a response. A tool's registration may set a lower one.
 const MaxToolRequest = store.MaxBytes
 
-// splitLabel takes the label out of a recipe's or a suite's parameters.
+// splitLabel removes the label from a recipe's or a suite's parameters.
 func splitLabel(params map[string]string) (label string, rest map[string]string) {
 	rest = make(map[string]string, len(params))
 	for name, value := range params {
@@ -111,8 +109,7 @@ func splitLabel(params map[string]string) (label string, rest map[string]string)
 	return label, rest
 }
 
-// toolRequest puts a request together; header is a TrainRequest or an EvalRequest
-// whose WeightsBytes is len(weights).
+// toolRequest builds a request; header is a TrainRequest or an EvalRequest whose WeightsBytes is len(weights).
 func toolRequest(header any, weights []byte, dataset io.Reader) ([]byte, error) {
 	line, err := json.Marshal(header)
 	if err != nil {
@@ -129,8 +126,8 @@ func toolRequest(header any, weights []byte, dataset io.Reader) ([]byte, error) 
 	return b.Bytes(), nil
 }
 
-// ParseTrainResponse checks a response to train and returns the weights, a part of
-// body; weights of media type safetensors must be that. Errors wrap ErrTool.
+// ParseTrainResponse checks a response to train and returns the weights, a part of body. Weights of media type
+// safetensors must be valid. Errors wrap ErrTool.
 func ParseTrainResponse(body []byte) (TrainResponse, []byte, error) {
 	var r TrainResponse
 	rest, err := parseLine(body, &r)

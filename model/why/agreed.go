@@ -9,8 +9,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// agreed hangs those below a receipt who agreed to its call, where its capability asks for that, and
-// verifies that they did.
+// agreed adds the people who approved a receipt's call below it, if its capability requires approval, and verifies the
+// approvals.
 func (r nodes) agreed(n *Node, rec *ledger.Receipt) {
 	w := r.w
 	if rec.Refusal() || len(rec.Evidence) == 0 || !w.isCapability(w.under(rec)) {
@@ -18,7 +18,7 @@ func (r nodes) agreed(n *Node, rec *ledger.Receipt) {
 	}
 	chain, err := w.chain(w.under(rec))
 	if err != nil {
-		return // that is said where the capability is
+		return // reported at the capability
 	}
 	what, err := chain[0].Cap.Scope.Decode()
 	if err != nil {

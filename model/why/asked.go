@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// asked hangs what somebody proved who asked for a capability below the receipt of it.
+// asked adds the proof of a capability's requester below the receipt of its issuance.
 func (s *source) asked(n *Node, h object.Hash) {
 	leaf, p := read[caps.Proof](s, n, "proof of who asked", h)
 	if p != nil {
@@ -18,7 +18,7 @@ func (s *source) asked(n *Node, h object.Hash) {
 	}
 }
 
-// denied hangs who asked for what below the receipt of a refusal.
+// denied adds the requester and the request below the receipt of a refusal.
 func (s *source) denied(n *Node, h object.Hash) {
 	leaf, p := read[caps.Refused](s, n, "request", h)
 	if p == nil {
@@ -31,7 +31,7 @@ func (s *source) denied(n *Node, h object.Hash) {
 	leaf.Label += tokenText(p.Issuer, p.Subject, p.Claims)
 }
 
-// read hangs bytes below a node, and decodes them; nil: they are not here, or are something else.
+// read adds bytes below a node and decodes them; nil: they are not here, or are something else.
 func read[T any](s *source, n *Node, what string, h object.Hash) (*Node, *T) {
 	s.kept(n, what, h)
 	leaf := n.Children[len(n.Children)-1]

@@ -14,18 +14,18 @@ import (
 	"github.com/mythos-project/mythos/object/tree"
 )
 
-// nodes reads Merkle nodes through the resolver; package merkle checks each.
+// nodes reads Merkle nodes through the resolver; package merkle checks each of them.
 type nodes struct{ w *walker }
 
 // Node implements merkle.NodeReader.
 func (r nodes) Node(cid object.Hash) ([]byte, error) { return r.w.raw(KindNode, cid) }
 
-// blob hangs a blob below n and proves its first chunk against the root.
+// blob adds a blob below n and proves its first chunk against the root.
 func (w *walker) blob(n *Node, role string, ref object.BlobRef) {
 	w.blobNode(n.leaf("BlobRef", ref.CID, "%s %s, %s", role, ref.CID.Short(), units.Count(int(ref.Size), "byte")), ref)
 }
 
-// blobNode verifies a blob, every chunk of it, and shows the first.
+// blobNode verifies every chunk of a blob, and shows the first.
 func (w *walker) blobNode(c *Node, ref object.BlobRef) {
 	if w.o.Blob != nil {
 		if err := w.o.Blob(ref); err != nil && w.err == nil {
@@ -75,13 +75,13 @@ func (w *walker) blobRef(n *Node, raw []byte, depth int) {
 	w.blobNode(n, *ref)
 }
 
-// list is where a walk starts that is given the root of a corpus or a manifest.
+// list begins a walk at the root of a corpus or a manifest.
 func (w *walker) list(n *Node, _ []byte, depth int) {
 	w.manifest(n, n.ID, nil, depth)
 	n.Label = "list " + n.ID.Short()
 }
 
-// datasetRef is a dataset that was built here: how it came about.
+// datasetRef shows how a dataset that was built here came about.
 func (w *walker) datasetRef(n *Node, raw []byte, depth int) {
 	ref, err := object.Decode[dataset.DatasetRef](raw)
 	if !n.check(err) || !n.check(sameID(object.Sum(raw), n.ID)) {
@@ -105,10 +105,10 @@ func sameManifest(raw []byte, want object.BlobRef) bool {
 	return err == nil && have.CID == want.CID
 }
 
-const maxSearch = 1 << 20 // episodes of a manifest that are looked at
+const maxSearch = 1 << 20 // number of a manifest's episodes that are read
 
-// manifest hangs a dataset below n: its manifest, the definition it was selected by,
-// the corpora, and its episodes, of which it shows the first.
+// manifest adds a dataset below n: its manifest, its definition, the corpora, and its episodes, of which it shows the
+// first.
 func (w *walker) manifest(n *Node, root object.Hash, def *object.Hash, depth int) {
 	old := w.seen["Manifest"+root.String()]
 	if old != nil && def == nil && w.hidden[old] {

@@ -6,7 +6,7 @@ import (
 	"github.com/mythos-project/mythos/model/why"
 )
 
-// A tree is searched for the first link that does not hold.
+// Search a tree for its first problem.
 func ExampleFirstProblem() {
 	ring := &why.Node{Kind: "RingState", Label: "ring 0", Verified: true, Children: []*why.Node{
 		{Kind: "PromotionRecord", Label: "promotion", Verified: true},

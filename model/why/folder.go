@@ -10,8 +10,8 @@ import (
 	"github.com/mythos-project/mythos/object/tree"
 )
 
-// node is where a walk starts that is given a node: of a tree of files, of a blob that
-// has no reference, such as a file in a tree, or of a list.
+// node begins a walk at a node: of a tree of files, of a blob without a reference, such as a file in a tree, or of a
+// list.
 func (w *walker) node(n *Node, raw []byte, depth int) {
 	switch tree.NodeKind(raw) {
 	case "Tree":
@@ -41,7 +41,7 @@ func (w *walker) node(n *Node, raw []byte, depth int) {
 	w.blobNode(n, object.BlobRef{CID: n.ID, Size: dag.Size(), Chunks: uint32(dag.Len())})
 }
 
-// content verifies what an entry names.
+// content verifies the target of an entry.
 func (r nodes) content(n *Node, e tree.Entry) {
 	if e.Kind != tree.Folder {
 		n.Label = fmt.Sprintf("file %s, %s", n.ID.Short(), units.Count(int(e.Size), "byte"))
@@ -53,8 +53,7 @@ func (r nodes) content(n *Node, e tree.Entry) {
 	}
 }
 
-// trees verifies the trees that a tool took and gave: what its receipt names beside its
-// capability, as far as it is here.
+// trees verifies a tool's input and output trees: those that its receipt names beside its capability and that are here.
 func (r nodes) trees(n *Node, rec *ledger.Receipt) {
 	if len(rec.Evidence) == 0 {
 		return
@@ -66,7 +65,7 @@ func (r nodes) trees(n *Node, rec *ledger.Receipt) {
 	}
 }
 
-// folder verifies a tree of files, every node and every file of it, and shows the first files.
+// folder verifies every node and every file of a tree, and shows the first files.
 func (r nodes) folder(n *Node, raw []byte) {
 	w := r.w
 	t, err := tree.Parse(raw, n.ID)

@@ -15,8 +15,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Lineage is where a model comes from and what became of it, from the objects that are
-// here. Each was verified when it was read; whom to trust is for [Explain] and [judge.Evaluate].
+// Lineage is the origin and the later use of a model, from the objects that are here. Each was verified when it was
+// read; use [Explain] and [judge.Evaluate] for trust.
 type Lineage struct {
 	Model        object.Hash          `json:"model"`
 	Weights      object.BlobRef       `json:"-"`
@@ -24,15 +24,15 @@ type Lineage struct {
 	WeightsBytes uint64               `json:"weights_bytes"`
 	Code         object.Hash          `json:"code"` // that trained it
 	Parent       *object.Hash         `json:"parent,omitempty"`
-	Children     []object.Hash        `json:"children"` // models that went on from it, ascending
-	Rings        []int                `json:"rings"`    // that have it now
+	Children     []object.Hash        `json:"children"` // models trained from it, ascending
+	Rings        []int                `json:"rings"`    // rings that have it now
 	Trainings    []LineageTraining    `json:"trainings"`
 	Evaluations  []LineageEvaluation  `json:"evaluations"`
 	Attestations []LineageAttestation `json:"attestations"`
 	Promotions   []LineagePromotion   `json:"promotions"` // the oldest first
 }
 
-// LineageTraining is a training that gave the model.
+// LineageTraining is a training whose result is the model.
 type LineageTraining struct {
 	Receipt  object.Hash      `json:"receipt"`
 	Recipe   object.Hash      `json:"recipe"`
@@ -56,7 +56,7 @@ type LineageEvaluation struct {
 	Time     object.Time      `json:"time"`
 }
 
-// LineageAttestation is what somebody said about the model.
+// LineageAttestation is an attestation about the model.
 type LineageAttestation struct {
 	Attestation object.Hash `json:"attestation"`
 	Claim       string      `json:"claim"`
@@ -75,8 +75,7 @@ type LineagePromotion struct {
 	Time      object.Time `json:"time"`
 }
 
-// LineageOf gathers the lineage of a model. The error wraps store.ErrNotFound when it is
-// not here.
+// LineageOf gathers the lineage of a model. The error wraps store.ErrNotFound if the model is not here.
 func LineageOf(ctx context.Context, r *registry.Registry, id object.Hash) (*Lineage, error) {
 	m, err := model.Load(ctx, r.Store, id, "ModelRef", model.ModelRule, object.Open[model.ModelRef])
 	if err != nil {
@@ -93,7 +92,7 @@ func LineageOf(ctx context.Context, r *registry.Registry, id object.Hash) (*Line
 	return l, nil
 }
 
-// effects calls fn with the effects of a kind about a model that are here whole.
+// effects calls fn with the effects of a kind about a model that are completely here.
 func effects(ctx context.Context, r *registry.Registry, model object.Hash, kind string, fn func(*ledger.Receipt, []byte) error) error {
 	ids, err := r.About(ctx, model, kind)
 	if err != nil {
@@ -191,8 +190,8 @@ func lineChildren(ctx context.Context, r *registry.Registry, l *Lineage) error {
 
 const maxAncestors = 256 // of a lineage tree
 
-// LineageTree is a model's lineage as a tree to draw: dataset and recipe, training,
-// evaluations, attestations, promotions, and then the same of its ancestors.
+// LineageTree is a model's lineage as a tree for display: dataset and recipe, training, evaluations, attestations,
+// promotions, and then the same for its ancestors.
 func LineageTree(ctx context.Context, r *registry.Registry, id object.Hash, toolName func(object.Hash) string) (*Node, error) {
 	var root, below *Node
 	for depth := 0; depth < maxAncestors; depth++ {
@@ -219,7 +218,7 @@ func LineageTree(ctx context.Context, r *registry.Registry, id object.Hash, tool
 	return nil, errors.New("the lineage does not end")
 }
 
-// node draws a lineage.
+// node makes the tree of a lineage.
 func (l *Lineage) node(toolName func(object.Hash) string) *Node {
 	n := &Node{Kind: "ModelRef", ID: l.Model, Verified: true, Label: fmt.Sprintf("model %s%s", l.Model.Short(), l.where())}
 	for _, t := range l.Trainings {
@@ -250,7 +249,7 @@ func (l *Lineage) node(toolName func(object.Hash) string) *Node {
 	return n
 }
 
-// where says in which rings the model is.
+// where lists the rings that have the model.
 func (l *Lineage) where() string {
 	if len(l.Rings) == 0 {
 		return ", in no ring"

@@ -35,7 +35,7 @@ func (w *walker) model(n *Node, raw []byte, depth int) {
 	if m.ParentModelID != nil {
 		w.add(n, "ModelRef", *m.ParentModelID, depth)
 	}
-	if depth == 1 { // the walk starts here: what is said about it, too
+	if depth == 1 { // at the start of a walk: also what is said about the model
 		w.some(n, registry.AboutAttestation, w.related(id, registry.AboutAttestation), depth, nil)
 	}
 }
@@ -56,7 +56,7 @@ func (w *walker) attestation(n *Node, raw []byte, depth int) {
 	if !model.Trusts(w.o.Trust.Attest, a.Signer, model.When{Time: a.TimeObserved}) {
 		n.Label += ", whom nobody here trusts to attest"
 	}
-	if depth == 1 { // the walk starts here: what it is about, and whether it counts for anything
+	if depth == 1 { // at the start of a walk: also its subject, and whether it counts
 		w.named(n, a.SubjectHash, depth)
 		if !model.Trusts(w.o.Trust.Attest, a.Signer, model.When{Time: a.TimeObserved}) {
 			n.fail("%s is not trusted to attest", a.Signer)
@@ -67,7 +67,7 @@ func (w *walker) attestation(n *Node, raw []byte, depth int) {
 	}
 }
 
-// named hangs whatever has the id below n. It must be here.
+// named adds the object with the id below n. It must be here.
 func (w *walker) named(n *Node, id object.Hash, depth int) {
 	if kind := w.kind(n, id); kind != "" {
 		w.add(n, kind, id, depth)
@@ -129,7 +129,7 @@ func (w *walker) recipe(n *Node, raw []byte, depth int) {
 	}
 }
 
-// code hangs code below n when its bytes are here; a hash may name code otherwise.
+// code adds code below n if its bytes are here; a hash may name code in other ways.
 func (w *walker) code(n *Node, h object.Hash, depth int) {
 	if kind, err := w.res.Kind(w.ctx, h); err == nil && kind == KindBytes {
 		c := w.add(n, KindBytes, h, depth)

@@ -57,8 +57,8 @@ func (w *walker) receipt(n *Node, raw []byte, depth int) {
 	w.inner(n, r, depth)
 }
 
-// receiptWhen is when a receipt was signed. The time of an imported one is what its
-// record says, and no time of a signature: it counts as signed at the beginning.
+// receiptWhen is the time of a receipt's signature. The time of an imported receipt comes from its record and not from
+// a signature: it counts as signed at the beginning.
 func receiptWhen(r *ledger.Receipt, id object.Hash) model.When {
 	if imported.IsReceipt(r) {
 		return model.When{Receipt: id}
@@ -108,8 +108,7 @@ func (w *walker) evalReceipt(n *Node, r *ledger.Receipt, depth int) scope.Use {
 	return use
 }
 
-// inner hangs the calls of tools that an effect was made of below it: what its receipt
-// names beside its capability.
+// inner adds the tool calls that an effect consisted of below it: those that its receipt names beside its capability.
 func (w *walker) inner(n *Node, r *ledger.Receipt, depth int) {
 	if r.ToolID != model.TrainTool && r.ToolID != model.EvalTool || len(r.Evidence) == 0 {
 		return
@@ -122,8 +121,7 @@ func (w *walker) inner(n *Node, r *ledger.Receipt, depth int) {
 	}
 }
 
-// authority hangs the chain of the capability that a receipt names below it, and judges
-// it at the time of the receipt.
+// authority adds the chain of a receipt's capability below it, and judges the chain at the time of the receipt.
 func (w *walker) authority(n *Node, r *ledger.Receipt, use scope.Use, depth int) {
 	switch {
 	case slices.Contains(ownDoing, r.ToolID) && len(r.Evidence) > 0 && !w.isCapability(r.Evidence[0]):
@@ -138,7 +136,7 @@ func (w *walker) authority(n *Node, r *ledger.Receipt, use scope.Use, depth int)
 			c.check(err)
 		}
 		w.past = w.past[:len(w.past)-1]
-	case r.Status >= 400: // a refused effect had no authority, and says so
+	case r.Status >= 400: // a refused effect had no authority, and its receipt says so
 	case slices.Contains(ownDoing, r.ToolID):
 		n.leaf("AgentID", r.Signer.KeyID(), "done by %s under its own key", who(r.Signer))
 	default:
@@ -148,13 +146,12 @@ func (w *walker) authority(n *Node, r *ledger.Receipt, use scope.Use, depth int)
 
 var capIssue = ir.BuiltinTool("cap.issue")
 
-// ownDoing are the effects that nobody calls: a repository's key does them, for anyone who
-// has the key.
+// ownDoing are the effects that nobody calls: the repository's own key makes them.
 var ownDoing = []object.Hash{capIssue, ir.BuiltinTool("cap.policy"), ir.BuiltinTool("cap.revoke"),
 	ir.BuiltinTool("episode.import"), ir.BuiltinTool("episode.redact")}
 
-// then is what counted when a receipt was signed; without [WhyOptions.Then] that is
-// what counts now, and nothing that is revoked.
+// then is the trust at the time of a receipt's signature. Without [WhyOptions.Then] it is the present trust, and no
+// revocations.
 func (o *Options) then(id object.Hash, r *ledger.Receipt) caps.Past {
 	if o.Then == nil {
 		return caps.Past{At: r.TimeObserved, Trusted: o.Caps.Trusted}
@@ -162,7 +159,7 @@ func (o *Options) then(id object.Hash, r *ledger.Receipt) caps.Past {
 	return o.Then(id, r)
 }
 
-// merged are the notes of both lists, each once.
+// merged returns the notes of both lists, without repeats.
 func merged(have, more []string) []string {
 	for _, note := range more {
 		if !slices.Contains(have, note) {

@@ -16,19 +16,19 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Local is the Resolver over a registry and what it stands on.
+// Local is the Resolver over a registry and its stores.
 type Local struct {
 	Registry *registry.Registry
 	Nodes    func(ctx context.Context) merkle.NodeReader // *store.Store has it
-	// BlobRef finds the reference of a blob, with an error that wraps store.ErrNotFound;
-	// *store.Store has it. Without it, walks do not start at blobs.
+	// BlobRef finds the reference of a blob; its error wraps store.ErrNotFound. *store.Store has it. Without it, walks
+	// do not start at blobs.
 	BlobRef func(ctx context.Context, cid object.Hash) (object.BlobRef, error)
 }
 
 var _ Resolver = (*Local)(nil)
 
-// Raw implements Resolver. Receipts are looked for in the ledger and then, as those
-// of another executor, among the objects.
+// Raw implements Resolver. It looks for receipts in the ledger and then, for those of another executor, among the
+// objects.
 func (l *Local) Raw(ctx context.Context, kind string, id object.Hash) ([]byte, error) {
 	switch kind {
 	case KindBytes:

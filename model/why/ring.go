@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// ring is where most walks start.
+// ring begins most walks.
 func (w *walker) ring(ring uint8) (*Node, error) {
 	state, err := w.res.Ring(w.ctx, ring)
 	if damaged(err) {
@@ -40,7 +40,7 @@ func (w *walker) ring(ring uint8) (*Node, error) {
 	return n, w.err
 }
 
-// policyOf hangs a policy that is or was in force in a ring below n.
+// policyOf adds a policy that is or was in force in a ring below n.
 func (w *walker) policyOf(n *Node, id object.Hash, ring uint8, depth int) {
 	c := w.add(n, "PolicyDef", id, depth)
 	if def, err := decoded[model.PolicyDef](&w.source, "PolicyDef", id); err == nil && def.Ring != ring {
@@ -75,12 +75,11 @@ func (w *walker) promotion(n *Node, raw []byte, depth int) {
 	}
 }
 
-// attestations hangs those of a promotion below it, of each claim the first few, and
-// checks that they are what its policy demands.
+// attestations adds those of a promotion below it, the first few of each claim, and checks that they meet its policy.
 func (w *walker) attestations(n *Node, p *model.PromotionRecord, depth int) {
 	policy, err := decoded[model.PolicyDef](&w.source, "PolicyDef", p.PolicyID)
 	if err != nil {
-		policy = nil // that is a broken link of its own
+		policy = nil // reported as a problem of its own
 	}
 	shown, passed, signed := map[uint8]int{}, map[object.Hash]bool{}, map[string]bool{}
 	for _, id := range p.EvalAttestations {
@@ -106,10 +105,10 @@ func (w *walker) attestations(n *Node, p *model.PromotionRecord, depth int) {
 		}
 	}
 	if policy == nil || p.Action == model.ActionRollback && len(p.EvalAttestations) == 0 {
-		return // to a model that no promotion brought into the ring
+		return // the model was not promoted into the ring
 	}
 	if slices.ContainsFunc(n.Children, func(c *Node) bool { return FirstProblem(c) != nil }) {
-		return // the links that do not hold are named
+		return // the problems are shown already
 	}
 	for _, suite := range policy.Suites {
 		if !passed[suite] {
@@ -121,7 +120,7 @@ func (w *walker) attestations(n *Node, p *model.PromotionRecord, depth int) {
 	}
 }
 
-// supports checks that an attestation is one that a promotion may rest on.
+// supports checks that a promotion may rely on an attestation.
 func supports(a *model.Attestation, p *model.PromotionRecord, policy *model.PolicyDef) error {
 	switch {
 	case a.SubjectHash != p.ModelID:
@@ -184,9 +183,8 @@ func (w *walker) indexState(n *Node, raw []byte, depth int) {
 	}
 }
 
-// decision hangs the receipt of the effect that made a record, a hold or a state, or
-// put a policy into force, below it: by whose decision, under which capability. It must
-// be of one of the tools, and its response what made says.
+// decision adds the receipt of the effect that made a record, a hold or a state, or put a policy into force, below it:
+// who decided, under which capability. Its tool must be one of tools, and its response must satisfy made.
 func (w *walker) decision(n *Node, depth int, made func(response []byte) bool, tools ...object.Hash) {
 	receipts := w.receipts(n.ID, registry.AboutDecision)
 	if len(receipts) == 0 {
@@ -205,7 +203,7 @@ func (w *walker) decision(n *Node, depth int, made func(response []byte) bool, t
 	})
 }
 
-// undecided says that the receipt of a decision is missing.
+// undecided reports that the receipt of a decision is missing.
 func (n *Node) undecided() {
 	n.leaf("Receipt", object.Hash{}, "who decided it").fail("no receipt of this decision is here")
 }
@@ -225,7 +223,7 @@ func (w *walker) ringHold(n *Node, raw []byte, depth int) {
 	}
 	n.Label = fmt.Sprintf("ring %d %s by %s, %s: %s", h.RingID, verb, who(h.Signer), minute(h.TimeObserved), h.Reason)
 	w.decision(n, depth, sameBytes(raw), tool)
-	if h.Previous != nil && depth == 1 { // the walk starts here: what it followed, too
+	if h.Previous != nil && depth == 1 { // at the start of a walk: also its predecessor
 		w.add(n, "RingHold", *h.Previous, depth)
 	}
 }

@@ -18,14 +18,14 @@ import (
 	"github.com/mythos-project/mythos/object/merkle"
 )
 
-// source is what a walk reads, and whom it believes.
+// source is a walk's input, and whom the walk trusts.
 type source struct {
 	ctx context.Context
 	res Resolver
 	o   Options
-	err error // the walk cannot go on
+	err error // the walk cannot continue
 
-	past []caps.Past // of the receipts that are being judged, the innermost last
+	past []caps.Past // trust at the times of the receipts that are being judged, the innermost last
 }
 
 // opened loads a receipt and its response and checks both.
@@ -71,8 +71,7 @@ func (s *source) tool(id object.Hash) string {
 	return "tool " + id.Short()
 }
 
-// kept hangs what a tool was asked or answered below its receipt; that it is gone, or
-// was never kept, is no problem.
+// kept adds a tool's request or response below its receipt. It is no problem if it is gone or was never stored.
 func (s *source) kept(n *Node, what string, h object.Hash) {
 	body, err := s.raw(KindBytes, h)
 	switch {
@@ -87,9 +86,8 @@ func (s *source) kept(n *Node, what string, h object.Hash) {
 	}
 }
 
-// rollbackPolicy is the policy that a rollback was asked under. Its record has that of what
-// it restored. The capability names another one where that came into force since; the hash
-// of the request says whether it was that one.
+// rollbackPolicy is the policy that a rollback request named. The record has the policy of the restored promotion. The
+// capability names another one if that came into force since; the hash of the request shows which one it was.
 func (s *source) rollbackPolicy(r *ledger.Receipt, p *model.PromotionRecord) object.Hash {
 	if p.Previous == nil || len(r.Evidence) == 0 {
 		return p.PolicyID
@@ -114,8 +112,8 @@ func (s *source) rollbackPolicy(r *ledger.Receipt, p *model.PromotionRecord) obj
 	return deploy.PolicyID
 }
 
-// under is the capability that a receipt names: where none of its evidence is one that
-// is here, the first, which the gate makes the capability.
+// under is the capability that a receipt names. If none of its evidence is a capability that is here, it is the first
+// hash, where the gate puts the capability.
 func (s *source) under(r *ledger.Receipt) object.Hash {
 	for _, h := range r.Evidence {
 		if s.isCapability(h) {
@@ -125,9 +123,8 @@ func (s *source) under(r *ledger.Receipt) object.Hash {
 	return r.Evidence[0]
 }
 
-// judge verifies a chain as it was when the receipt was signed, and that it covered
-// the use; the notes say what has changed since. The use of a tool is judged where the
-// request is still here.
+// judge verifies a chain as it was when the receipt was signed, and that it covered the use; the notes say what has
+// changed since. The use of a tool is checked if the request is still here.
 func (s *source) judge(id object.Hash, r *ledger.Receipt, use scope.Use) ([]string, error) {
 	past := s.past[len(s.past)-1]
 	chain, err := s.chain(id)
@@ -173,8 +170,8 @@ func (s *source) chain(id object.Hash) (caps.Chain, error) {
 	return caps.OpenChain(raws...)
 }
 
-// trustsRoot tells whether an issuer was trusted when the receipt above was signed, or
-// is trusted now where the walk starts from a capability.
+// trustsRoot reports whether an issuer was trusted when the receipt above was signed, or is trusted now if the walk
+// starts from a capability.
 func (s *source) trustsRoot(issuer object.AgentID, kind uint8) bool {
 	trusted := s.o.Caps.Trusted
 	if len(s.past) > 0 {
@@ -183,7 +180,7 @@ func (s *source) trustsRoot(issuer object.AgentID, kind uint8) bool {
 	return trusted != nil && trusted(issuer, kind)
 }
 
-// scope is a scope with tools by their names and other hashes cut short.
+// scope is a scope with tools by name and other hashes shortened.
 func (s *source) scope(text string) string {
 	return wholeHash().ReplaceAllStringFunc(text, func(hex string) string {
 		id, err := object.ParseHash(hex)
@@ -197,7 +194,7 @@ func (s *source) scope(text string) string {
 	})
 }
 
-// raw finds bytes; anything but their absence ends the walk.
+// raw reads bytes; any error but their absence ends the walk.
 func (s *source) raw(kind string, id object.Hash) ([]byte, error) {
 	if s.err == nil {
 		s.err = s.ctx.Err()
@@ -218,8 +215,8 @@ func (s *source) raw(kind string, id object.Hash) ([]byte, error) {
 	return nil, err
 }
 
-// kind is the kind of an object that n names. One that is not here or damaged hangs
-// below n as what does not hold, and has none.
+// kind is the kind of an object that n names. If the object is missing or damaged, kind adds it below n as a problem
+// and returns "".
 func (s *source) kind(n *Node, id object.Hash) string {
 	kind, err := s.res.Kind(s.ctx, id)
 	if err == nil && kind == "" {
@@ -244,8 +241,8 @@ func (s *source) related(id object.Hash, kind string) []object.Hash {
 	return ids
 }
 
-// receipts are the related ones of those who are trusted for receipts, or else all: anybody
-// may send us one about anything.
+// receipts returns the related receipts of trusted signers, or all if there are none: anybody may send us a receipt
+// about anything.
 func (s *source) receipts(id object.Hash, kind string) []object.Hash {
 	all := s.related(id, kind)
 	var trusted []object.Hash
@@ -284,8 +281,7 @@ func (s *source) chunk(tree *merkle.Tree, i uint64, root object.Hash) *Node {
 	return leaf
 }
 
-// imported shows evidence that came in from elsewhere as that: no capability allowed
-// it, and nobody who saw it signed it.
+// imported marks evidence that came from elsewhere: no capability allowed it, and no witness signed it.
 func (s *source) imported(n *Node, r *ledger.Receipt) {
 	n.Label += ": " + *r.Notes
 	s.kept(n, "request", r.RequestHash)
@@ -293,7 +289,7 @@ func (s *source) imported(n *Node, r *ledger.Receipt) {
 	n.leaf("Record", r.Evidence[0], "the imported record %s, not kept", r.Evidence[0].Short())
 }
 
-// deployReceipt reads what a promotion or rollback was asked for.
+// deployReceipt reads the request of a promotion or rollback.
 func (s *source) deployReceipt(n *Node, r *ledger.Receipt) scope.Use {
 	use := scope.Use{Kind: scope.KindDeployPromote}
 	_, effect, err := s.opened(n.ID)

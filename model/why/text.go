@@ -7,7 +7,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// OneLine keeps text that others wrote from drawing on the terminal.
+// OneLine prevents foreign text from controlling the terminal.
 func OneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) {
@@ -17,7 +17,7 @@ func OneLine(s string) string {
 	}, s)
 }
 
-// who is an agent in few words: the name it goes by, or the start of its key.
+// who names an agent briefly: its hint, or the start of its key.
 func who(a object.AgentID) string {
 	if a.Hint == "" {
 		return a.KeyHex()[:16]

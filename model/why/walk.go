@@ -14,24 +14,24 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// walker is one walk.
+// walker is the state of one walk.
 type walker struct {
 	source
 	seen   map[string]*Node
 	follow map[string]expander
 	nodes  int
 
-	hiding int            // above 0: what is visited is not shown
-	hidden map[*Node]bool // was visited and is not shown yet
+	hiding int            // above 0: visited nodes are not shown
+	hidden map[*Node]bool // visited and not yet shown
 }
 
 // expander fills in a node from the object's bytes.
 type expander func(w *walker, n *Node, raw []byte, depth int)
 
-// Follows reports whether [Explain] goes on from objects of a kind to what they rest on.
+// Follows reports whether [Explain] follows objects of a kind to their evidence.
 func Follows(kind string) bool { return expanders()[kind] != nil }
 
-// expanders has a row for each kind that rests on something.
+// expanders has an entry for each kind with evidence.
 func expanders() map[string]expander {
 	return map[string]expander{
 		"PromotionRecord":         (*walker).promotion,
@@ -55,8 +55,7 @@ func expanders() map[string]expander {
 	}
 }
 
-// visit makes the node of an object and of what it rests on. Every object is
-// expanded once.
+// visit makes the node of an object and of its evidence. It expands every object once.
 func (w *walker) visit(kind string, id object.Hash, depth int) *Node {
 	n := &Node{Kind: kind, ID: id, Label: id.Short()}
 	key := kind + id.String()
@@ -90,8 +89,7 @@ func (w *walker) visit(kind string, id object.Hash, depth int) *Node {
 	return n
 }
 
-// made hangs the receipts of the effects that made an object below it, where they are
-// here; they name it.
+// made adds the receipts of the effects that made an object below it; the receipts that are here name it.
 func (w *walker) made(n *Node, depth int) {
 	w.some(n, "Receipt", w.receipts(n.ID, registry.AboutDecision), depth, func(c *Node) {
 		if r, _, err := w.opened(c.ID); err == nil && !slices.Contains(r.Evidence, n.ID) {
@@ -100,7 +98,7 @@ func (w *walker) made(n *Node, depth int) {
 	})
 }
 
-// note remembers the node that was made of an object.
+// note remembers the node of an object.
 func (w *walker) note(key string, n *Node) {
 	w.seen[key] = n
 	if w.hiding > 0 {
@@ -108,7 +106,7 @@ func (w *walker) note(key string, n *Node) {
 	}
 }
 
-// show makes what was visited in hiding a part of the tree that is shown.
+// show makes a hidden node part of the shown tree.
 func (w *walker) show(n *Node) {
 	if w.hiding > 0 {
 		return
@@ -119,8 +117,7 @@ func (w *walker) show(n *Node) {
 	}
 }
 
-// damaged reports whether an error says that what is here is not what it should be;
-// with any other the walk cannot go on.
+// damaged reports whether an error means that stored data is invalid; after any other error the walk cannot continue.
 func damaged(err error) bool {
 	var decoding *can.Error
 	if errors.As(err, &decoding) {
@@ -136,7 +133,7 @@ func damaged(err error) bool {
 
 var errNotHere = errors.New("it is not here")
 
-// fail notes the first thing that is wrong with a node.
+// fail records the first problem of a node.
 func (n *Node) fail(format string, args ...any) {
 	n.Verified = false
 	if n.Problem == "" {
@@ -144,7 +141,7 @@ func (n *Node) fail(format string, args ...any) {
 	}
 }
 
-// check fails with a problem, if there is one.
+// check fails with an error, if there is one.
 func (n *Node) check(err error) bool {
 	if err != nil {
 		n.fail("%v", err)
@@ -152,15 +149,14 @@ func (n *Node) check(err error) bool {
 	return err == nil
 }
 
-// add hangs an object below n.
+// add adds an object below n.
 func (w *walker) add(n *Node, kind string, id object.Hash, depth int) *Node {
 	c := w.visit(kind, id, depth)
 	n.Children = append(n.Children, c)
 	return c
 }
 
-// some hangs the first of several objects below n; the others are verified and
-// counted. also, if it is not nil, checks each.
+// some adds the first of several objects below n; it verifies and counts the others. also, if not nil, checks each.
 func (w *walker) some(n *Node, kind string, ids []object.Hash, depth int, also func(*Node)) {
 	for i, id := range ids {
 		w.nth(n, i, w.o.Width, func() *Node {
@@ -173,8 +169,8 @@ func (w *walker) some(n *Node, kind string, ids []object.Hash, depth int, also f
 	}
 }
 
-// nth hangs what make gives below n if it is among the first width; otherwise it is
-// verified and counted, and shown only if it does not hold.
+// nth adds the node from visit below n if it is among the first width; otherwise it verifies and counts the node, and
+// shows it only if it has a problem.
 func (w *walker) nth(n *Node, i, width int, visit func() *Node) {
 	if i < width {
 		n.Children = append(n.Children, visit())
@@ -196,14 +192,14 @@ func (w *walker) nth(n *Node, i, width int, visit func() *Node) {
 	n.Checked = true
 }
 
-// leaf hangs something below n that is no object of its own.
+// leaf adds something below n that is not an object of its own.
 func (n *Node) leaf(kind string, id object.Hash, format string, args ...any) *Node {
 	c := &Node{Kind: kind, ID: id, Label: fmt.Sprintf(format, args...), Verified: true}
 	n.Children = append(n.Children, c)
 	return c
 }
 
-// decoded loads an object and decodes it, without any other check.
+// decoded loads and decodes an object, without further checks.
 func decoded[T any](s *source, kind string, id object.Hash) (*T, error) {
 	raw, err := s.raw(kind, id)
 	if err != nil {
@@ -219,5 +215,5 @@ func sameID(got, want object.Hash) error {
 	return nil
 }
 
-// minute is a time as people read it.
+// minute formats a time for people.
 func minute(t object.Time) string { return t.Std().UTC().Format("2006-01-02 15:04Z") }

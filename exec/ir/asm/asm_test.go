@@ -15,8 +15,8 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// packBundle is the payload of the public pack's packet WIRE_001 with its text
-// constant in field 4, where bytes belong.
+// packBundle is the payload of the public pack's packet WIRE_001, whose text constant is in field 4, the field for
+// bytes.
 const packBundle = "" +
 	"080903010805030106066d7974686f73030203020304080303010301030205208a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801" +
 	"b40f6f5c03030604637476700305080203010301030205206aee2547b1597e74bdc3580ce8aaca28b0a20bc19b9f5f0836606df2f05e397703060700" +
@@ -55,7 +55,7 @@ func TestPackBundle(t *testing.T) {
 	roundTrip(t, fixed)
 }
 
-// roundTrip checks that the text of a bundle gives the bundle again.
+// roundTrip checks that the text of a bundle gives the same bundle.
 func roundTrip(t *testing.T, raw []byte) {
 	t.Helper()
 	text, err := Disassemble(raw)
@@ -240,8 +240,7 @@ func TestSyntaxErrors(t *testing.T) {
 	}
 }
 
-// TestUnknownFields: what this version does not know survives disasm and asm, and
-// takes part in the ids.
+// TestUnknownFields: unknown fields survive disasm and asm, and are part of the ids.
 func TestUnknownFields(t *testing.T) {
 	raw, err := Assemble([]byte(allOps()))
 	if err != nil {

@@ -17,16 +17,15 @@ type assembler struct {
 	extras []extra
 	fixed  bool // .artifact was given
 
-	opAt []token          // where each op stands
-	at   map[string]token // where each declaration stands, by its place in the bundle
+	opAt []token          // place of each op
+	at   map[string]token // place of each declaration, by its place in the bundle
 }
 
-// part is how a [Finding] names an item of a table.
+// part is the name of a table's item in a [Finding].
 func part(table string, i int) string { return fmt.Sprintf("%s[%d]", table, i) }
 
-// Assemble makes a bundle of an assembler text (spec/ir.md#assembler) and
-// validates it. The artifact id is computed unless the text gives one. Errors are
-// [*SyntaxError]s, joined where the validator found several.
+// Assemble makes a bundle from an assembler text (spec/ir.md#assembler) and validates it. It computes the artifact id
+// unless the text gives one. Errors are [*SyntaxError]s, joined if the validator found several.
 func Assemble(text []byte) ([]byte, error) {
 	a, err := parseAsm(string(text))
 	if err != nil {
@@ -72,7 +71,7 @@ func parseAsm(text string) (*assembler, error) {
 	return a, nil
 }
 
-// encode gives the bundle's bytes with extra fields and its artifact id.
+// encode returns the bundle's bytes with extra fields and its artifact id.
 func (a *assembler) encode() ([]byte, error) {
 	raw, err := can.Marshal(&a.b)
 	if err != nil {
@@ -87,7 +86,7 @@ func (a *assembler) encode() ([]byte, error) {
 	return ir.SetArtifactID(raw)
 }
 
-// locate turns a finding into an error at the statement that it is about.
+// locate turns a finding into an error at its statement.
 func (a *assembler) locate(f ir.Finding) error {
 	if f.Op >= 0 && f.Op < len(a.opAt) {
 		return a.opAt[f.Op].fail("%s: %s", strings.TrimPrefix(f.Where, fmt.Sprintf("ops[%d].", f.Op)), f.Reason)

@@ -7,7 +7,7 @@ import (
 	"github.com/mythos-project/mythos/exec/ir"
 )
 
-// op reads an op whose name was taken.
+// op reads an op after its name.
 func (a *assembler) op(t token) error {
 	oc, ok := ir.OpcodeNamed(t.text)
 	if !ok {
@@ -31,8 +31,7 @@ func (a *assembler) op(t token) error {
 	return nil
 }
 
-// operandOrArgs reads one operand, or a call's arguments in parentheses with
-// their count before them.
+// operandOrArgs reads one operand, or a call's arguments in parentheses, which it precedes with their count.
 func (a *assembler) operandOrArgs() ([]ir.Operand, error) {
 	if a.peek().text != "(" || a.peek().kind != tokPunct {
 		o, err := a.operand()

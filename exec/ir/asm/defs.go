@@ -5,10 +5,10 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// ref is a hash, or the name of something that has one.
+// ref is a hash, or the name of something with a hash.
 type ref struct {
 	token token
-	kind  string // of a name; empty for a hash
+	kind  string // kind of a named thing; empty for a hash
 }
 
 // typeDef reads: NAME [id #hash] record { 1 x: TYPE, 2 y: TYPE? } or NAME enum { a, b }.
@@ -168,8 +168,7 @@ func (a *assembler) labelRef() (*uint32, error) {
 	return n, nil
 }
 
-// tool reads: NAME (TYPE) -> TYPE [module #hash] [id #hash]. Without a module the
-// id is needed.
+// tool reads: NAME (TYPE) -> TYPE [module #hash] [id #hash]. Without a module the id is required.
 func (a *assembler) tool() error {
 	t, err := a.want(tokWord)
 	if err != nil {

@@ -35,14 +35,13 @@ type disassembler struct {
 	labels                           map[uint64]bool
 }
 
-// aliases are the names by which the text calls the elements of a table.
+// aliases are the names in the text for the elements of a table.
 type aliases struct {
 	names []string
 	byID  map[object.Hash]string
 }
 
-// pick chooses a name for an element: its own when that can stand without quotes
-// and is free, else the prefix and its position.
+// pick chooses a name for an element: its own if it needs no quotes and is free, otherwise the prefix and its position.
 func pick(names map[string]bool, own *string, prefix string, i int) string {
 	name := ""
 	if own != nil && isName(*own) {
@@ -77,7 +76,7 @@ func (d *disassembler) choose(raw []byte) error {
 	}
 	taken = make(map[string]bool)
 	for i, s := range d.b.Symbols.Symbols {
-		id, err := ir.SymbolID(s) // what the assembler will compute
+		id, err := ir.SymbolID(s) // the id that the assembler will compute
 		if err != nil {
 			return err
 		}
@@ -216,7 +215,7 @@ func (d *disassembler) operandList(list []ir.Operand) string {
 	return strings.Join(parts, ", ")
 }
 
-// operand writes an operand in its role; role 0 is none in particular.
+// operand writes an operand in its role; role 0 means no particular role.
 func (d *disassembler) operand(role ir.Role, o ir.Operand) string {
 	switch o.Kind {
 	case ir.OperandReg:
@@ -259,7 +258,7 @@ func (d *disassembler) hash(role ir.Role, h object.Hash) string {
 
 func (d *disassembler) op(op ir.Op) {
 	var parts []string
-	args := -1 // of a call, while they are written in parentheses
+	args := -1 // of a call, for its arguments in parentheses
 	d.eachRole(op, func(r ir.Role, o ir.Operand) {
 		switch r {
 		case ir.RoleArgc:
@@ -280,14 +279,13 @@ func (d *disassembler) op(op ir.Op) {
 	d.line("\t%s", strings.TrimSuffix(ir.OpName(op.Opcode)+" "+strings.Join(parts, ", "), " "))
 }
 
-// finish appends what the text has no words for, and makes sure that the text
-// gives the bundle again.
+// finish appends the fields that the text cannot express, and makes sure that the text gives the same bundle.
 func (d *disassembler) finish(raw []byte) ([]byte, error) {
 	a, err := parseAsm(d.out.String())
 	if err != nil {
 		return nil, fmt.Errorf("disassemble: %w", err)
 	}
-	a.fixed = true // ids aside: they are those of the whole bundle
+	a.fixed = true // keep the ids: they cover the whole bundle
 	a.b.Meta.ArtifactID = d.b.Meta.ArtifactID
 	have, err := a.encode()
 	if err != nil {

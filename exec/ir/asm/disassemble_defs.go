@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// titled is a declared name and what the text says of the element's own name.
+// titled is a declared name, followed by the element's own name.
 func titled(alias string, own *string) string {
 	switch {
 	case own == nil:
@@ -24,8 +24,7 @@ func (d *disassembler) typeRef(id object.Hash) string {
 	return strings.TrimPrefix(d.hash(ir.RoleShape, id), "type:")
 }
 
-// idUnless writes the id that an element carries where it is not the one that
-// the assembler computes.
+// idUnless writes the id of an element if it differs from the one that the assembler computes.
 func idUnless(computed object.Hash, err error, carried object.Hash) string {
 	if err == nil && computed == carried {
 		return ""

@@ -7,7 +7,7 @@ import (
 	"github.com/mythos-project/mythos/exec/ir/asm"
 )
 
-// The text of a bundle gives the bundle again.
+// The text of a bundle gives the same bundle.
 func Example() {
 	bundle, err := asm.Assemble([]byte(`
 .const greeting text "hello"

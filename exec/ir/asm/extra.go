@@ -11,9 +11,8 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// extra is one field of a bundle that the text has no other words for: one that
-// this version does not know, or an optional one that is present and empty. It
-// stands in the text as .extra "PATH" x"KEY VALUE", and takes part in every id.
+// extra is a field of a bundle that the text cannot express otherwise: an unknown field, or an optional one that is
+// present and empty. It appears in the text as .extra "PATH" x"KEY VALUE", and is part of every id.
 type extra struct {
 	path []step
 	pair can.Pair
@@ -66,7 +65,7 @@ func parseExtra(path string, pair []byte) (x extra, err error) {
 	return x, r.End()
 }
 
-// addExtras puts extra fields into encoded bytes.
+// addExtras inserts extra fields into encoded bytes.
 func addExtras(raw []byte, extras []extra) ([]byte, error) {
 	if len(extras) == 0 {
 		return raw, nil
@@ -106,7 +105,7 @@ func find(v *can.Value, path []step) *can.Value {
 // errDifferent means that bytes differ in more than additional fields.
 var errDifferent = errors.New("values differ")
 
-// findExtras gives the fields that want has and have does not.
+// findExtras returns the fields of want that have lacks.
 func findExtras(have, want []byte) ([]extra, error) {
 	if bytes.Equal(have, want) {
 		return nil, nil

@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// SyntaxError is what is wrong at one place of an assembler text.
+// SyntaxError is a fault at one place of an assembler text.
 type SyntaxError struct {
 	Line, Col int // from 1; columns count characters
 	Msg       string
@@ -63,12 +63,12 @@ func (t token) String() string {
 	return tokenNames[t.kind]
 }
 
-// lexer splits a text into tokens. Inside brackets newlines do not count.
+// lexer splits a text into tokens. It ignores newlines inside brackets.
 type lexer struct {
 	src     string
 	pos     int
 	line    int
-	counted int // up to here the characters of the line are counted
+	counted int // end of the part of the line whose characters are counted
 	chars   int
 	open    int // brackets
 }
@@ -94,7 +94,7 @@ func lex(src string) ([]token, error) {
 }
 
 func (l *lexer) at(kind tokenKind, start int) token {
-	// Tokens come in order: each character of a line, however long it is, is counted once.
+	// Tokens come in order, so each character of a line is counted once, however long the line is.
 	l.chars += utf8.RuneCountInString(l.src[l.counted:start])
 	l.counted = start
 	return token{kind: kind, text: l.src[start:l.pos], line: l.line, col: l.chars + 1}
@@ -127,7 +127,7 @@ func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' || c == '.' }
 
-// isName reports whether s can stand as a name without quotes.
+// isName reports whether s is a name that needs no quotes.
 func isName(s string) bool {
 	if s == "" || !isLetter(s[0]) || s[0] == '.' {
 		return false
@@ -233,8 +233,8 @@ func (l *lexer) quoted(kind tokenKind, start, from int) (token, error) {
 	return t, nil
 }
 
-// hash reads #hex, or #"label" for the hash of a label's bytes. A label that is itself an id
-// is refused: nobody means its hash.
+// hash reads #hex, or #"label" for the hash of a label's bytes. It refuses a label that is itself an id, because nobody
+// means its hash.
 func (l *lexer) hash(start int) (token, error) {
 	if strings.HasPrefix(l.src[l.pos:], `"`) {
 		t, err := l.quoted(tokHash, start, l.pos)

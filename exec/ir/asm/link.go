@@ -5,18 +5,17 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// linker finds what names stand for. Names may be used before they are defined, so that
-// what a statement refers to is looked up in fixups after the whole text was read, phase
-// by phase.
+// linker resolves names. Names may be used before they are defined, so references are resolved in fixups after the
+// whole text was read, phase by phase.
 type linker struct {
-	inContract bool // a contract's body is being read
+	inContract bool // inside a contract's body
 
 	consts, nodes, labels map[string]int
 	names                 map[string]*named // "type:x", "sym:x", "contract:x", "tool:x"
 	fixups                [phases][]func() error
 }
 
-// The phases of fixups: each needs what those before it found.
+// The phases of fixups: each needs the results of the earlier ones.
 const (
 	phaseIndex = iota // positions of constants, nodes and labels
 	phaseLits         // hashes in contracts
@@ -26,7 +25,7 @@ const (
 	phases
 )
 
-// named is something that text refers to by name and bytes by hash.
+// named is a thing that text refers to by name and bytes by hash.
 type named struct {
 	token token
 	find  func() (object.Hash, error)
@@ -34,7 +33,7 @@ type named struct {
 	state uint8 // unseen, open or done
 }
 
-// How far the search for the id of something named has come.
+// Progress of the search for a named thing's id.
 const (
 	unseen uint8 = iota
 	open
@@ -51,8 +50,7 @@ func (l *linker) define(names map[string]int, t token, i int) error {
 	return nil
 }
 
-// hashRef gives a hash that is known in phaseHash; inside a contract, whose id
-// depends on it, in phaseLits.
+// hashRef returns a hash that is known in phaseHash; inside a contract, whose id depends on it, in phaseLits.
 func (l *linker) hashRef(r ref) (*object.Hash, error) {
 	h, phase := new(object.Hash), phaseHash
 	if l.inContract {
@@ -77,8 +75,8 @@ func (l *linker) position(names map[string]int, t token, set func(int)) {
 	})
 }
 
-// declare names a thing of the kind ("type", "sym", "contract", "tool"). find
-// gives its id and runs at most once, when the id is first needed.
+// declare names a thing of the kind ("type", "sym", "contract", "tool"). find returns its id; it runs at most once,
+// when the id is first needed.
 func (l *linker) declare(kind string, t token, find func() (object.Hash, error)) error {
 	key := kind + ":" + t.text
 	_, builtin := ir.BuiltinType(t.text)
@@ -91,7 +89,7 @@ func (l *linker) declare(kind string, t token, find func() (object.Hash, error))
 	return nil
 }
 
-// resolve gives the id of a named thing; use is where it is needed.
+// resolve returns the id of a named thing; use is the place that needs it.
 func (l *linker) resolve(n *named, use token) (object.Hash, error) {
 	switch n.state {
 	case open:

@@ -22,7 +22,7 @@ func (p *parser) take() token {
 	return t
 }
 
-// accept takes the next token when it is this punctuation or word.
+// accept takes the next token if it is this punctuation or word.
 func (p *parser) accept(text string) bool {
 	t := p.peek()
 	if (t.kind == tokPunct || t.kind == tokWord) && t.text == text {
@@ -131,7 +131,7 @@ func (p *parser) typeRef() (ref, error) {
 	return p.ref()
 }
 
-// title reads what follows a declared name: as "other name", or unnamed.
+// title reads the part after a declared name: as "other name", or unnamed.
 func (p *parser) title(t token) (*string, error) {
 	if p.accept("unnamed") {
 		return nil, nil
@@ -143,7 +143,7 @@ func (p *parser) title(t token) (*string, error) {
 	return &s.text, err
 }
 
-// explicitID reads id #hash, if it is there.
+// explicitID reads id #hash, if present.
 func (p *parser) explicitID() (*object.Hash, error) {
 	if !p.accept("id") {
 		return nil, nil

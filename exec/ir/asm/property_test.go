@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// draw makes valid bundles with everything in them that is unusual and allowed.
+// draw makes valid bundles with every unusual but valid feature.
 type draw struct {
 	*rapid.T
 	b ir.Bundle
@@ -21,7 +21,7 @@ type draw struct {
 	templates      []bool // of each node: whether it has registers
 }
 
-// oddNames are words of the assembler and what a lexer could stumble over.
+// oddNames are words of the assembler, and names that might confuse a lexer.
 var oddNames = []string{
 	"", "as", "unnamed", "id", "module", "entry", "record", "enum", "list", "any", "r1", "L0", "c0", "n0", "t0", "budget", "trace", "x", "a-", "a->b",
 	"->", "-", "a.b", ".a", "#", "\"", "\\", "\\n", "\n", "\t;", "; no comment", "\x00", "\u2028", "\ufeff", "é", "😀", "true", "0", "a b", "$x", "type:x",
@@ -117,7 +117,7 @@ func (d *draw) consts() {
 	}
 }
 
-// typeID is one that fields, symbols and tools may name.
+// typeID draws a type for fields, symbols and tools.
 func (d *draw) typeID() object.Hash {
 	all := append([]object.Hash{ir.TypeAny, ir.TypeNull, ir.TypeBool, ir.TypeU64, ir.TypeI64, ir.TypeBytes, ir.TypeText, ir.TypeHash, ir.TypeList}, append(d.records, d.enums...)...)
 	return rapid.SampledFrom(all).Draw(d.T, "type")
@@ -133,7 +133,7 @@ func (d *draw) types() {
 			}
 		} else {
 			for _, id := range rapid.SliceOfNDistinct(rapid.Uint32(), 0, 4, rapid.ID).Draw(d.T, "ids") {
-				// Records are checked against these: any is what every operand fits.
+				// Records are checked against these; every operand fits any.
 				t.Fields = append(t.Fields, ir.FieldDef{FieldID: id, Name: d.name("field name"), FieldTypeID: ir.TypeAny})
 			}
 			if n := len(t.Fields); n > 0 && d.bool("other type") {
@@ -220,7 +220,7 @@ func kindsOf(role ir.Role) (set uint8) {
 	return set
 }
 
-// operand draws one of the kinds; it refers to one of the first nodes only.
+// operand draws an operand of one of the kinds; it refers only to the first nodes.
 func (d *draw) operand(kinds uint8, nodes int) ir.Operand {
 	if len(d.b.ConstPool.Consts) == 0 {
 		kinds &^= maskConst
@@ -337,7 +337,7 @@ func (d *draw) symbolTable(ops int) {
 	}
 }
 
-// ops draws n ops; what needs a table that is empty is left out.
+// ops draws n ops; it leaves out ops that need an empty table.
 func (d *draw) ops(n int) {
 	for len(d.b.Ops.Ops) < n {
 		oc := rapid.SampledFrom(ir.Opcodes()).Draw(d.T, "opcode")
@@ -424,8 +424,8 @@ func (d *draw) tasks() {
 	}
 }
 
-// TestEveryBundleHasAText: the text of any valid bundle gives its bytes again, whatever
-// its names, texts, numbers and ids are, and whatever is absent.
+// TestEveryBundleHasAText: the text of any valid bundle gives the same bytes, whatever its names, texts, numbers and
+// ids are, and whatever is absent.
 func TestEveryBundleHasAText(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		d := &draw{T: rt, b: ir.Empty()}

@@ -158,7 +158,7 @@ func TestValidateBytes(t *testing.T) {
 	}
 }
 
-// TestNodeBounds: what stays small in the pool may be large when written out.
+// TestNodeBounds: nodes that are small in the pool may be large when expanded.
 func TestNodeBounds(t *testing.T) {
 	pool := func(n int, items func(i int) []ir.Operand) error {
 		b := ir.NewBuilder(object.AgentID{Scheme: object.Ed25519})
@@ -174,7 +174,7 @@ func TestNodeBounds(t *testing.T) {
 		}
 		return []ir.Operand{ir.NodeRef(uint32(i - 1))}
 	}
-	const maxDepth = 30 // nodes inside one another (spec/ir.md)
+	const maxDepth = 30 // nesting depth of nodes (spec/ir.md)
 	if err := pool(maxDepth, chain); err != nil {
 		t.Error(err)
 	}
@@ -256,7 +256,7 @@ func seeds(f *testing.F) {
 	}
 }
 
-// FuzzValidate: whatever is valid has a text that gives the same bytes.
+// FuzzValidate: every valid bundle has a text that gives the same bytes.
 func FuzzValidate(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, raw []byte) {
@@ -290,7 +290,7 @@ func FuzzAssemble(f *testing.F) {
 	})
 }
 
-// TestMutatedBundles is the fuzz target over every single-byte change of a bundle.
+// TestMutatedBundles runs the fuzz target on every single-byte change of a bundle.
 func TestMutatedBundles(t *testing.T) {
 	raw, err := Assemble([]byte(allOps()))
 	if err != nil {
@@ -310,7 +310,7 @@ func TestMutatedBundles(t *testing.T) {
 	}
 }
 
-// collect gives every value inside v, itself included.
+// collect returns every value inside v, v included.
 func collect(v *can.Value, out []*can.Value) []*can.Value {
 	out = append(out, v)
 	for i := range v.List {
@@ -322,8 +322,8 @@ func collect(v *can.Value, out []*can.Value) []*can.Value {
 	return out
 }
 
-// mutate changes one value of a bundle and keeps it canonical. Values come from
-// elsewhere in a copy of it, so that none contains itself.
+// mutate changes one value of a bundle and keeps it canonical. New values come from a copy, so that no value contains
+// itself.
 func mutate(rng *rand.Rand, root *can.Value, donors []*can.Value) {
 	all := collect(root, nil)
 	v := all[rng.IntN(len(all))]
@@ -352,8 +352,8 @@ func mutate(rng *rand.Rand, root *can.Value, donors []*can.Value) {
 	}
 }
 
-// TestStructuralMutations: what stays valid under changes that keep the encoding
-// canonical has a text, and none makes the validator panic.
+// TestStructuralMutations: changes that keep the encoding canonical never make the validator panic, and every bundle
+// that stays valid has a text.
 func TestStructuralMutations(t *testing.T) {
 	raw, err := Assemble([]byte(allOps()))
 	if err != nil {
@@ -398,8 +398,8 @@ func BenchmarkValidate(b *testing.B) {
 	}
 }
 
-// TestManyNodesOfALargeType: a node costs what it holds, not what its type could hold; as
-// many as the nodes times the fields would be half a billion here.
+// TestManyNodesOfALargeType: a node costs its own content, not that of its type; nodes times fields would be half a
+// billion here.
 func TestManyNodesOfALargeType(t *testing.T) {
 	const n = 22_000
 	b := ir.NewBuilder(object.AgentID{Scheme: object.Ed25519})

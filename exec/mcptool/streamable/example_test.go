@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/exec/mcptool/streamable"
 )
 
-// A stream that ends early is taken up again after the last event that was read.
+// A stream that ends early is resumed after the last event read.
 func Example() {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")

@@ -21,23 +21,23 @@ type stream struct {
 	limit    int64
 	each     func(text []byte) (last bool)
 
-	last  string        // the id of the event that was read last; empty: it had none
-	pause time.Duration // that the server asks for before it is asked again; 0: it asks for none
+	last  string        // the id of the last event; empty: it had none
+	pause time.Duration // pause before a reconnect that the server asks for; 0: none
 	found bool          // each has returned true
 }
 
 const (
-	pauseFirst = 500 * time.Millisecond // before a stream that broke is asked for again
+	pauseFirst = 500 * time.Millisecond // pause before a broken stream is resumed
 	pauseMost  = 30 * time.Second
-	maxBroken  = 8 // streams in a row that bring nothing
+	maxBroken  = 8 // consecutive streams without an event
 )
 
-// read reads a stream to its end, and takes up again one that breaks.
+// read reads a stream to its end, and resumes it if it breaks.
 func (s *stream) read(ctx context.Context, body io.ReadCloser) error {
 	for broken := 0; ; broken++ {
 		before := s.last
 		err := s.events(body)
-		_ = body.Close() // nothing more is read of it
+		_ = body.Close() // the rest is not read
 		if s.last != before {
 			broken = 0
 		}
@@ -55,7 +55,7 @@ func (s *stream) read(ctx context.Context, body io.ReadCloser) error {
 		var status *StatusError
 		switch {
 		case errors.As(again, &status), errors.Is(again, ErrSession):
-			return s.client.Hide(err) // it does not have the rest any more
+			return s.client.Hide(err) // it no longer has the rest
 		case again != nil:
 			body = http.NoBody
 		default:
@@ -64,7 +64,7 @@ func (s *stream) read(ctx context.Context, body io.ReadCloser) error {
 	}
 }
 
-// pauseFor is how long to wait after so many streams in a row that brought nothing.
+// pauseFor is the pause after so many consecutive streams without an event.
 func (s *stream) pauseFor(broken int) time.Duration {
 	if broken == 0 && s.pause > 0 {
 		return s.pause
@@ -83,7 +83,7 @@ func wait(ctx context.Context, pause time.Duration) bool {
 	}
 }
 
-// event is what a server-sent event has.
+// event is a server-sent event.
 type event struct {
 	data []byte
 	kind string
@@ -91,7 +91,7 @@ type event struct {
 	has  bool // an id
 }
 
-// events reads one connection's events. The error says how it ended, unless s.found.
+// events reads the events of one connection. The error says how it ended, unless s.found.
 func (s *stream) events(body io.Reader) error {
 	lines := output.NewLines(body)
 	var e event
@@ -112,7 +112,7 @@ func (s *stream) events(body io.Reader) error {
 			}
 			e = event{}
 		}
-		if errors.Is(err, io.EOF) && json.Valid(e.data) { // some servers leave out the blank line behind the last event
+		if errors.Is(err, io.EOF) && json.Valid(e.data) { // some servers omit the blank line after the last event
 			if s.dispatch(e); s.found {
 				return nil
 			}
@@ -156,7 +156,7 @@ func (s *stream) dispatch(e event) {
 	}
 }
 
-// listen opens the stream of a session, or what is left of another one after an event.
+// listen opens the stream of a session, or resumes another stream after an event.
 func (e *Endpoint) listen(ctx context.Context, client httptool.Client, after string) (*http.Response, error) {
 	m := Message{Headers: http.Header{"Accept": {"text/event-stream"}}}
 	if after != "" {
@@ -170,15 +170,15 @@ func (e *Endpoint) listen(ctx context.Context, client httptool.Client, after str
 	if isStream(res) {
 		return res, nil
 	}
-	_ = res.Body.Close() // what it says is not for us
+	_ = res.Body.Close() // its body is not needed
 	if res.StatusCode == http.StatusNotFound && had != "" {
 		return nil, ErrSession
 	}
 	return nil, &StatusError{Status: res.StatusCode, Text: res.Status}
 }
 
-// Listen calls each with the messages that the server sends of its own accord, for as long as
-// it does and the session lasts. client is who asks at the time.
+// Listen calls each with messages that the server sends on its own, while it does and the session lasts. client returns
+// the current client.
 func (e *Endpoint) Listen(ctx context.Context, client func() (httptool.Client, error), limit int64, each func(text []byte)) {
 	s := stream{endpoint: e, limit: limit, each: func(text []byte) bool { each(text); return false }}
 	session := e.Session()
@@ -196,7 +196,7 @@ func (e *Endpoint) Listen(ctx context.Context, client func() (httptool.Client, e
 			if errors.Is(s.events(res.Body), ErrEnded) {
 				broken = 0
 			}
-			_ = res.Body.Close() // nothing more is read of it
+			_ = res.Body.Close() // the rest is not read
 		}
 		wait(ctx, s.pauseFor(min(broken, maxBroken)))
 	}

@@ -1,10 +1,8 @@
-// Package streamable is the client's side of the streamable HTTP transport of the Model
-// Context Protocol: one message goes in a POST, and what comes back for it is a message or a
-// stream of server-sent events. What the messages say is for the caller.
+// Package streamable is the client side of the streamable HTTP transport of the Model Context Protocol. Each message is
+// a POST; its answer is a message or a stream of server-sent events. The caller interprets the messages.
 //
-// A session that the server gives goes along with all that follows, and so does the version
-// that was agreed on. A stream that breaks is taken up again where the server has given its
-// events ids: that asks for what was not read yet, and sends nothing twice.
+// A session from the server is sent with all later requests, and so is the agreed version. A broken stream is resumed
+// if its events have ids: that asks for the unread rest and sends nothing twice.
 package streamable
 
 import (
@@ -30,28 +28,28 @@ type Endpoint struct {
 	URL string
 
 	mu      sync.Mutex
-	session string           // that the server gave; empty: none
-	version string           // that was agreed on; empty: not yet
-	client  *httptool.Client // the last one: the session is ended with its secrets
+	session string           // from the server; empty: none
+	version string           // the agreed version; empty: not yet
+	client  *httptool.Client // the last client: the session is ended with its secrets
 }
 
-// Message is what is sent.
+// Message is a message to send.
 type Message struct {
 	Body    []byte
 	Method  string      // empty: it is an answer
-	Name    string      // of what it is about, as the body says it
-	Version string      // that the body says; empty: the one agreed on
+	Name    string      // name of its subject, from the body
+	Version string      // from the body; empty: the agreed one
 	Opens   bool        // it asks for a session
 	Headers http.Header // more of them
 }
 
-// ErrSession means that the server has forgotten the session, and so done nothing.
+// ErrSession means that the server has forgotten the session, and therefore did nothing.
 var ErrSession = errors.New("mcp server: it has forgotten the session")
 
-// ErrEnded means that a stream ended without what was waited for.
+// ErrEnded means that a stream ended without the expected answer.
 var ErrEnded = errors.New("mcp server: the stream ends without an answer")
 
-// StatusError is an HTTP answer that is no message.
+// StatusError is an HTTP answer that is not a message.
 type StatusError struct {
 	Status int
 	Text   string
@@ -60,51 +58,51 @@ type StatusError struct {
 
 func (e *StatusError) Error() string { return "mcp server: HTTP " + e.Text }
 
-// TooLongError is a message of the server beyond the limit.
+// TooLongError is a message of the server that exceeds the limit.
 type TooLongError struct{ Limit int64 }
 
 func (e *TooLongError) Error() string {
 	return fmt.Sprintf("the server sends a message of more than %d bytes", e.Limit)
 }
 
-// Agree is told the version that was agreed on.
+// Agree sets the agreed version.
 func (e *Endpoint) Agree(version string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.version = version
 }
 
-// Agreed is the version that was agreed on; empty: none yet.
+// Agreed is the agreed version; empty: none yet.
 func (e *Endpoint) Agreed() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.version
 }
 
-// Session is that which the server gave; empty: none.
+// Session is the session from the server; empty: none.
 func (e *Endpoint) Session() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.session
 }
 
-// Forget leaves the session and the version that was agreed on in it.
+// Forget drops the session and its agreed version.
 func (e *Endpoint) Forget() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.session, e.version = "", ""
 }
 
-// Send sends a message and calls each with the text of every message that comes back for it,
-// until that returns true. A message of the server has at most limit bytes. Errors:
-// ErrSession, ErrEnded, *StatusError, *TooLongError, and those of the client.
+// Send sends a message and calls each with the text of every message in the answer, until each returns true. A message
+// of the server may have limit bytes. Errors: ErrSession, ErrEnded, *StatusError, *TooLongError, and those of the
+// client.
 func (e *Endpoint) Send(ctx context.Context, client httptool.Client, m Message, limit int64, each func(text []byte) (last bool)) error {
 	had := e.Session()
 	res, err := e.do(ctx, client, http.MethodPost, m)
 	if err != nil {
 		return err
 	}
-	defer res.Body.Close() // of a stream it is closed already
+	defer res.Body.Close() // a stream has closed it already
 	if given := res.Header.Get(headerSession); given != "" && m.Opens {
 		e.mu.Lock()
 		e.session = given
@@ -157,7 +155,7 @@ func isStream(res *http.Response) bool {
 	return kind == "text/event-stream" && res.StatusCode < 300
 }
 
-// do makes a request. A redirect that makes another request of it is not followed.
+// do makes a request. It does not follow a redirect that would change the request.
 func (e *Endpoint) do(ctx context.Context, client httptool.Client, method string, m Message) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, e.URL, bytes.NewReader(m.Body))
 	if err != nil {
@@ -193,13 +191,13 @@ func (e *Endpoint) do(ctx context.Context, client httptool.Client, method string
 	}
 	res, err := client.Do(req)
 	if err == nil && res.Request.Method != method {
-		_ = res.Body.Close() // nothing in it is read
+		_ = res.Body.Close() // the body is not read
 		return nil, &StatusError{Status: http.StatusSeeOther, Text: "redirect that makes " + res.Request.Method + " of " + method}
 	}
 	return res, err
 }
 
-// Close ends the session that the server gave.
+// Close ends the session with the server.
 func (e *Endpoint) Close(ctx context.Context) {
 	e.mu.Lock()
 	session, client := e.session, e.client
@@ -208,12 +206,11 @@ func (e *Endpoint) Close(ctx context.Context) {
 		return
 	}
 	if res, err := e.do(ctx, *client, http.MethodDelete, Message{}); err == nil {
-		_ = res.Body.Close() // a server that keeps its sessions is free to
+		_ = res.Body.Close() // the server may refuse to end a session
 	}
 }
 
-// HeaderText is text as the value of a header: in base64 where it has other characters
-// than a header may have.
+// HeaderText is text as a header's value: in base64 if it has characters that a header may not have.
 func HeaderText(text string) string {
 	plain := text == strings.TrimSpace(text) && !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) &&
 		!strings.HasPrefix(text, "=?base64?")
@@ -223,7 +220,7 @@ func HeaderText(text string) string {
 	return "=?base64?" + base64.StdEncoding.EncodeToString([]byte(text)) + "?="
 }
 
-// TextOf is the text that a header's value stands for; false: it stands for none.
+// TextOf is the text of a header's value; false: invalid.
 func TextOf(value string) (string, bool) {
 	begun, ok := strings.CutPrefix(value, "=?base64?")
 	encoded, whole := strings.CutSuffix(begun, "?=")
