@@ -43,7 +43,7 @@ var (
 	ErrTooLarge   = seekable.ErrTooLarge
 	ErrRange      = codec.ErrRange
 	ErrKey        = codec.ErrKey
-	ErrReadOnly   = errors.New("read-only")
+	ErrReadOnly   = kv.ErrReadOnly
 	ErrCollecting = errors.New("another garbage collection is running")
 )
 

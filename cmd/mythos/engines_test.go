@@ -121,6 +121,7 @@ func TestEngines(t *testing.T) {
 			e.Setenv("STORE2", pg.Database(t))
 			e.Setenv("EMPTY", pg.Database(t))
 			e.Setenv("CHUNKS", s3.Bucket(t))
+			e.Setenv("CHUNKS2", s3.Bucket(t))
 		})
 	})
 	var files []string

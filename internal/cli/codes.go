@@ -31,6 +31,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/badger"
 	"github.com/mythos-project/mythos/store/bucket"
+	"github.com/mythos-project/mythos/store/kv"
 	"github.com/mythos-project/mythos/store/postgres"
 	"github.com/mythos-project/mythos/store/seekable"
 )
@@ -44,12 +45,13 @@ var codes = []struct {
 	{clierr.Invalid, []error{exec.ErrPinned}}, // also where it is why a tool did not start
 	{clierr.Tool, []error{exec.ErrNotStarted, ledger.ErrStopped}},
 	{clierr.Conflict, []error{ledger.ErrAttempt, ledger.ErrInside, ledger.ErrIdempotencyConflict, ledger.ErrNonDeterministic, ledger.ErrDivergent, run.ErrReplay, exec.ErrPolicyOfOthers, store.ErrChanged, model.ErrConflict, caps.ErrPolicyOld, caps.ErrRevocationOld, caps.ErrRevocationFork, keyfile.ErrExists}},
+	{clierr.Refused, []error{kv.ErrMoved}},
 	{clierr.Failed, []error{postgres.ErrUnknown}},
-	{clierr.Busy, []error{ledger.ErrBusy, badger.ErrBusy, postgres.ErrUnreachable, bucket.ErrUnreachable}},
+	{clierr.Busy, []error{ledger.ErrBusy, badger.ErrBusy, kv.ErrMoving, kv.ErrArriving, engine.ErrInUse, store.ErrCollecting, postgres.ErrUnreachable, bucket.ErrUnreachable}},
 	{clierr.Usage, []error{postgres.ErrAddress, bucket.ErrAddress, engine.ErrPlaces}},
 	{clierr.Refused, []error{postgres.ErrFormat, postgres.ErrUnsafe, bucket.ErrUnsafe, engine.ErrShared}},
 	{clierr.NotFound, []error{postgres.ErrNoRepository}},
-	{clierr.Conflict, []error{postgres.ErrExists, bucket.ErrTaken}},
+	{clierr.Conflict, []error{postgres.ErrExists, bucket.ErrTaken, engine.ErrTaken}},
 	{clierr.Refused, []error{caps.ErrDenied, caps.ErrQuota, vm.ErrBudget, packet.ErrUntrusted, packet.ErrReplay, packet.ErrExpired,
 		packet.ErrGuard, store.ErrKey, keyfile.ErrPassphrase, keyfile.ErrNoPassphrase, keyfile.ErrMode, ledger.ErrUnknownOutcome, ledger.ErrAbandoned, model.ErrRefused, lookup.ErrReservedRef, repo.ErrForeign}},
 	{clierr.Tool, []error{exec.ErrLost}},

@@ -82,6 +82,7 @@ var commands = []struct {
 	{"ring", help.Models, modelcmd.NewRing},
 	{"model", help.Models, modelcmd.NewModel},
 	{"join", help.Peers, repocmd.NewJoin},
+	{"migrate", help.Peers, repocmd.NewMigrate},
 	{"peer", help.Peers, peercmd.NewPeer},
 	{"serve", help.Peers, peercmd.NewServe},
 	{"worker", help.Peers, clustercmd.NewWorker},

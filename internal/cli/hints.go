@@ -16,6 +16,7 @@ import (
 	"github.com/mythos-project/mythos/exec/mcptool"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/peers"
@@ -25,6 +26,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/badger"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // hints is what helps with the errors of the rooms below; the first row that matches
@@ -51,6 +53,10 @@ var hints = []struct {
 	{store.ErrDamaged, "restore the whole .mythos folder from one backup; if there is none, `mythos init --new-database` starts with an empty database, and effects may then happen a second time"},
 	{identity.ErrDamaged, "restore the whole .mythos folder from one backup; if only the database is lost, `mythos init --new-database` starts with an empty one"},
 	{repo.ErrForeign, "if you trust it, name it with --repo DIR or MYTHOS_DIR, or add its folder to safe_directories in your own settings"},
+	{kv.ErrMoved, "with a database: `mythos join DIR --store URL --chunks URL`, then -C DIR; with a folder: -C DIR"},
+	{engine.ErrInUse, "end servers and workers, let calls end, and run it again: what was copied is not copied again"},
+	{kv.ErrMoving, "wait until `mythos migrate` has ended; one that was cut off is run again"},
+	{kv.ErrArriving, "run `mythos migrate` again where it comes from"},
 	{store.ErrReadOnly, "commands that only read still work; run the others as the owner, where the folder is writable"},
 	{syscall.ENOSPC, "free space on that disk: `mythos blob rm CID` and `mythos gc` work even when it is full"},
 	{fs.ErrPermission, "`ls -l` shows the file's owner; to get back files that another user, such as root, left in .mythos: `sudo chown -R USER .mythos`"},

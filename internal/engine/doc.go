@@ -43,6 +43,9 @@ type Engine struct {
 type Options struct {
 	Wait   time.Duration // how long to wait for a database that is busy or away
 	Debugf func(format string, args ...any)
+	Moved  func(place string) // is told where the repository has gone, once
+
+	arriving bool // the repository may be one that is still being moved here
 }
 
 // Places says where a repository is kept that many machines share.

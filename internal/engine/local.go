@@ -27,7 +27,18 @@ type local struct {
 }
 
 func openLocal(root string, id [16]byte, o Options) (*Engine, error) {
-	own, err := badger.Open(filepath.Join(root, databaseFolder), badger.Options{Wait: o.Wait, Existing: true, ID: id})
+	gone, err := movedFrom(root)
+	if err == nil && !o.arriving {
+		err = NotArriving(root)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if gone != "" && o.Moved != nil {
+		o.Moved(gone)
+	}
+	refuse := func() error { return mayWrite(root) }
+	own, err := badger.Open(filepath.Join(root, databaseFolder), badger.Options{Wait: o.Wait, Existing: true, ID: id, Refuse: refuse})
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", root, err)
 	}
@@ -37,6 +48,7 @@ func openLocal(root string, id [16]byte, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
+	chunks.Refuse = refuse
 	e.Chunks = chunks
 	return e, nil
 }

@@ -27,7 +27,7 @@ func openShared(root string, p Places, id [16]byte, o Options) (*Engine, error) 
 	if err != nil {
 		return nil, err
 	}
-	db, err := postgres.Open(p.Store, postgres.Options{Wait: o.Wait, ID: id, Debugf: o.Debugf})
+	db, err := postgres.Open(p.Store, postgres.Options{Wait: o.Wait, ID: id, Debugf: o.Debugf, Moved: o.Moved, Arriving: o.arriving})
 	if err != nil {
 		return nil, err
 	}

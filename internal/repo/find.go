@@ -73,6 +73,9 @@ func isRepository(dir string) (bool, error) {
 	if err == nil && st.Mode().IsRegular() {
 		return true, nil
 	}
+	if arriving := engine.NotArriving(dir); arriving != nil {
+		return false, arriving
+	}
 	if _, other := os.Lstat(filepath.Join(dir, engine.IDFile)); other != nil {
 		return false, nil
 	}

@@ -113,6 +113,8 @@ type Options struct {
 	Waiting func(ledger.BusyError)
 	// Away is told of a response that waits for a bucket which cannot be reached; nil: nobody listens.
 	Away func(bytes int, why error)
+	// Moved is told where the repository has gone, once.
+	Moved func(place string)
 }
 
 // Open opens the repository at dir, a .mythos folder.
@@ -126,7 +128,7 @@ func Open(ctx context.Context, dir string, o Options) (*Repo, error) {
 	if r.debugf == nil {
 		r.debugf = func(string, ...any) {}
 	}
-	e, err := engine.Open(dir, engine.Options{Wait: o.Config.Busy, Debugf: o.Debugf})
+	e, err := engine.Open(dir, engine.Options{Wait: o.Config.Busy, Debugf: o.Debugf, Moved: o.Moved})
 	if err != nil {
 		return nil, err
 	}

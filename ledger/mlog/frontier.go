@@ -33,6 +33,9 @@ func (f *Frontier) Add(leafHash tlog.Hash) []tlog.Hash {
 	return added
 }
 
+// AddLeaf appends a leaf by its bytes.
+func (f *Frontier) AddLeaf(leaf []byte) { f.Add(tlog.RecordHash(leaf)) }
+
 // Root is the hash of the whole tree (RFC 6962 §2.1).
 func (f *Frontier) Root() tlog.Hash {
 	if f.Size == 0 {

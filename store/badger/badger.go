@@ -57,6 +57,10 @@ type Options struct {
 	// ID, if not zero, is the required id of the database ([DB.ID]).
 	ID [16]byte
 
+	// Refuse, if not nil, is asked whenever this process has got the database: its error is the answer to
+	// updates until it is given up.
+	Refuse func() error
+
 	// Layer is how many bytes of updates a journal collects before they are moved to Badger; 0: 4 MiB. While one
 	// journal is moved, the other one fills.
 	Layer int64

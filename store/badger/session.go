@@ -31,6 +31,7 @@ type session struct {
 	merges   bool         // Badger merges tables in the background
 	frozen   bool         // nothing in the folder can be written
 	wait     bool         // to be closed when close returns
+	refused  error        // why nobody may write
 	faults   *faults      // what Badger reported
 	values   string       // temporary folder that replaces Badger's value folder, or empty
 

@@ -48,6 +48,11 @@ func (d *DB) spare(tables, logs int64) error {
 // Reserve implements store.Reserver: it makes sure that later updates of so many bytes find room. free returns the
 // unused room.
 func (d *DB) Reserve(_ context.Context, size int64) (free func(), err error) {
+	if d.opts.Refuse != nil {
+		if err := d.opts.Refuse(); err != nil {
+			return nil, err
+		}
+	}
 	all := d.reserved.Add(size)
 	if err := d.spare(d.lsmBytes.Load()+all, all+margin); err != nil {
 		d.reserved.Add(-size)
@@ -82,8 +87,8 @@ func (d *DB) Reclaim(ctx context.Context) error {
 		return err
 	}
 	defer done()
-	if s.frozen {
-		return errFrozen(s.dir)
+	if err := s.forbidden(); err != nil {
+		return err
 	}
 	// Merging treats unreadable data as absent.
 	if err := s.checkTables(); err != nil {

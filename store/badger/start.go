@@ -52,6 +52,9 @@ func (d *DB) start(write bool) (*session, error) {
 func (d *DB) unseal() (*session, error) {
 	s := &session{dir: d.dir, faults: &faults{}}
 	var err error
+	if d.opts.Refuse != nil {
+		s.refused = d.opts.Refuse()
+	}
 	s.seal, err = seal.Read(d.dir, os.O_RDWR)
 	if unwritable(err) {
 		s.frozen = true
@@ -72,6 +75,14 @@ func (d *DB) unseal() (*session, error) {
 // unwritable reports whether a file could not be opened because nothing may be written.
 func unwritable(err error) bool {
 	return errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)
+}
+
+// forbidden is why nothing can be written; nil: it can.
+func (s *session) forbidden() error {
+	if s.frozen {
+		return errFrozen(s.dir)
+	}
+	return s.refused
 }
 
 // errFrozen is the error of an update in such a folder.

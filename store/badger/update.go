@@ -213,8 +213,8 @@ func (d *DB) durably(s *session, held []*update, size int64) error {
 	if size == 0 {
 		return nil
 	}
-	if s.frozen {
-		return errFrozen(s.dir)
+	if err := s.forbidden(); err != nil {
+		return err
 	}
 	if s.failed != nil && s.young.bytes > 2*d.opts.Layer {
 		return s.failed // the move to Badger failed permanently
@@ -265,8 +265,8 @@ func (d *DB) direct(s *session, u *update) {
 	if !u.state.CompareAndSwap(queued, taken) {
 		return
 	}
-	if s.frozen {
-		u.answer(false, errFrozen(s.dir))
+	if err := s.forbidden(); err != nil {
+		u.answer(false, err)
 		return
 	}
 	holds, err := false, d.spare(s.left(), s.left())

@@ -50,7 +50,12 @@ const (
 )
 
 // Dir is a folder of chunk files. It is safe for concurrent use, also by several processes.
-type Dir struct{ root string }
+type Dir struct {
+	root string
+
+	// Refuse, if not nil, is asked before puts and collections: its error refuses them. Set it before first use.
+	Refuse func() error
+}
 
 // Open uses the folder root, and makes it if necessary.
 func Open(root string) (*Dir, error) {

@@ -31,11 +31,21 @@ var (
 
 // Begin implements store.Chunks.
 func (d *Dir) Begin(_ context.Context, durable bool) (store.ChunkPut, error) {
+	if err := d.refused(); err != nil {
+		return nil, err
+	}
 	s, err := d.begin(putKind)
 	if err != nil {
 		return nil, fmt.Errorf("begin put: %w", wrapReadOnly(err))
 	}
 	return &Put{d: d, durable: durable, s: s, g: atomicfile.NewGroup(s.dir, durable), recent: map[object.Hash]bool{}}, nil
+}
+
+func (d *Dir) refused() error {
+	if d.Refuse == nil {
+		return nil
+	}
+	return d.Refuse()
 }
 
 // Cold implements store.ColdPut.

@@ -26,6 +26,9 @@ type Sweep struct {
 
 // Sweep implements store.Chunks. It removes unfinished files of dead processes.
 func (d *Dir) Sweep(context.Context) (store.ChunkSweep, error) {
+	if err := d.refused(); err != nil {
+		return nil, err
+	}
 	lock, err := plainfile.Open(filepath.Join(d.root, "sweep.lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, wrapReadOnly(err)

@@ -14,6 +14,17 @@ import (
 // ErrCorrupt means that stored data is not what it should be.
 var ErrCorrupt = errors.New("stored bytes do not match their hash")
 
+// ErrReadOnly means that nothing can be written here.
+var ErrReadOnly = errors.New("read-only")
+
+// What stands against a write to a repository that goes elsewhere.
+var (
+	ErrMoved  = fmt.Errorf("the repository was moved, and what is left here is %w", ErrReadOnly)
+	ErrMoving = errors.New("the repository is being moved")
+	// ErrArriving means that not all of a repository is here yet.
+	ErrArriving = errors.New("the repository is still being moved here")
+)
+
 // KV is a key-value store with compare-and-set updates. It is safe for concurrent use.
 type KV interface {
 	// Get returns the value of key as the caller's own copy.

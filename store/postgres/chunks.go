@@ -62,7 +62,7 @@ const SignOfLife = maxSilence / 15
 
 // BeginPut registers a put. Everything that it puts or finds is kept until EndPut.
 func (c *Chunks) BeginPut(ctx context.Context) (id int64, err error) {
-	_, err = c.row(ctx, []any{&id}, "INSERT INTO mythos.put DEFAULT VALUES RETURNING id")
+	_, err = c.row(ctx, []any{&id}, "INSERT INTO mythos.put SELECT FROM mythos.writing() RETURNING id")
 	return id, err
 }
 

@@ -38,7 +38,7 @@ func (d *DB) Create(ctx context.Context, a About) error {
 			return err
 		}
 		// One message is one transaction.
-		sql := schema + fmt.Sprintf("\nINSERT INTO mythos.repository (format, id, chunks, loss) VALUES (%d, '\\x%x', %s, %t);", Format, a.ID, literal(a.Chunks), a.AcceptLoss)
+		sql := schema + fmt.Sprintf("\nINSERT INTO mythos.repository (format, id, chunks, loss, arriving) VALUES (%d, '\\x%x', %s, %t, %s);", Format, a.ID, literal(a.Chunks), a.AcceptLoss, a.arriving())
 		_, err := conn.PgConn().Exec(ctx, sql).ReadAll()
 		return err
 	})
@@ -46,6 +46,14 @@ func (d *DB) Create(ctx context.Context, a About) error {
 		return fmt.Errorf("%w", ErrExists)
 	}
 	return err
+}
+
+// arriving is the repository that is moved here, as SQL writes it.
+func (a About) arriving() string {
+	if a.Arriving == ([16]byte{}) {
+		return "NULL"
+	}
+	return fmt.Sprintf("'\\x%x'", a.Arriving)
 }
 
 // literal is text as SQL writes it.

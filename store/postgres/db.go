@@ -28,6 +28,9 @@ type Options struct {
 	Wait   time.Duration // how long to try to reach the server; 0: 10 s
 	ID     [16]byte      // if not zero, the required id of the repository ([DB.ID])
 	Debugf func(format string, args ...any)
+
+	Arriving bool               // the repository may be one that is still being moved here
+	Moved    func(place string) // is told where the repository has gone, once
 }
 
 // DB is a store.KV over one PostgreSQL database. It is safe for concurrent use, by any number of
@@ -95,6 +98,9 @@ type About struct {
 	ID         [16]byte
 	Chunks     string // the address of the bucket
 	AcceptLoss bool   // a user has accepted that a failover may lose acknowledged data
+
+	Arriving [16]byte // the repository that is still being moved here, if not zero
+	Moved    string   // where the repository has gone; empty: it is here
 }
 
 // ID is the id of the repository in the database.
@@ -123,8 +129,9 @@ func (d *DB) look(ctx context.Context, conn *pgx.Conn) error {
 	if seen {
 		return nil
 	}
-	a, format, id, session := About{}, 0, []byte(nil), uint32(0)
-	err := conn.QueryRow(ctx, "SELECT format, id, chunks, loss, pg_backend_pid() FROM mythos.repository", pgx.QueryExecModeExec).Scan(&format, &id, &a.Chunks, &a.AcceptLoss, &session)
+	a, format, id, session, arriving := About{}, 0, []byte(nil), uint32(0), []byte(nil)
+	err := conn.QueryRow(ctx, "SELECT format, id, chunks, loss, pg_backend_pid(), arriving, coalesce(moved, '') FROM mythos.repository", pgx.QueryExecModeExec).
+		Scan(&format, &id, &a.Chunks, &a.AcceptLoss, &session, &arriving, &a.Moved)
 	if code := sqlState(err); code == undefinedTable || code == undefinedSchema || errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("%w; `mythos init` makes one", ErrNoRepository)
 	}
@@ -133,6 +140,12 @@ func (d *DB) look(ctx context.Context, conn *pgx.Conn) error {
 	}
 	if format != Format {
 		return fmt.Errorf("%w: it is %d, and this program reads %d; use a mythos that reads it", ErrFormat, format, Format)
+	}
+	if len(arriving) == len(a.Arriving) {
+		a.Arriving = [16]byte(arriving)
+	}
+	if arriving != nil && !d.opts.Arriving {
+		return kv.ErrArriving
 	}
 	if len(id) != len(a.ID) {
 		return fmt.Errorf("%w: the id of the repository has %d bytes", store.ErrDamaged, len(id))
@@ -145,8 +158,12 @@ func (d *DB) look(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	}
 	d.mu.Lock()
-	defer d.mu.Unlock()
+	first := d.about == nil
 	d.about = &a
+	d.mu.Unlock()
+	if first && a.Moved != "" && d.opts.Moved != nil {
+		d.opts.Moved(a.Moved)
+	}
 	return nil
 }
 

@@ -29,7 +29,11 @@ func (d *DB) WaitLock(ctx context.Context, name string) (*Lock, error) {
 	return d.lock(ctx, name, "SELECT pg_advisory_xact_lock($1) IS NOT NULL")
 }
 
-func (d *DB) lock(ctx context.Context, name, sql string) (l *Lock, err error) {
+func (d *DB) lock(ctx context.Context, name, sql string) (*Lock, error) {
+	return d.take(ctx, name, sql, lockNumber(name))
+}
+
+func (d *DB) take(ctx context.Context, name, sql string, args ...any) (l *Lock, err error) {
 	if _, err := d.About(ctx); err != nil {
 		return nil, err
 	}
@@ -43,7 +47,7 @@ func (d *DB) lock(ctx context.Context, name, sql string) (l *Lock, err error) {
 	}
 	got := false
 	if err == nil {
-		err = tx.QueryRow(ctx, sql, lockNumber(name)).Scan(&got)
+		err = tx.QueryRow(ctx, sql, args...).Scan(&got)
 	}
 	l = &Lock{conn, tx}
 	if err != nil {

@@ -12,6 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/puddle/v2"
+
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // retry calls fn with a connection, again for as long as wait, until fn returns no error that another server or a later
@@ -27,6 +29,8 @@ func (d *DB) retry(ctx context.Context, wait time.Duration, fn func(conn *pgx.Co
 		case ctx.Err() != nil:
 			return errors.Join(ctx.Err(), err)
 		case !passing(err):
+			return err
+		case time.Now().After(deadline) && sqlState(err) == moving:
 			return err
 		case time.Now().After(deadline):
 			return fmt.Errorf("%w: %w", ErrUnreachable, err)
@@ -53,6 +57,12 @@ func (d *DB) once(ctx context.Context, fn func(conn *pgx.Conn) error) error {
 	if sqlState(err) == readOnly || errors.Is(err, errDoubt) { // nobody else may use this connection
 		_ = conn.Conn().Close(context.WithoutCancel(ctx))
 	}
+	switch sqlState(err) {
+	case moving:
+		err = fmt.Errorf("%w: %w", kv.ErrMoving, err)
+	case moved:
+		err = movedTo(err)
+	}
 	if sqlState(err) == diskFull {
 		err = fmt.Errorf("the database's server: %w: %w", syscall.ENOSPC, err)
 	}
@@ -67,6 +77,8 @@ const (
 	diskFull        = "53100"
 	readOnly        = "25006"
 	warning         = "01000"
+	moving          = "MY001" // mythos.writing()
+	moved           = "MY002"
 )
 
 // sqlState is the code of a server's error; empty for any other error.
@@ -84,7 +96,7 @@ func passing(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		switch {
-		case pg.Code[:2] == "08", pg.Code[:2] == "40", pg.Code[:3] == "57P", pg.Code == "53300", pg.Code == readOnly:
+		case pg.Code[:2] == "08", pg.Code[:2] == "40", pg.Code[:3] == "57P", pg.Code == "53300", pg.Code == readOnly, pg.Code == moving:
 			return true
 		}
 		return false

@@ -3,12 +3,29 @@
 CREATE SCHEMA mythos;
 
 CREATE TABLE mythos.repository (
-  one    boolean PRIMARY KEY DEFAULT true CHECK (one),
-  format integer NOT NULL,
-  id     bytea NOT NULL CHECK (length(id) = 16),
-  chunks text NOT NULL,
-  loss   boolean NOT NULL
+  one      boolean PRIMARY KEY DEFAULT true CHECK (one),
+  format   integer NOT NULL,
+  id       bytea NOT NULL CHECK (length(id) = 16),
+  chunks   text NOT NULL,
+  loss     boolean NOT NULL,
+  arriving bytea, -- the repository that is still being moved here
+  moved    text   -- where the repository has gone
 );
+
+-- Refuses a write while the repository is moved, and once it has gone. Who moves it has the lock for itself
+-- (alone.go); what is read after the lock was taken is what that has left.
+CREATE FUNCTION mythos.writing() RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+  place text;
+BEGIN
+  IF NOT pg_catalog.pg_try_advisory_xact_lock_shared(120325495418471) THEN
+    RAISE EXCEPTION 'the repository is being moved' USING ERRCODE = 'MY001';
+  END IF;
+  SELECT r.moved FROM mythos.repository AS r WHERE r.one INTO place;
+  IF place IS NOT NULL THEN
+    RAISE EXCEPTION '%', place USING ERRCODE = 'MY002';
+  END IF;
+END $$;
 
 -- v is null only within a transaction, while the key of an absent row is locked.
 CREATE TABLE mythos.kv (
@@ -47,6 +64,8 @@ BEGIN
   IF current_setting('synchronous_commit') IN ('off', 'local') THEN
     PERFORM set_config('synchronous_commit', 'on', true);
   END IF;
+
+  PERFORM mythos.writing();
 
   -- A condition that does not hold now need not be locked to be refused. An update that is asked
   -- again has to find out first what became of it.

@@ -34,7 +34,7 @@ func (d *DB) Register(ctx context.Context, m Member) (giveUp func() error, err e
 			running = m.Running()
 		}
 		return d.use(ctx, func(conn *pgx.Conn) error {
-			_, err := conn.Exec(ctx, "INSERT INTO mythos.server (id, kind, host, slots, running) VALUES ($1, $2, $3, $4, $5)"+
+			_, err := conn.Exec(ctx, "INSERT INTO mythos.server (id, kind, host, slots, running) SELECT $1, $2, $3, $4, $5 FROM mythos.writing()"+
 				" ON CONFLICT (id) DO UPDATE SET seen = clock_timestamp(), running = excluded.running", m.ID, m.Kind, host, m.Slots, running)
 			return err
 		})

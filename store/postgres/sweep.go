@@ -31,7 +31,7 @@ func (c *Chunks) BeginSweep(ctx context.Context) (*Sweep, error) {
 	_, err = c.exec(ctx, fmt.Sprintf("DELETE FROM mythos.put WHERE seen < clock_timestamp() - interval '%d seconds'", int(maxSilence.Seconds())))
 	if err == nil {
 		// The tick comes before the look: a put that is not visible yet uses later ticks.
-		_, err = c.row(ctx, []any{&s.cutoff}, "SELECT nextval('mythos.tick')")
+		_, err = c.row(ctx, []any{&s.cutoff}, "SELECT nextval('mythos.tick') FROM mythos.writing()")
 	}
 	if err == nil {
 		_, err = c.row(ctx, []any{&s.cutoff}, "SELECT least($1, min(id)) FROM mythos.put", s.cutoff)

@@ -78,7 +78,7 @@ func (d *DB) Update(ctx context.Context, check, put map[string][]byte) (bool, er
 	ok, sent := false, false
 	err = d.retry(context.WithoutCancel(ctx), max(d.opts.Wait, asking), func(conn *pgx.Conn) error {
 		ok, err = apply(context.WithoutCancel(ctx), conn, l, sent, args)
-		sent = sent || (err != nil && !pgconn.SafeToRetry(err))
+		sent = sent || (err != nil && !pgconn.SafeToRetry(err) && sqlState(err) != moving)
 		return err
 	})
 	if err != nil {

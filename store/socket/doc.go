@@ -42,7 +42,7 @@ func (lostError) Error() string {
 func (lostError) Unwrap() error { return badger.ErrBusy }
 
 // kept are the errors that keep their identity over the socket.
-var kept = []error{store.ErrTooLarge, badger.ErrBusy, syscall.ENOSPC, store.ErrDamaged, store.ErrCorrupt, store.ErrReadOnly}
+var kept = []error{store.ErrTooLarge, badger.ErrBusy, syscall.ENOSPC, store.ErrDamaged, store.ErrCorrupt, store.ErrReadOnly, kv.ErrMoved, kv.ErrMoving}
 
 // remote is an error of the server's database.
 type remote struct {

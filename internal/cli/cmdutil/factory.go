@@ -106,12 +106,17 @@ func (f *Factory) Repo(ctx context.Context) (*repo.Repo, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := repo.Open(ctx, dir, repo.Options{Config: cfg, Now: f.Now, Debugf: f.IO.Debugf, Passphrase: f.Passphrase(), Waiting: f.waiting, Away: f.away})
+	n, err := repo.Open(ctx, dir, repo.Options{Config: cfg, Now: f.Now, Debugf: f.IO.Debugf, Passphrase: f.Passphrase(), Waiting: f.waiting, Away: f.away, Moved: f.moved})
 	if err != nil {
 		return nil, err
 	}
 	f.repo = n
 	return n, nil
+}
+
+// moved says that what is read is not what is elsewhere by now.
+func (f *Factory) moved(place string) {
+	f.IO.Notef("this repository was moved to %s; what is here is as it was then, and can only be read", place)
 }
 
 // waiting says for whom the command waits.

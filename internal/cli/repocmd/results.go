@@ -61,6 +61,7 @@ type versions struct {
 
 var (
 	initResults    = cmdutil.Results{"": cmdutil.Document(initialized{})}
+	migrateResults = cmdutil.Results{"": cmdutil.Document(migrated{})}
 	fsckResults    = cmdutil.Results{"": cmdutil.JSONLines(finding{}, checked{})}
 	gcResults      = cmdutil.Results{"": cmdutil.Document(freed{})}
 	statusResults  = cmdutil.Results{"": cmdutil.Document(overview.Status{})}
