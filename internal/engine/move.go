@@ -12,6 +12,7 @@ import (
 	"github.com/mythos-project/mythos/internal/atomicfile"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/plainfile"
+	"github.com/mythos-project/mythos/store/badger"
 	"github.com/mythos-project/mythos/store/kv"
 	"github.com/mythos-project/mythos/store/socket"
 )
@@ -100,7 +101,7 @@ func (e *Engine) alone(ctx context.Context) (*Alone, error) {
 		return e.Shared.alone(ctx)
 	}
 	l := e.local
-	done, err := l.own.Alone(ctx)
+	done, err := badger.Alone(ctx, l.own)
 	if err != nil {
 		return nil, err
 	}

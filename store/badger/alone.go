@@ -8,9 +8,9 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Alone takes the database for this process until release is called. No other one reads or writes it meanwhile, but
+// Alone takes a database for this process until release is called. No other one reads or writes it meanwhile, but
 // through this one, whose updates are refused, too. It is for a DB that nobody has used yet.
-func (d *DB) Alone(ctx context.Context) (release func(), err error) {
+func Alone(ctx context.Context, d *DB) (release func(), err error) {
 	d.mu.Lock()
 	d.opts.Hold, d.opts.Idle = math.MaxInt64, time.Hour // whoever waits does not end it, and it has a user all the time
 	d.mu.Unlock()
