@@ -24,7 +24,7 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// benchIDs are ascending and look like hashes to SHA-256.
+// benchIDs are ascending and hash-like.
 func benchIDs(n int) []object.Hash {
 	ids := make([]object.Hash, n)
 	for i := range ids {
@@ -34,7 +34,7 @@ func benchIDs(n int) []object.Hash {
 	return ids
 }
 
-// bare is the loop to beat: heaps of container/heap on every processor, ids in memory.
+// bare is the baseline: heaps of container/heap on every processor, ids in memory.
 type bare []ranked
 
 func (b bare) Len() int           { return len(b) }
@@ -83,8 +83,7 @@ func bareHashN(ids []object.Hash, seed object.Hash, n int) int {
 	return len(heaps[0])
 }
 
-// benchSize is how many ids BenchmarkHashN selects a hundredth of: 1,000,000, or what
-// MYTHOS_BENCH_IDS says.
+// benchSize is the number of ids of which BenchmarkHashN selects a hundredth: 1,000,000, or MYTHOS_BENCH_IDS.
 func benchSize(b *testing.B) int {
 	text := os.Getenv("MYTHOS_BENCH_IDS")
 	if text == "" {
@@ -97,9 +96,8 @@ func benchSize(b *testing.B) int {
 	return n
 }
 
-// BenchmarkHashN takes a hundredth of many ids that are in the embedded store, and reports
-// its time, and that of the processors, as a multiple of the bare loop's over ids in memory
-// plus that of reading the ids once.
+// BenchmarkHashN selects a hundredth of many ids in the embedded store. It reports its elapsed and processor time as a
+// multiple of the baseline over ids in memory plus the time to read the ids once.
 func BenchmarkHashN(b *testing.B) {
 	ctx := context.Background()
 	db, err := badger.Open(b.TempDir(), badger.Options{Idle: time.Minute})
@@ -136,7 +134,7 @@ func BenchmarkHashN(b *testing.B) {
 	b.ReportMetric(float64(read.cpu.Nanoseconds())/float64(b.N*count), "read-cpu-ns/id")
 }
 
-// used is time that passed and time of the processors.
+// used is elapsed time and processor time.
 type used struct{ wall, cpu time.Duration }
 
 func (u *used) add(b *testing.B, work func()) {
@@ -146,8 +144,8 @@ func (u *used) add(b *testing.B, work func()) {
 	u.wall, u.cpu = u.wall+time.Since(at), u.cpu+cpuTime(b)-cpu
 }
 
-// BenchmarkPredicate evaluates queries over episodes with a signal each, in a store in
-// memory and in the embedded one, which is opened anew after everything was written.
+// BenchmarkPredicate evaluates queries over episodes with a signal each, in a store in memory and in the embedded one,
+// which is opened again after everything was written.
 func BenchmarkPredicate(b *testing.B) {
 	ids, objs, signals := benchEvidence(b, 40_000)
 	for _, backend := range []string{"badger", "memory"} {
@@ -213,8 +211,8 @@ func benchPredicates(b *testing.B, w *world, ids []object.Hash) {
 	}
 }
 
-// cpuTime is what this process has used of all processors, the kernel's work included.
-// Unlike the time that passes, others' load hardly changes it.
+// cpuTime is the processor time of this process, including the kernel's work. Unlike elapsed time, it hardly depends on
+// other load.
 func cpuTime(b *testing.B) time.Duration {
 	var u unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
@@ -223,7 +221,7 @@ func cpuTime(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// TestMemoryIsBoundedByN selects from many ids and counts what stays alive.
+// TestMemoryIsBoundedByN selects from many ids and measures the live memory.
 func TestMemoryIsBoundedByN(t *testing.T) {
 	if testing.Short() {
 		t.Skip("hashes 600,000 ids")
@@ -245,13 +243,13 @@ func TestMemoryIsBoundedByN(t *testing.T) {
 
 func heapInUse() uint64 {
 	var m runtime.MemStats
-	runtime.GC() // meanwhile the others come to a halt at the next node
+	runtime.GC() // meanwhile the others stop at the next node
 	runtime.GC()
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
 
-// watching calls look now and then while nodes are read.
+// watching makes measurements while nodes are read.
 type watching struct {
 	*StoreSource
 	look func()

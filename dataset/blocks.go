@@ -10,15 +10,15 @@ import (
 	"github.com/mythos-project/mythos/object/merkle"
 )
 
-// blockSize is how many ids are handed on at once. It is a multiple of the leaves'
-// size, so that no leaf is read twice; no result depends on it.
+// blockSize is how many ids are passed on at once. It is a multiple of a leaf's size, so that no leaf is read twice; no
+// result depends on it.
 const blockSize = 16 * merkle.Fanout
 
 // span is a range of indexes of a list.
 type span struct{ from, to uint64 }
 
-// blocks calls fn with the ids of a list, in order, a block at a time. Several
-// goroutines read ahead. fn may keep the slice.
+// blocks calls fn with the ids of a list, in order, a block at a time. Several goroutines read ahead. fn may keep the
+// slice.
 func blocks(ctx context.Context, nodes merkle.NodeReader, root object.Hash, workers int, fn func([]object.Hash) error) error {
 	tree, err := merkle.OpenList(nodes, root)
 	if err != nil {
@@ -49,18 +49,17 @@ func blocks(ctx context.Context, nodes merkle.NodeReader, root object.Hash, work
 	return nil
 }
 
-// cursor reads a strictly ascending list one id at a time. Its end is seen when ok is
-// false. Close it.
+// cursor reads a strictly ascending list one id at a time. ok is false at the end. Close it after use.
 type cursor struct {
 	root object.Hash
 	pull func() ([]object.Hash, error, bool)
 	stop func()
-	ids  []object.Hash // what is left of the block, the current id first
+	ids  []object.Hash // rest of the block, the current id first
 	last object.Hash
 	ok   bool
 }
 
-// openCursor stands on the first id.
+// openCursor returns a cursor at the first id.
 func openCursor(ctx context.Context, nodes merkle.NodeReader, root object.Hash) (*cursor, error) {
 	seq := func(yield func([]object.Hash, error) bool) {
 		err := blocks(ctx, nodes, root, 1, func(ids []object.Hash) error {
@@ -104,7 +103,7 @@ func (c *cursor) fill() error {
 	return err
 }
 
-// seek moves to the first id that is not below id.
+// seek moves to the first id that is not less than id.
 func (c *cursor) seek(id *object.Hash) error {
 	for c.ok && c.id().Compare(*id) < 0 {
 		if err := c.next(); err != nil {

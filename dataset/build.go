@@ -17,7 +17,7 @@ type BuildAnswer struct {
 	Warnings []string       `can:"5,warnings"`
 }
 
-// Built is a built dataset: what was selected, and its manifest.
+// Built is a built dataset: the selected episodes and the manifest.
 type Built struct {
 	Selection
 	Manifest object.BlobRef
@@ -26,7 +26,7 @@ type Built struct {
 // Count is the number of episodes in the manifest.
 func (b *Built) Count() uint64 { return uint64(len(b.IDs)) }
 
-// Build selects and stores the manifest, durably (spec/datasets.md#manifest).
+// Build selects the episodes and stores the manifest durably (spec/datasets.md#manifest).
 func Build(ctx context.Context, s *store.Store, src Source, d *DatasetDef) (*Built, error) {
 	return BuildWith(ctx, s, src, d, Options{})
 }

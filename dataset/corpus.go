@@ -18,9 +18,9 @@ const (
 	MediaSignals  = "application/mythos.signal.log"
 )
 
-// Snapshot stores the MerkleList over ids, sorted and without repetitions, durably,
-// and returns its reference (spec/datasets.md#manifest: cid the root, codec raw, no
-// chunks, size that of the root node) and the number of ids in it. ids stay as they are.
+// Snapshot stores the MerkleList over ids, sorted and without repeats, durably. It returns its reference
+// (spec/datasets.md#manifest: cid the root, codec raw, no chunks, size that of the root node) and the number of ids in
+// it. It does not change ids.
 func Snapshot(ctx context.Context, s *store.Store, media string, ids []object.Hash) (object.BlobRef, uint64, error) {
 	ids = sorted(slices.Clone(ids))
 	return s.PutList(ctx, media, func(b *merkle.ListBuilder) error {
@@ -41,7 +41,7 @@ func SnapshotCorpus(ctx context.Context, s *store.Store, ids []object.Hash) (obj
 	return Snapshot(ctx, s, MediaCorpus, ids)
 }
 
-// SnapshotEpisodes makes a corpus of all episodes of a store.
+// SnapshotEpisodes makes a corpus of all episodes in a store.
 func SnapshotEpisodes(ctx context.Context, s *store.Store) (object.BlobRef, uint64, error) {
 	var ids []object.Hash
 	err := s.Objects(ctx, KindEpisode, func(o store.Object) error {
@@ -54,8 +54,8 @@ func SnapshotEpisodes(ctx context.Context, s *store.Store) (object.BlobRef, uint
 	return SnapshotCorpus(ctx, s, ids)
 }
 
-// SnapshotSignals makes a signal log: the MerkleList over the ids, ascending, of the
-// indexed signals that keep wants (nil: all). A definition names it by its root.
+// SnapshotSignals makes a signal log: the MerkleList over the ids, ascending, of the indexed signals for which keep is
+// true (nil: all). A definition names the log by its root.
 func SnapshotSignals(ctx context.Context, s *store.Store, keep func(*signal.Signal) bool) (object.BlobRef, uint64, error) {
 	ids, err := signal.IDs(ctx, s, keep)
 	if err != nil {
@@ -64,7 +64,7 @@ func SnapshotSignals(ctx context.Context, s *store.Store, keep func(*signal.Sign
 	return Snapshot(ctx, s, MediaSignals, ids)
 }
 
-// sorted sorts ids in place and drops repetitions.
+// sorted sorts ids in place and removes repeats.
 func sorted(ids []object.Hash) []object.Hash {
 	if !slices.IsSortedFunc(ids, object.Hash.Compare) {
 		slices.SortFunc(ids, object.Hash.Compare)
@@ -72,8 +72,8 @@ func sorted(ids []object.Hash) []object.Hash {
 	return slices.Compact(ids)
 }
 
-// ReadList calls fn for each hash of a stored MerkleList, in its order. It holds one
-// leaf. Errors wrap merkle.ErrNode or those of the reader and of fn.
+// ReadList calls fn for each hash of a stored MerkleList, in its order. It holds one leaf. Errors wrap merkle.ErrNode
+// or those of the reader and of fn.
 func ReadList(ctx context.Context, nodes merkle.NodeReader, root object.Hash, fn func(object.Hash) error) error {
 	tree, err := merkle.OpenList(nodes, root)
 	if err != nil {
@@ -87,13 +87,13 @@ func ReadList(ctx context.Context, nodes merkle.NodeReader, root object.Hash, fn
 	})
 }
 
-// ReadCorpus calls fn for each id of a corpus or manifest, in its own order, and
-// reports whether that is strictly ascending, as it should be.
+// ReadCorpus calls fn for each id of a corpus or manifest, in its own order, and reports whether the order is strictly
+// ascending, as it should be.
 func ReadCorpus(ctx context.Context, nodes merkle.NodeReader, root object.Hash, fn func(object.Hash) error) (strict bool, err error) {
 	strict = true
 	var last object.Hash
 	err = ReadList(ctx, nodes, root, func(id object.Hash) error {
-		strict = strict && last.Compare(id) < 0 // the zero Hash is below every other
+		strict = strict && last.Compare(id) < 0 // the zero Hash is less than any other
 		last = id
 		return fn(id)
 	})

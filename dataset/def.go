@@ -10,15 +10,14 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// DatasetDef says which episodes make a dataset.
+// DatasetDef defines the episodes of a dataset.
 type DatasetDef struct {
 	DatasetDefID object.Hash   `can:"1,dataset_def_id"`
 	CorpusRoots  []object.Hash `can:"2,corpus_roots"`
 	Query        QueryDef      `can:"3,query"`
 	Sampling     SamplingDef   `can:"4,sampling"`
 	Stratify     *StratifyDef  `can:"5,stratify"`
-	// only signals that one of these lists names are seen; absent: every signal that is
-	// here; empty: none
+	// only signals in these lists are visible; absent: every stored signal; empty: none
 	SignalRoots []object.Hash `can:"6,signal_roots,optional"`
 }
 
@@ -35,13 +34,13 @@ type QueryDef struct {
 const (
 	SampleAll    uint8 = 1
 	SampleFirstN uint8 = 2 // the first N in streaming order
-	SampleHashN  uint8 = 3 // the N with the smallest keyed hash
+	SampleHashN  uint8 = 3 // the N with the smallest keyed hashes
 )
 
-// SamplingDef bounds how many episodes are taken, and which.
+// SamplingDef says how many episodes to take, and which.
 type SamplingDef struct {
 	Mode uint8       `can:"1,mode"`
-	N    *uint64     `can:"2,n"` // of modes 2 and 3
+	N    *uint64     `can:"2,n"` // for modes 2 and 3
 	Seed object.Hash `can:"3,seed"`
 }
 
@@ -56,15 +55,14 @@ func (s SamplingDef) Check() error {
 	return nil
 }
 
-// StratifyDef takes the same number of episodes from each bucket of a key. It
-// overrides sampling.
+// StratifyDef takes up to the same number of episodes from each bucket of a key. It overrides sampling.
 type StratifyDef struct {
 	KeyPath    ir.Path     `can:"1,key_path"`
 	PerBucketN uint64      `can:"2,per_bucket_n"`
 	Seed       object.Hash `can:"3,seed"`
 }
 
-// Check refuses keys over signals, of which an episode may have many [field-28].
+// Check refuses keys over signals, because an episode may have many [field-28].
 func (s StratifyDef) Check() error {
 	if s.KeyPath.Root != ir.RootEpisode {
 		return errors.New("strata over signal paths are refused")
@@ -96,8 +94,7 @@ var Structs = []object.Struct{
 	object.Define[BuildAnswer]("DatasetBuilt", object.Rule{}),
 }
 
-// NewDef fills in the ids of a definition and returns it with its canonical bytes.
-// Errors wrap object.ErrInvalid.
+// NewDef fills in the ids of a definition and returns it with its canonical bytes. Errors wrap object.ErrInvalid.
 func NewDef(d DatasetDef) (*DatasetDef, []byte, error) {
 	var err error
 	if d.Query.QueryID, err = QueryRule.IDOf(&d.Query); err != nil {
@@ -113,8 +110,8 @@ func NewDef(d DatasetDef) (*DatasetDef, []byte, error) {
 	return &d, raw, err
 }
 
-// OpenDef decodes a canonical definition and checks fields, its id and its query's.
-// Errors wrap a can.Error, object.ErrInvalid or object.ErrID.
+// OpenDef decodes a canonical definition and checks its fields, its id and its query's id. Errors wrap a can.Error,
+// object.ErrInvalid or object.ErrID.
 func OpenDef(raw []byte) (*DatasetDef, error) {
 	d, _, err := object.Open[DatasetDef](raw, DefRule)
 	if err != nil {
@@ -130,7 +127,7 @@ func OpenDef(raw []byte) (*DatasetDef, error) {
 	return d, nil
 }
 
-// SamplingText is the definition's sampling in words.
+// SamplingText describes the definition's sampling in words.
 func (d *DatasetDef) SamplingText() string {
 	switch s := d.Sampling; {
 	case d.Stratify != nil:

@@ -9,20 +9,19 @@ import (
 	"github.com/mythos-project/mythos/object/merkle"
 )
 
-// Change is an id that stands in one of two manifests only.
+// Change is an id that is in only one of two manifests.
 type Change struct {
 	ID    object.Hash
-	Added bool // it stands in the second; else it was removed
+	Added bool // it is in the second; otherwise it was removed
 }
 
-// DiffStats counts a comparison.
+// DiffStats counts the results of a comparison.
 type DiffStats struct{ Same, Added, Removed uint64 }
 
-// ErrUnsorted means that a manifest is not strictly ascending, as every manifest is.
+// ErrUnsorted means that a manifest is not strictly ascending.
 var ErrUnsorted = errors.New("the manifest is not ascending")
 
-// Diff calls fn for every id that stands in only one of the manifests a and b,
-// ascending. It holds a few blocks of each.
+// Diff calls fn for every id that is in only one of the manifests a and b, ascending. It holds a few blocks of each.
 func Diff(ctx context.Context, nodes merkle.NodeReader, a, b object.Hash, fn func(Change) error) (stats DiffStats, err error) {
 	s := stream{nodes: nodes}
 	sides, err := s.open(ctx, []object.Hash{a, b})

@@ -9,18 +9,18 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// verdict is what the predicate says of a block.
+// verdict is the result of the predicate for a block.
 type verdict struct {
-	ids  []object.Hash // those that were evaluated
+	ids  []object.Hash // the evaluated ids
 	held []uint32      // for each, how many leading clauses held; nil: all
-	kept []candidate   // those that the sampler may want
-	err  error         // what the episode after ids failed with
+	kept []candidate   // the ids that the sampler may want
+	err  error         // the error of the episode after ids
 
 	unsorted *object.Hash // see batch
 }
 
-// evaluate asks the predicate about a block of ids. Its failure is part of the
-// verdict, because a sample may be complete before it.
+// evaluate evaluates the predicate over a block of ids. An error is part of the verdict, because a sample may be
+// complete before it.
 func (s *selecting) evaluate(ctx context.Context, b batch) (*verdict, error) {
 	ids := b.ids
 	v := &verdict{ids: ids, unsorted: b.unsorted}
@@ -52,7 +52,7 @@ func (s *selecting) evaluate(ctx context.Context, b batch) (*verdict, error) {
 	return v, nil
 }
 
-// judge counts the leading clauses that hold for an episode and finds its stratum.
+// judge counts the leading clauses that hold for an episode, and finds its stratum.
 func (s *selecting) judge(ctx context.Context, env *query.Env, v *verdict, i int, buckets map[string]*bucket) (*bucket, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func (s *selecting) judge(ctx context.Context, env *query.Env, v *verdict, i int
 	return b, nil
 }
 
-// keep makes a candidate of an id, unless its rank is beyond what is wanted.
+// keep makes a candidate of an id, unless its rank is too high.
 func (s *selecting) keep(v *verdict, i int, b *bucket) {
 	c := candidate{ranked: ranked{id: v.ids[i]}, at: i, bucket: b}
 	switch {
@@ -93,7 +93,7 @@ func (s *selecting) keep(v *verdict, i int, b *bucket) {
 	v.kept = append(v.kept, c)
 }
 
-// reads is what the predicate and the strata read.
+// reads is the data that the predicate and the strata read.
 func (s *selecting) reads() query.Reads {
 	all := query.ReadsOf(&s.def.Query.Predicate)
 	if s.def.Stratify != nil {

@@ -16,12 +16,12 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// indexKey is where the index of signals has a signal of an episode.
+// indexKey is the key of an episode's signal in the index.
 func indexKey(episode, signal object.Hash) string {
 	return kv.Signals + episode.String() + "/" + signal.String()
 }
 
-// TestForgedSignals puts signals past signal.Put, as a broken or hostile store would.
+// TestForgedSignals stores signals without signal.Put, as a broken or hostile store would.
 func TestForgedSignals(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t)
@@ -108,7 +108,7 @@ func TestSignalRoots(t *testing.T) {
 	}
 }
 
-// TestBrokenEvidence: what a predicate needs and cannot have is an error, not FALSE.
+// TestBrokenEvidence: missing data that a predicate needs is an error, not FALSE.
 func TestBrokenEvidence(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t)
@@ -162,7 +162,7 @@ func TestStrataOverMissing(t *testing.T) {
 	}
 }
 
-// TestClauses counts what each clause of an AND kept.
+// TestClauses counts the episodes that each clause of an AND kept.
 func TestClauses(t *testing.T) {
 	w := newWorld(t)
 	var ids []object.Hash
@@ -178,8 +178,7 @@ func TestClauses(t *testing.T) {
 	}
 }
 
-// TestSparseCorpus reads the signals of a few episodes among those of many others, and
-// of as many as there are.
+// TestSparseCorpus reads the signals of a few episodes among many others, and of as many as there are.
 func TestSparseCorpus(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t)

@@ -34,7 +34,7 @@ func newStore() *store.Store {
 	return store.New(db, db)
 }
 
-// list stores a MerkleList in the order given, which a corpus need not have.
+// list stores a MerkleList in the given order, unlike a corpus.
 func list(t testing.TB, s *store.Store, ids []object.Hash) object.Hash {
 	t.Helper()
 	ref, _, err := s.PutList(context.Background(), MediaCorpus, func(b *merkle.ListBuilder) error {
@@ -128,7 +128,7 @@ func (w *world) def(text string, ids []object.Hash, change ...func(*DatasetDef))
 	return def
 }
 
-// selects runs a query over ids and returns the positions of what it selects.
+// selects runs a query over ids and returns the positions of the selected ones.
 func (w *world) selects(query string, ids []object.Hash, change ...func(*DatasetDef)) []int {
 	w.t.Helper()
 	sel, err := Select(context.Background(), w.src, w.def(query, ids, change...))

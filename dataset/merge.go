@@ -2,7 +2,7 @@ package dataset
 
 import "container/heap"
 
-// merge is a min-heap of cursors by the id that each stands on.
+// merge is a min-heap of cursors by their current ids.
 type merge []*cursor
 
 func newMerge(cursors []*cursor) *merge {
@@ -19,7 +19,7 @@ func newMerge(cursors []*cursor) *merge {
 func (m *merge) more() bool     { return len(*m) > 0 }
 func (m *merge) least() *cursor { return (*m)[0] }
 
-// advance moves the least cursor on, and lets it go at its end.
+// advance advances the cursor with the smallest id, and removes it at its end.
 func (m *merge) advance() error {
 	c := m.least()
 	if err := c.next(); err != nil {

@@ -20,7 +20,7 @@ import (
 // MaxDef is the longest definition, in bytes, that ParseDef reads.
 const MaxDef = 4 << 20
 
-// Names resolves what a definition's text names. Either may be nil.
+// Names resolves the names in a definition's text. Either may be nil.
 type Names struct {
 	Tool func(name string) (object.Hash, error) // a tool's name
 	Hash func(text string) (object.Hash, error) // a hash, a prefix or a @ref
@@ -49,8 +49,7 @@ type stratifyText struct {
 	Seed      string  `yaml:"seed"`
 }
 
-// ParseDef reads a definition: canonical bytes, the JSON view of a DatasetDef, or, in
-// YAML or JSON,
+// ParseDef reads a definition: canonical bytes, the JSON view of a DatasetDef, or, in YAML or JSON,
 //
 //	corpus: [ROOT or @ref, ...]
 //	query: has_tool("wc") and status == 200
@@ -58,10 +57,9 @@ type stratifyText struct {
 //	stratify: {key: episode.context_hash, per_bucket: 5, seed: ...}
 //	signals: [ROOT or @ref, ...]
 //
-// Everything but corpus may be left out: no query is TRUE, no sampling is all, and
-// without signals every signal is seen. The query may be a predicate in the JSON view
-// of an Expr too, in which ops may have names (EQ, AND, HAS_TOOL). It returns the
-// definition, its ids filled in, and its canonical bytes.
+// Only corpus is required. By default the query is TRUE, sampling is all, and every signal is visible. The query may
+// also be a predicate in the JSON view of an Expr, in which ops may have names (EQ, AND, HAS_TOOL). ParseDef returns
+// the definition, with its ids filled in, and its canonical bytes.
 func ParseDef(data []byte, names Names) (*DatasetDef, []byte, error) {
 	if len(data) > MaxDef {
 		return nil, nil, fmt.Errorf("dataset definition: longer than %d bytes", MaxDef)
@@ -154,8 +152,8 @@ func (t defText) predicate(names Names) (ir.Expr, error) {
 	return e, err
 }
 
-// inFile moves the place of a query's error to where it stands in the definition. In a
-// text that YAML folds, lines and columns are those of the query.
+// inFile translates the position of a query's error to its position in the definition. In a text that YAML folds, lines
+// and columns stay those of the query.
 func inFile(e *query.Error, n *yaml.Node, source []byte) error {
 	at := *e
 	switch {
@@ -203,7 +201,7 @@ func (s stratifyText) def() (*StratifyDef, error) {
 	return d, d.Check()
 }
 
-// seedOf takes 64 hex digits as they are and hashes any other text.
+// seedOf decodes 64 hex digits and hashes any other text.
 func seedOf(text string) object.Hash {
 	if h, err := object.ParseHash(text); err == nil {
 		return h

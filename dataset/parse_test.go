@@ -115,7 +115,7 @@ func FuzzParseDef(f *testing.F) {
 	})
 }
 
-// FuzzOpenDef feeds canonical bytes: what is accepted is what NewDef would make of it.
+// FuzzOpenDef feeds canonical bytes: NewDef makes the same definition from an accepted one.
 func FuzzOpenDef(f *testing.F) {
 	def, err := hex.DecodeString(vectorDef)
 	if err != nil {

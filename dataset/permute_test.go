@@ -19,7 +19,7 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// evidence is a set of episodes with receipts and signals, as a machine may receive them.
+// evidence is a set of episodes with receipts and signals that a machine may receive.
 type evidence struct {
 	ids     []object.Hash
 	objects []store.Object
@@ -79,7 +79,7 @@ func (e evidence) machines(t *testing.T) map[string]Source {
 	return out
 }
 
-// storeOf is the store below a source.
+// storeOf is the store of a source.
 func storeOf(s Source) *store.Store {
 	if p, ok := s.(plainSource); ok {
 		s = p.Source
@@ -87,8 +87,8 @@ func storeOf(s Source) *store.Store {
 	return s.(*StoreSource).Store
 }
 
-// TestNothingElseDecides builds definitions on every machine, with any number of workers,
-// and with the corpora cut into pieces that overlap: the manifest is always the same.
+// TestNothingElseDecides builds definitions on every machine, with any number of workers, and with the corpora cut into
+// overlapping pieces: the manifest is always the same.
 func TestNothingElseDecides(t *testing.T) {
 	e := someEvidence(t, 180)
 	machines := e.machines(t)
@@ -117,7 +117,7 @@ func TestNothingElseDecides(t *testing.T) {
 			d.Stratify = &StratifyDef{KeyPath: key, PerBucketN: n % 50, Seed: seedOf("b")}
 		}
 		pieces := [][]object.Hash{e.ids}
-		if d.Sampling.Mode != SampleFirstN || d.Stratify != nil { // FIRST_N goes by the order of the corpora's roots
+		if d.Sampling.Mode != SampleFirstN || d.Stratify != nil { // FIRST_N follows the order of the corpora's roots
 			for range rapid.IntRange(0, 3).Draw(rt, "pieces") {
 				from := rapid.IntRange(0, len(e.ids)-1).Draw(rt, "from")
 				pieces = append(pieces, e.ids[from:rapid.IntRange(from+1, len(e.ids)).Draw(rt, "to")])
@@ -127,7 +127,7 @@ func TestNothingElseDecides(t *testing.T) {
 		for i, name := range names {
 			src := machines[name]
 			d.CorpusRoots = nil
-			for _, piece := range pieces[:1+(i*len(pieces)/len(names))] { // ever more of them; the first holds all
+			for _, piece := range pieces[:1+(i*len(pieces)/len(names))] { // increasing numbers of pieces; the first has all
 				ref, _, err := SnapshotCorpus(context.Background(), storeOf(src), piece)
 				if err != nil {
 					rt.Fatal(err)

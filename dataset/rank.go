@@ -9,9 +9,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Rank is the number by which HASH_N orders ids under a seed, the lowest first: the
-// first 8 bytes of SHA-256(seed || id), big-endian, where seed and id are the raw 32
-// bytes (spec/datasets.md#selection) [ds-13].
+// Rank is the number by which HASH_N orders ids under a seed, the lowest first: the first 8 bytes of SHA-256(seed ||
+// id), big-endian, where seed and id are the raw 32 bytes (spec/datasets.md#selection) [ds-13].
 func Rank(seed, id object.Hash) uint64 { return rank(&seed, &id) }
 
 func rank(seed, id *object.Hash) uint64 {
@@ -35,15 +34,14 @@ func (a *ranked) compare(b *ranked) int {
 	return a.id.Compare(b.id)
 }
 
-// smallest keeps the n smallest of what is offered, ties by id ascending. Which ids it
-// keeps does not depend on the order of the offers. An offer costs one comparison, and
-// log n where it is kept.
+// smallest keeps the n smallest of the offered ids, ties by id ascending. The result does not depend on the order of
+// the offers. An offer costs one comparison, and log n more if it is kept.
 type smallest struct {
 	n    uint64
 	kept largestFirst
 }
 
-// full reports whether another id is kept only by driving one out.
+// full reports whether keeping another id would push one out.
 func (s *smallest) full() bool { return uint64(len(s.kept)) >= s.n }
 
 func (s *smallest) offer(r ranked) {

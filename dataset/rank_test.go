@@ -9,7 +9,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// TestTies offers ids of few ranks, which no real hashes give, in any order.
+// TestTies offers ids with few different ranks, which real hashes never have, in any order.
 func TestTies(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		var all []ranked

@@ -10,7 +10,7 @@ import (
 
 // candidate is an id for which the predicate holds.
 type candidate struct {
-	ranked         // rank: of HASH_N and strata
+	ranked         // rank for HASH_N and strata
 	at     int     // position in its block
 	bucket *bucket // of strata
 }
@@ -21,8 +21,7 @@ type bucket struct {
 	seed object.Hash
 }
 
-// sampler takes candidates in streaming order. take reports whether nothing that
-// comes later can change the result.
+// sampler takes candidates in streaming order. take reports whether no later candidate can change the result.
 type sampler interface {
 	take(c *candidate) (full bool)
 	ids() []object.Hash // in any order
@@ -55,8 +54,7 @@ func (f *firstN) take(c *candidate) bool {
 
 func (f *firstN) ids() []object.Hash { return f.list }
 
-// hashN takes the n smallest. Ranks above cut need not be offered: that many better
-// ones are known already.
+// hashN takes the n smallest. Ranks above cut need not be offered: n better ones are known already.
 type hashN struct {
 	heap smallest
 	cut  *atomic.Uint64
@@ -67,7 +65,7 @@ func (h *hashN) take(c *candidate) bool {
 	if h.heap.n > 0 && h.heap.full() {
 		h.cut.Store(h.heap.kept[0].rank)
 	}
-	return false // everything is counted, even when n is 0
+	return false // count everything, even if n is 0
 }
 
 func (h *hashN) ids() []object.Hash { return h.heap.appendIDs(nil) }

@@ -18,35 +18,33 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// Selection is what a definition selects.
+// Selection is the result of a definition.
 type Selection struct {
 	IDs      []object.Hash // ascending, unique
-	Seen     uint64        // episodes of the corpora, each once; of FIRST_N those up to the Nth
-	Kept     uint64        // of them, those for which the predicate holds
-	Clauses  []Clause      // what each clause of the predicate kept
+	Seen     uint64        // episodes of the corpora, each once; for FIRST_N those up to the Nth
+	Kept     uint64        // those for which the predicate holds
+	Clauses  []Clause      // number kept by each clause of the predicate
 	Warnings []string
 }
 
-// Clause is one argument of the AND that is the predicate, or the whole of any other
-// predicate. Clauses are asked in order; In counts the episodes for which all earlier
-// ones held.
+// Clause is one argument of the predicate's AND, or the whole of any other predicate. Clauses are evaluated in order;
+// In counts the episodes for which all earlier ones held.
 type Clause struct {
-	Text     string // as query.Decompile gives it
+	Text     string // as Decompile writes it
 	In, Kept uint64
 }
 
-// Options change how a build is done, never its result.
+// Options change how a build runs, never its result.
 type Options struct {
-	Workers int // goroutines that evaluate; 0: one a processor
-	// Progress, which may be nil, is told how many episodes the corpora have, and of those
-	// that were looked at. It is told again when a corpus has to be read a second time.
+	Workers int // goroutines that evaluate; 0: one per processor
+	// Progress, which may be nil, receives the number of episodes in the corpora, and the number processed. It starts
+	// again if a corpus has to be read a second time.
 	Progress store.Progress
 }
 
-// Select evaluates a definition (spec/datasets.md#selection). When the predicate is
-// TRUE and there are no strata, no episode is loaded. A malformed definition is refused
-// before anything is read; its error wraps object.ErrInvalid. Evidence that is missing
-// or broken is an error.
+// Select evaluates a definition (spec/datasets.md#selection). If the predicate is TRUE and there are no strata, it
+// loads no episode. It refuses a malformed definition before reading anything; the error wraps object.ErrInvalid.
+// Missing or broken evidence is an error.
 func Select(ctx context.Context, src Source, d *DatasetDef) (*Selection, error) {
 	return SelectWith(ctx, src, d, Options{})
 }
@@ -65,7 +63,7 @@ func SelectWith(ctx context.Context, src Source, d *DatasetDef, o Options) (*Sel
 	}
 	sel, err := run.once(ctx, false)
 	var unsorted *unsortedError
-	if errors.As(err, &unsorted) { // rare: begin again, remembering ids
+	if errors.As(err, &unsorted) { // rare: start again, remembering ids
 		sel, err = run.once(ctx, true)
 	}
 	return sel, err
@@ -78,12 +76,12 @@ type selecting struct {
 	clauses  []ir.Expr
 	workers  int
 	progress store.Progress // nil: nobody asks
-	visible  *query.Visible // the pinned signals; nil: all
-	envs     sync.Pool      // of *query.Env, so that what is read ahead reuses memory
-	cut      atomic.Uint64  // no candidate of a higher rank is wanted
+	visible  *query.Visible // the visible signals; nil: all
+	envs     sync.Pool      // of *query.Env, so that reading ahead reuses memory
+	cut      atomic.Uint64  // candidates of a higher rank are not wanted
 }
 
-// blind reports that nothing but ids decides.
+// blind reports whether the ids alone decide.
 func (s *selecting) blind() bool {
 	return s.def.Query.Predicate.Op == ir.ExprTrue && s.def.Stratify == nil
 }
@@ -115,7 +113,7 @@ func (s *selecting) once(ctx context.Context, loose bool) (*Selection, error) {
 	return c.finish(s.clauses), nil
 }
 
-// counting is add that also tells how far the selection is.
+// counting is add; it also reports the progress of the selection.
 func (s *selecting) counting(ctx context.Context, roots []object.Hash, add func(*verdict) error) (func(*verdict) error, error) {
 	if s.progress == nil {
 		return add, nil
@@ -133,14 +131,14 @@ func (s *selecting) counting(ctx context.Context, roots []object.Hash, add func(
 	}, nil
 }
 
-// collecting gathers verdicts in streaming order.
+// collecting adds up verdicts in streaming order.
 type collecting struct {
 	sampler sampler
-	hist    []uint64 // [p]: episodes for which p leading clauses held
+	hist    []uint64 // [p]: number of episodes for which p leading clauses held
 	sel     *Selection
 }
 
-// add takes a block's verdict; errStop when the sample is complete.
+// add adds a block's verdict; errStop when the sample is complete.
 func (c *collecting) add(v *verdict) error {
 	if v.unsorted != nil {
 		c.sel.Warnings = append(c.sel.Warnings, fmt.Sprintf("corpus %s is not ascending; it is read in its own order", v.unsorted.Short()))

@@ -18,7 +18,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// slowRank is HASH_N's key as the specification has it.
+// slowRank is HASH_N's key by the letter of the specification.
 func slowRank(seed, id object.Hash) uint64 {
 	sum := sha256.Sum256(append(append([]byte{}, seed.Sum[:]...), id.Sum[:]...))
 	return binary.BigEndian.Uint64(sum[:8])
@@ -125,8 +125,7 @@ func TestSelectionDependsOnNothingElse(t *testing.T) {
 	})
 }
 
-// drawCorpus gives some of the ids, mostly ascending, at times in any order and with
-// repetitions.
+// drawCorpus draws some of the ids, mostly ascending, sometimes in any order and with repeats.
 func drawCorpus(rt *rapid.T, ids []object.Hash) []object.Hash {
 	some := slices.Clone(ids)
 	seed := rapid.Uint64().Draw(rt, "shuffle")
@@ -161,7 +160,7 @@ func checkAgainst(rt *rapid.T, w *world, ref reference, draft DatasetDef) {
 	}
 }
 
-// TestManyBlocks goes beyond one block of ids, over one and several corpora.
+// TestManyBlocks uses more than one block of ids, over one and several corpora.
 func TestManyBlocks(t *testing.T) {
 	w := newWorld(t)
 	ids := make([]object.Hash, 3*blockSize+17)
@@ -205,7 +204,7 @@ func TestManyBlocks(t *testing.T) {
 	}
 }
 
-// TestTrueLoadsNothing selects ids of episodes that are not there.
+// TestTrueLoadsNothing selects ids of missing episodes.
 func TestTrueLoadsNothing(t *testing.T) {
 	w := newWorld(t)
 	ids := []object.Hash{object.SumText("a"), object.SumText("b")}
@@ -218,8 +217,7 @@ func TestTrueLoadsNothing(t *testing.T) {
 	}
 }
 
-// TestFailureAfterTheNth checks that an episode that cannot be loaded fails a build only
-// where it is needed.
+// TestFailureAfterTheNth checks that an episode that cannot be loaded fails a build only if it is needed.
 func TestFailureAfterTheNth(t *testing.T) {
 	w := newWorld(t)
 	var ids []object.Hash

@@ -14,7 +14,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// Source is where a build finds evidence. It is used by several goroutines at once.
+// Source provides the evidence for a build. Several goroutines use it at once.
 type Source interface {
 	query.Evidence
 	// Nodes reads the nodes of corpora and signal logs.
@@ -41,7 +41,7 @@ var _ Source = (*StoreSource)(nil)
 // Nodes implements Source.
 func (s *StoreSource) Nodes(ctx context.Context) merkle.NodeReader { return s.Store.Nodes(ctx) }
 
-// Episode implements Source. An object of another kind is none.
+// Episode implements Source. An object of another kind is not an episode.
 func (s *StoreSource) Episode(ctx context.Context, id object.Hash) ([]byte, error) {
 	o, err := s.Store.Object(ctx, id)
 	if err != nil {
@@ -67,8 +67,8 @@ func isEpisode(raw []byte, id object.Hash) bool {
 
 var _ query.EpisodeRanger = (*StoreSource)(nil)
 
-// EpisodesOf implements query.EpisodeRanger by one scan from the first of ids to the last. It
-// gives up where most episodes there are others.
+// EpisodesOf implements query.EpisodeRanger by one scan from the first of ids to the last. It gives up if most episodes
+// in between are others.
 func (s *StoreSource) EpisodesOf(ctx context.Context, ids []object.Hash, fn func(at int, raw []byte)) bool {
 	if len(ids) == 0 {
 		return false
@@ -105,8 +105,8 @@ func (s *StoreSource) SignalsOf(ctx context.Context, ids []object.Hash) ([][][]b
 	return signal.AboutEach(ctx, s.Store, ids)
 }
 
-// Receipt implements Source: the ledger first, then the store's objects. The id binds
-// the receipt to the episode; its signature was verified when it was taken in.
+// Receipt implements Source: it looks in the ledger first, then in the store's objects. The id binds the receipt to the
+// episode; its signature was verified when it was stored.
 func (s *StoreSource) Receipt(ctx context.Context, id object.Hash) (*ledger.Receipt, error) {
 	raw, err := s.ReceiptBytes(ctx, id)
 	if err != nil {
@@ -137,7 +137,7 @@ func (s *StoreSource) ReceiptBytes(ctx context.Context, id object.Hash) ([]byte,
 	return o.Raw, nil
 }
 
-// Pinned reads signal logs: the signals that are seen. Without logs, with nil, all are.
+// Pinned reads signal logs: the visible signals. nil means that all signals are visible.
 func Pinned(ctx context.Context, src Source, roots []object.Hash) (*query.Visible, error) {
 	if roots == nil {
 		return nil, nil

@@ -9,29 +9,28 @@ import (
 	"github.com/mythos-project/mythos/object/merkle"
 )
 
-// errStop ends a stream early; it is no failure.
+// errStop ends a stream early; it is not a failure.
 var errStop = errors.New("stop")
 
 func isStop(err error) bool { return errors.Is(err, errStop) }
 
-// unsortedError means that a corpus is not strictly ascending, so that what was
-// streamed so far may hold an id twice.
+// unsortedError means that a corpus is not strictly ascending, so that the stream so far may have an id twice.
 type unsortedError struct{ root object.Hash }
 
 func (e *unsortedError) Error() string {
 	return fmt.Sprintf("corpus %s is not ascending", e.root.Short())
 }
 
-// batch is a block of ids of a stream, none of which came before.
+// batch is a block of new ids of a stream.
 type batch struct {
 	ids      []object.Hash
 	unsorted *object.Hash // the corpus that turned out not to be ascending
 }
 
-// pieceSize is how many episodes a goroutine evaluates at once, where evaluating loads them.
+// pieceSize is how many episodes a goroutine evaluates at once, if evaluating loads them.
 const pieceSize = 1024
 
-// pieces emits a batch in smaller ones.
+// pieces emits a batch in smaller pieces.
 func (b batch) pieces(size int, emit func(batch) error) error {
 	for len(b.ids) > size {
 		if err := emit(batch{ids: b.ids[:size], unsorted: b.unsorted}); err != nil {
@@ -42,7 +41,7 @@ func (b batch) pieces(size int, emit func(batch) error) error {
 	return emit(b)
 }
 
-// stream gives every id of the corpora once.
+// stream emits every id of the corpora once.
 type stream struct {
 	nodes   merkle.NodeReader
 	roots   []object.Hash // ascending, unique
@@ -51,9 +50,8 @@ type stream struct {
 	loose   bool // the corpora need not be ascending; costs all ids in memory
 }
 
-// run calls emit with blocks of ids. Without inOrder the order is any; which ids come
-// is the same. Unless loose, it fails with an *unsortedError when a corpus is not
-// strictly ascending.
+// run calls emit with blocks of ids. Without inOrder, only the order of the ids is unspecified. Unless loose, it fails
+// with an *unsortedError if a corpus is not strictly ascending.
 func (s *stream) run(ctx context.Context, emit func(batch) error) error {
 	switch {
 	case s.loose:
@@ -89,7 +87,7 @@ func strictlyAfter(last object.Hash, ids []object.Hash) bool {
 	return true
 }
 
-// remembering streams corpora in any order, remembering what it has met.
+// remembering streams corpora in any order, and remembers the ids that it has seen.
 func (s *stream) remembering(ctx context.Context, emit func(batch) error) error {
 	seen := map[object.Hash]struct{}{}
 	for _, root := range s.roots {
@@ -124,8 +122,8 @@ func emitSome(b batch, emit func(batch) error) error {
 	return emit(b)
 }
 
-// merging streams ascending corpora as one ascending list. It holds a few blocks of
-// each. Cost: log(corpora) comparisons an id.
+// merging streams ascending corpora as one ascending list. It holds a few blocks of each. Cost: log(corpora)
+// comparisons per id.
 func (s *stream) merging(ctx context.Context, emit func(batch) error) error {
 	cursors, err := s.open(ctx, s.roots)
 	defer closeAll(cursors)
@@ -154,9 +152,8 @@ func (s *stream) merging(ctx context.Context, emit func(batch) error) error {
 	return emitSome(batch{ids: out}, emit)
 }
 
-// following streams ascending corpora one after the other, leaving out what an earlier
-// one holds: every earlier one is read along. Cost: each corpus is read once for every
-// corpus that follows it.
+// following streams ascending corpora one after the other, without ids of earlier ones, which it reads in parallel.
+// Cost: each corpus is read once for every corpus that follows it.
 func (s *stream) following(ctx context.Context, emit func(batch) error) error {
 	for i := range s.roots {
 		if err := s.follow(ctx, s.roots[:i], s.roots[i], emit); err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// vectorIDs are the episode ids of the public vectors MERKLE_001 and DATASET_001,
-// in the pack's own order, which is not ascending.
+// vectorIDs are the episode ids of the public vectors MERKLE_001 and DATASET_001, in the pack's own, not ascending
+// order.
 var vectorIDs = []string{
 	"67d557da970465666e83093be04ce9cdc6682b0260cfbcbf8da20682469781ae",
 	"f56865fef7726a425116631e69a89fd76357b5ba56e4fcd4e1fe70e8242b666e",
@@ -81,7 +81,7 @@ func TestPublishedVector(t *testing.T) {
 	}
 }
 
-// TestPublishedPack compares with the pack's own files where it is at hand.
+// TestPublishedPack compares with the pack's own files if they are available.
 func TestPublishedPack(t *testing.T) {
 	dir := os.Getenv("MYTHOS_CTVP")
 	if dir == "" {

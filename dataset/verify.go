@@ -9,10 +9,10 @@ import (
 	"github.com/mythos-project/mythos/object/merkle"
 )
 
-// ErrMismatch means that a rebuilt dataset is not the one that was claimed.
+// ErrMismatch means that a rebuilt dataset differs from the claimed one.
 var ErrMismatch = errors.New("the dataset is not what its definition gives")
 
-// MismatchError says what differs. It wraps ErrMismatch.
+// MismatchError names the difference. It wraps ErrMismatch.
 type MismatchError struct {
 	What      string // "manifest", "count", "definition"
 	Want, Got string
@@ -25,9 +25,9 @@ func (e *MismatchError) Error() string {
 // Unwrap gives ErrMismatch.
 func (e *MismatchError) Unwrap() error { return ErrMismatch }
 
-// Verify rebuilds a definition, keeping nothing, and compares everything that a
-// DatasetRef says of the result. The error wraps ErrMismatch, or is that of Select
-// when the dataset cannot be rebuilt here. The receipt is the ledger's to verify.
+// Verify rebuilds a definition without storing anything, and compares the result with everything in a DatasetRef. The
+// error wraps ErrMismatch, or is that of Select if the dataset cannot be rebuilt here. Verifying the receipt is up to
+// the ledger.
 func Verify(ctx context.Context, src Source, d *DatasetDef, ref *DatasetRef) (*Selection, error) {
 	return VerifyWith(ctx, src, d, ref, Options{})
 }

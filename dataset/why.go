@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// Reason is how far an episode gets in a definition.
+// Reason says how far an episode gets in a definition.
 type Reason struct {
 	InCorpus bool
 	Holds    bool   // the predicate
@@ -31,7 +31,7 @@ func (r Reason) String(selected bool) string {
 	return "not in the sample"
 }
 
-// Why says how far one episode gets in a definition; see Reasons.
+// Why returns how far one episode gets in a definition; see Reasons.
 func Why(ctx context.Context, src Source, d *DatasetDef, id object.Hash) (Reason, error) {
 	list, err := Reasons(ctx, src, d, []object.Hash{id})
 	if err != nil {
@@ -40,9 +40,8 @@ func Why(ctx context.Context, src Source, d *DatasetDef, id object.Hash) (Reason
 	return list[0], nil
 }
 
-// Reasons says how far episodes get in a definition: whether a corpus holds each, and
-// which clause it fails first. It reads the corpora through once, which need not be
-// ascending.
+// Reasons returns how far episodes get in a definition: whether a corpus has each one, and which clause it fails first.
+// It reads the corpora once; they need not be ascending.
 func Reasons(ctx context.Context, src Source, d *DatasetDef, ids []object.Hash) ([]Reason, error) {
 	if err := can.Check(d); err != nil {
 		return nil, fmt.Errorf("dataset definition: %w", err)
@@ -71,7 +70,7 @@ func Reasons(ctx context.Context, src Source, d *DatasetDef, ids []object.Hash) 
 	return reasons, nil
 }
 
-// reason asks clause after clause about the episode that env stands on.
+// reason evaluates one clause after the other for the current episode of env.
 func (s *selecting) reason(env *query.Env, r *Reason) error {
 	for i := range s.clauses {
 		if holds, err := ir.EvalExpr(&s.clauses[i], env); err != nil || !holds {
@@ -88,7 +87,7 @@ func (s *selecting) reason(env *query.Env, r *Reason) error {
 	return err
 }
 
-// inCorpora marks the reasons of the ids that some corpus holds.
+// inCorpora marks the reasons of ids that are in a corpus.
 func inCorpora(ctx context.Context, src Source, d *DatasetDef, ids []object.Hash, reasons []Reason) error {
 	wanted := make(map[object.Hash]int, len(ids))
 	for i, id := range ids {

@@ -16,7 +16,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// Card is what an exported dataset says of itself.
+// Card describes an exported dataset.
 type Card struct {
 	Def   *dataset.DatasetDef
 	Ref   *dataset.DatasetRef
@@ -27,11 +27,11 @@ type Card struct {
 	// Builder signed the receipt of the build, at Built; zero: the receipt is not here.
 	Builder object.AgentID
 	Built   object.Time
-	// Redaction is how the files were redacted; nil: they were not.
+	// Redaction is how the files were redacted; nil: not at all.
 	Redaction *redact.Rules
 }
 
-// cardHead is the YAML at the head of a card; configs is what dataset loaders read.
+// cardHead is the YAML at the head of a card; dataset loaders read configs.
 type cardHead struct {
 	Configs []cardConfig `yaml:"configs"`
 	Mythos  cardMythos   `yaml:"mythos"`
@@ -70,8 +70,8 @@ type cardFile struct {
 	SHA256 string `yaml:"sha256"`
 }
 
-// Markdown writes the card: YAML between two lines of dashes, then text. It holds the
-// whole definition, so that the dataset can be rebuilt from card and evidence.
+// Markdown writes the card: YAML between two lines of dashes, then text. It has the whole definition, so that the
+// dataset can be rebuilt from card and evidence.
 func (c Card) Markdown() ([]byte, error) {
 	head, err := yaml.Marshal(c.head())
 	if err != nil {
@@ -117,7 +117,7 @@ func (c Card) Croissant() ([]byte, error) {
 	return d.JSON()
 }
 
-// columns are those of the table. Lines are described without what none of them may have.
+// columns are those of the table. For lines, columns that none of them can have are left out.
 func (c Card) columns() []croissant.Column {
 	list := croissant.Columns(c.Rows.table())
 	if c.Format == JSONL {

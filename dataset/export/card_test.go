@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// described is what a reader of Croissant looks for.
+// described is the part of a description that a reader of Croissant uses.
 type described struct {
 	Conforms     string `json:"conformsTo"`
 	Published    string `json:"datePublished"`
@@ -41,8 +41,8 @@ type described struct {
 	}
 }
 
-// TestCroissant: every file is described with its hash, every column with where it is read,
-// and nothing depends on when it was described.
+// TestCroissant: every file is described with its hash, every column with its source, and the time of describing does
+// not matter.
 func TestCroissant(t *testing.T) {
 	ctx := context.Background()
 	w, _, def, built := exported(t, 60)

@@ -7,22 +7,21 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// turn is one call of a model, as a trainer reads it: what was asked, and the answer.
-// Messages of chats stand as they came; those of other forms are written as chats have
-// them.
+// turn is one call of a model in the form for trainers: the question and the answer. Messages of chats stay unchanged;
+// those of other forms are converted to chat messages.
 type turn struct {
 	asked  []json.RawMessage
 	answer []json.RawMessage
 	after  []json.RawMessage // messages after the answer
-	tools  jsontext.Fields   // the member tools, or functions; empty for none
-	choice bool              // the answer is one of several that were given at once
+	tools  jsontext.Fields   // the member tools, or functions; empty: none
+	choice bool              // the answer is one of several given at once
 
-	texts           bool // both are texts, without messages
+	texts           bool // both are plain texts, not messages
 	question, reply string
 }
 
-// turnsOf are the calls of models of an episode, in order, that were answered and whose
-// payloads are here. An episode of tools alone is one conversation of their calls.
+// turnsOf returns the calls of models in an episode, in order, that were answered and whose payloads are here. An
+// episode with only tools is one conversation of their calls.
 func turnsOf(l *Line) []*turn {
 	var list []*turn
 	ofModels := false
@@ -43,7 +42,7 @@ func turnsOf(l *Line) []*turn {
 	return nil
 }
 
-// textOf is a payload's text; ok is false where it is withheld, not here, or no text.
+// textOf is a payload's text; ok is false if it is withheld, missing, or not a text.
 func (p *Payload) textOf() (text string, ok bool) {
 	if p == nil || p.Text == nil {
 		return "", false
@@ -51,7 +50,7 @@ func (p *Payload) textOf() (text string, ok bool) {
 	return *p.Text, true
 }
 
-// modelTurn reads a call of a model; nil where it was not answered.
+// modelTurn reads a call of a model; nil if it was not answered.
 func modelTurn(source string, r *ReceiptLine) *turn {
 	question, ok := r.Request.textOf()
 	reply, answered := r.Response.textOf()
@@ -62,7 +61,7 @@ func modelTurn(source string, r *ReceiptLine) *turn {
 	t := &turn{question: question, reply: reply}
 	read := messagesIn
 	if source == "chat" {
-		read = chatsIn // which stand as they came
+		read = chatsIn // they stay unchanged
 	}
 	messages, plain := t.ask(question, read)
 	t.asked = messages
@@ -81,11 +80,11 @@ func modelTurn(source string, r *ReceiptLine) *turn {
 	return t
 }
 
-// unanswered reports that a record that was imported has no answer: nobody knows it.
+// unanswered reports whether an imported record has no answer: nobody knows it.
 func unanswered(source string, r *ReceiptLine) bool { return source != "" && r.Status == 204 }
 
-// choices is a turn for each answer: several messages of the assistant are those that the
-// model gave to choose from, and no conversation.
+// choices returns a turn for each answer: several messages of the assistant are alternatives given by the model, not a
+// conversation.
 func (t *turn) choices() []*turn {
 	if len(t.answer) < 2 || t.after != nil {
 		return []*turn{t}
@@ -110,8 +109,8 @@ func orEmpty(raw json.RawMessage) json.RawMessage {
 	return raw
 }
 
-// ask reads what was asked: {"messages", "tools", "system_instructions" or "system"}, a list
-// of messages, or a text, which is then the user's. plain reports the latter.
+// ask reads the question: {"messages", "tools", "system_instructions" or "system"}, a list of messages, or a text,
+// which then comes from the user. plain reports a text.
 func (t *turn) ask(question string, read func(string) []json.RawMessage) (messages []json.RawMessage, plain bool) {
 	if list := read(question); list != nil {
 		return list, false
@@ -149,7 +148,7 @@ func (t *turn) ask(question string, read func(string) []json.RawMessage) (messag
 	return messages, false
 }
 
-// textMessage is a message that is a text.
+// textMessage is a message with a text.
 func textMessage(role, text string) json.RawMessage {
 	return jsontext.Fields{{Name: "role", Value: jsontext.Text(role)}, {Name: "content", Value: jsontext.Text(text)}}.JSON()
 }
@@ -172,8 +171,7 @@ func chatsIn(text string) []json.RawMessage {
 	return list
 }
 
-// messagesIn reads a JSON list of messages of other forms, and writes them as chats have
-// them.
+// messagesIn reads a JSON list of messages in other forms, and converts them to chat messages.
 func messagesIn(text string) (messages []json.RawMessage) {
 	for _, item := range chatsIn(text) {
 		if f, err := jsontext.FieldsOf(item); err == nil {
@@ -183,9 +181,9 @@ func messagesIn(text string) (messages []json.RawMessage) {
 	return messages
 }
 
-// chatMessages writes a message of the conventions for generative AI, {"role", "parts"}, or
-// one with calls or answers among the parts of its content, as chats have it; any other
-// stays as it is, but for the reason why it ended.
+// chatMessages converts a message to chat messages: one in the conventions for generative AI, {"role", "parts"}, or one
+// with calls or answers among the parts of its content. Any other message stays unchanged, except that the reason why
+// it ended is removed.
 func chatMessages(raw json.RawMessage, f jsontext.Fields) []json.RawMessage {
 	parts, err := jsontext.ListOf(f.Get("parts"))
 	if err != nil {
@@ -230,12 +228,11 @@ func toolAnswer(id json.RawMessage, content string) json.RawMessage {
 	return f.JSON()
 }
 
-// toolTurn writes the calls of an episode without a model: the assistant calls the tools,
-// and the last one's answer is the completion. Nil where that one failed, a payload is not
-// here, or an import knows of no answer.
+// toolTurn writes the calls of an episode without a model: the assistant calls the tools, and the last answer is the
+// completion. Nil if the last call failed, a payload is missing, or an import has no answer.
 func toolTurn(l *Line) *turn {
 	calls := l.Receipts
-	if l.Source != "" && len(calls) > 1 { // the last receipt of an import says the same again
+	if l.Source != "" && len(calls) > 1 { // the last receipt of an import repeats it
 		calls = calls[:len(calls)-1]
 	}
 	if len(calls) == 0 || calls[len(calls)-1].Status >= 400 {

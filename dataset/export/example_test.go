@@ -7,7 +7,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// The part of an episode follows from its id and the weights alone.
+// The part of an episode follows only from its id and the weights.
 func Example() {
 	split, err := export.ParseSplit("train=0.9, test=0.1")
 	if err != nil {

@@ -1,7 +1,6 @@
-// Package export writes datasets for those who train on them (spec/datasets.md#export): as lines
-// of JSON or as Parquet, split into parts and shards, redacted, with a card. No byte of a file
-// depends on time, parallelism or the machine. It also derives the redacted evidence that a
-// dataset is built from when the originals may not leave.
+// Package export writes datasets for training (spec/datasets.md#export): as lines of JSON or as Parquet, split into
+// parts and shards, redacted, with a card. No byte of a file depends on time, parallelism or the machine. It also
+// derives redacted evidence, from which a dataset is built when the originals must not leave.
 package export
 
 import (
@@ -23,8 +22,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// DefaultMaxPayload is the longest captured payload, in bytes, that a line holds unless
-// the options say otherwise.
+// DefaultMaxPayload is the longest captured payload, in bytes, in a line, unless the options say otherwise.
 const DefaultMaxPayload = 16 << 20
 
 // Format is how the files of an export are written.
@@ -36,7 +34,7 @@ const (
 	Parquet               // tables of one schema for each kind of rows (spec/datasets.md#parquet)
 )
 
-// ParseFormat reads "jsonl" or "parquet", which are the extensions of the files, too.
+// ParseFormat reads "jsonl" or "parquet", which are also the extensions of the files.
 func ParseFormat(name string) (Format, error) {
 	switch name {
 	case "jsonl":
@@ -67,26 +65,25 @@ func (f Format) media() string {
 type Options struct {
 	Format      Format
 	Split       []SplitPart   // empty: one part, "data"
-	Shards      int           // files a part; 0: 1
+	Shards      int           // files per part; 0: 1
 	SignalRoots []object.Hash // the definition's; nil: every signal
-	// Payload finds captured bytes by hash; nil, or found false: lines hold hashes only.
-	// What it gives is checked against the hash.
+	// Payload finds captured bytes by hash; if it is nil or found is false, lines have only hashes. The bytes are
+	// checked against the hash.
 	Payload func(ctx context.Context, h object.Hash) (data []byte, found bool, err error)
-	// Trace finds the bytes of a trace by its cid, as Payload does; nil: lines do not have
-	// what traces of imported evidence tell.
+	// Trace finds the bytes of a trace by its cid, like Payload; nil: lines lack the data from traces of imported
+	// evidence.
 	Trace func(ctx context.Context, cid object.Hash) (data []byte, found bool, err error)
-	// Tool names a tool; empty for one that is not known. It may be nil.
+	// Tool returns the name of a tool; empty if unknown. It may be nil.
 	Tool func(ctx context.Context, id object.Hash) string
-	// Signal is told each signal that RowsPreference are made from; it may be nil.
+	// Signal receives each signal from which RowsPreference are made; it may be nil.
 	Signal     func(id object.Hash)
-	Rows       Rows          // what a row is
+	Rows       Rows          // form of a row
 	MaxPayload int           // bytes; 0: DefaultMaxPayload
-	Redact     *redact.Rules // nil: nothing is redacted
-	Workers    int           // goroutines; 0: one a processor. No byte depends on it
-	// Progress, which may be nil, is told how many episodes there are, and of each that was
-	// written.
+	Redact     *redact.Rules // nil: no redaction
+	Workers    int           // goroutines; 0: one per processor. No byte depends on it
+	// Progress, which may be nil, receives the number of episodes, and each one written.
 	Progress store.Progress
-	// Open makes a file, which is closed when it is whole.
+	// Open makes a file, which is closed when it is complete.
 	Open func(name string) (io.WriteCloser, error)
 }
 
@@ -95,17 +92,16 @@ type File struct {
 	Name string // such as "train-00000-of-00002.jsonl"
 	Part string
 	Rows uint64
-	Left uint64 // episodes that give no such row
-	// Why says how often rows were left out, by the reason [ds-109] [ds-114].
+	Left uint64 // episodes without such a row
+	// Why counts the left-out rows by reason [ds-109] [ds-114].
 	Why    map[string]uint64
 	Bytes  int64
 	SHA256 object.Hash
 }
 
-// Write writes the episodes of a manifest, ascending by id, into Shards files for every
-// part of the split, and returns the files in order. The files depend on the evidence and
-// the options only. It holds a few lines, of Parquet a row group of some 32 MiB. Payloads
-// are checked against their hashes.
+// Write writes the episodes of a manifest, ascending by id, into Shards files for every part of the split, and returns
+// the files in order. The files depend only on the evidence and the options. Write holds a few lines or, for Parquet, a
+// row group of about 32 MiB. It checks payloads against their hashes.
 func Write(ctx context.Context, src dataset.Source, manifest object.Hash, o Options) ([]File, error) {
 	x, err := newExporter(ctx, src, o)
 	if err != nil {
@@ -146,8 +142,8 @@ type exporter struct {
 	o       Options
 	weights []uint64
 	visible *query.Visible
-	meta    map[string]string // what a Parquet file says of itself
-	pairs   *pairs            // of RowsPreference, in the part that is written
+	meta    map[string]string // metadata in a Parquet file
+	pairs   *pairs            // of RowsPreference, in the current part
 }
 
 func newExporter(ctx context.Context, src dataset.Source, o Options) (*exporter, error) {
@@ -190,7 +186,7 @@ func (x *exporter) part(ctx context.Context, manifest object.Hash, part int, row
 		}
 	}
 	write := func(r row) error {
-		for n >= (w.next)*rows/shards { // its first row is due; empty ones come before
+		for n >= (w.next)*rows/shards { // its first row is next; empty files come before
 			if err := w.open(); err != nil {
 				return err
 			}
@@ -208,12 +204,12 @@ func (x *exporter) part(ctx context.Context, manifest object.Hash, part int, row
 	return w.files, errors.Join(err, w.close())
 }
 
-// row is an episode as a file holds it: lines of text, or rows of a table.
+// row is an episode in the form of a file: lines of text, or rows of a table.
 type row struct {
 	text  []byte
-	rows  uint64   // in text or table
-	left  []string // why rows were left out
-	table any      // a list of the type of the rows
+	rows  uint64   // number in text or table
+	left  []string // reasons for left-out rows
+	table any      // a list of the row type
 	sizes []int    // bytes of each row of the table
 }
 
@@ -275,7 +271,7 @@ func (w *shardWriter) open() (err error) {
 	return nil
 }
 
-// Write implements io.Writer: it counts, hashes and writes.
+// Write implements io.Writer; it also counts and hashes.
 func (w *shardWriter) Write(data []byte) (int, error) {
 	w.files[len(w.files)-1].Bytes += int64(len(data))
 	w.sum.Write(data)
@@ -317,8 +313,8 @@ func (w *shardWriter) close() (err error) {
 	return nil
 }
 
-// To writes the episodes of a manifest to w as one part and one shard; Split,
-// Shards and Open of the options do not count.
+// To writes the episodes of a manifest to w as one part and one shard. It ignores Split, Shards and Open of the
+// options.
 func To(ctx context.Context, src dataset.Source, manifest object.Hash, w io.Writer, o Options) (File, error) {
 	o.Split, o.Shards = nil, 1
 	o.Open = func(string) (io.WriteCloser, error) { return nopCloser{w}, nil }
@@ -344,7 +340,7 @@ func StorePayload(s *store.Store) func(ctx context.Context, h object.Hash) ([]by
 	}
 }
 
-// marshalJSON is json.Marshal without escaping for HTML.
+// marshalJSON is json.Marshal without HTML escaping.
 func marshalJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

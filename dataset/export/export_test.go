@@ -101,7 +101,7 @@ func TestExportSmall(t *testing.T) {
 	}
 }
 
-// TestRedactedExport: nothing of what the rules name leaves, not even as a plain hash.
+// TestRedactedExport: nothing that the rules name is exported, not even as a plain hash.
 func TestRedactedExport(t *testing.T) {
 	ctx := context.Background()
 	w, ids, _, built := exported(t, 1)
@@ -162,7 +162,7 @@ func TestCard(t *testing.T) {
 	}
 }
 
-// unsorted is a corpus whose ids do not ascend.
+// unsorted is a corpus with ids that do not ascend.
 func unsorted(w *house) object.Hash {
 	ids := []object.Hash{object.SumText("a"), object.SumText("b")}
 	slices.SortFunc(ids, object.Hash.Compare)
@@ -197,7 +197,7 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-// FuzzParseSplit: no part of a split is named twice.
+// FuzzParseSplit: a split has no two parts with the same name.
 func FuzzParseSplit(f *testing.F) {
 	for _, s := range []string{"train=8,test=2", "a=1,a=2", "a=0"} {
 		f.Add([]byte(s))

@@ -41,7 +41,7 @@ func (w *house) must(err error) {
 	}
 }
 
-// call keeps the episode of one call of a tool.
+// call stores the episode of one call of a tool.
 func (w *house) call(n int, status uint16, request, response string) object.Hash {
 	w.t.Helper()
 	ctx := context.Background()
@@ -80,7 +80,7 @@ func (w *house) def(text string, ids []object.Hash) *dataset.DatasetDef {
 	return def
 }
 
-// folder keeps the files of an export.
+// folder stores the files of an export.
 type folder map[string]*bytes.Buffer
 
 func (f folder) open(name string) (io.WriteCloser, error) {

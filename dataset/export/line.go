@@ -22,15 +22,13 @@ import (
 type Line struct {
 	EpisodeID   object.Hash `json:"episode_id"`
 	ContextHash object.Hash `json:"context_hash"` // of the task that ran
-	OutcomeHash string      `json:"outcome_hash"` // of its result; keyed when that was redacted
+	OutcomeHash string      `json:"outcome_hash"` // of its result; keyed if the result was redacted
 	Time        object.Time `json:"time_observed"`
 	TraceCID    object.Hash `json:"trace_cid"`
-	// Source is the form from which the episode was imported, such as "chat"; empty for
-	// evidence of our own executors.
+	// Source is the form from which the episode was imported, such as "chat"; empty for evidence of our own executors.
 	Source string `json:"source,omitempty"`
-	// Outcome is the result in the JSON view of untyped MYTHOS-CAN, where its bytes are
-	// here; Withheld says why not, as of a Payload. A result may hold what any tool
-	// answered, so that it is always withheld where anything is redacted.
+	// Outcome is the result in the JSON view of untyped MYTHOS-CAN, if its bytes are here; Withheld says why not, as in
+	// a Payload. A result may contain any tool's answer, so it is always withheld if there is any redaction.
 	Outcome  json.RawMessage `json:"outcome,omitempty"`
 	Withheld string          `json:"outcome_withheld,omitempty"`
 	Receipts []ReceiptLine   `json:"receipts"`
@@ -41,28 +39,27 @@ type Line struct {
 type ReceiptLine struct {
 	ReceiptID    object.Hash `json:"receipt_id"`
 	ToolID       object.Hash `json:"tool_id"`
-	Tool         string      `json:"tool,omitempty"` // its name, where it is known
+	Tool         string      `json:"tool,omitempty"` // its name, if known
 	Status       uint16      `json:"status"`
 	Notes        string      `json:"notes,omitempty"` // such as the reason of a failure
-	RequestHash  string      `json:"request_hash"`    // hex; "hmac-sha256:" + hex when the payload was redacted
+	RequestHash  string      `json:"request_hash"`    // hex; "hmac-sha256:" + hex if the payload was redacted
 	ResponseHash string      `json:"response_hash"`
 	Time         object.Time `json:"time_observed"`
 	Signer       string      `json:"signer"`            // public key in hex
-	Request      *Payload    `json:"request,omitempty"` // where its bytes are here
+	Request      *Payload    `json:"request,omitempty"` // if its bytes are here
 	Response     *Payload    `json:"response,omitempty"`
-	// Details are what an imported record tells of the call besides (spec/datasets.md#import):
-	// an object. They are left out where anything is redacted.
+	// Details are further data about the call in an imported record (spec/datasets.md#import): an object. They are left
+	// out if there is any redaction.
 	Details json.RawMessage `json:"details,omitempty"`
 
-	model bool // of a call of a model, in imported evidence
+	model bool // a call of a model, in imported evidence
 }
 
-// Payload is captured bytes: text where they are UTF-8, else base64; neither when they
-// are withheld.
+// Payload is captured bytes: text if they are UTF-8, otherwise base64; neither if they are withheld.
 type Payload struct {
 	Text     *string `json:"text,omitempty"`
 	Base64   *string `json:"base64,omitempty"`
-	Withheld string  `json:"withheld,omitempty"` // "redaction", or "size" for what is longer than MaxPayload
+	Withheld string  `json:"withheld,omitempty"` // "redaction", or "size" if longer than MaxPayload
 	Redacted bool    `json:"redacted,omitempty"`
 }
 
@@ -98,7 +95,7 @@ func (p *Payload) size() int {
 	return 0
 }
 
-// line gathers everything about one episode.
+// line collects everything about one episode.
 func (x *exporter) line(ctx context.Context, id object.Hash) (*Line, error) {
 	raw, err := x.src.Episode(ctx, id)
 	if err != nil {
@@ -131,7 +128,7 @@ func (x *exporter) line(ctx context.Context, id object.Hash) (*Line, error) {
 	return l, err
 }
 
-// told adds what the trace of imported evidence tells of the receipts.
+// told adds data about the receipts from the trace of imported evidence.
 func (x *exporter) told(ctx context.Context, l *Line) error {
 	last := len(l.Receipts) - 1
 	if l.Source == "" || last < 0 || x.o.Trace == nil {
@@ -166,7 +163,7 @@ func (x *exporter) told(ctx context.Context, l *Line) error {
 	return nil
 }
 
-// formMCP is the form whose records are calls of tools alone.
+// formMCP is the form whose records contain only tool calls.
 const formMCP = "mcp"
 
 func (x *exporter) receipt(ctx context.Context, id object.Hash, r *ledger.Receipt) (l ReceiptLine, err error) {
@@ -181,8 +178,8 @@ func (x *exporter) receipt(ctx context.Context, id object.Hash, r *ledger.Receip
 	return l, err
 }
 
-// notes are those of a receipt. What a rule finds in them is replaced as in the request and
-// in the response, which they may quote.
+// notes are those of a receipt. Matches of a rule are replaced as in the request and the response, which the notes may
+// quote.
 func (x *exporter) notes(r *ledger.Receipt) string {
 	if r.Notes == nil || x.o.Redact == nil {
 		return deref(r.Notes)
@@ -204,7 +201,7 @@ func deref(text *string) string {
 	return *text
 }
 
-// outcome puts the result into the line.
+// outcome adds the result to the line.
 func (x *exporter) outcome(ctx context.Context, l *Line, h object.Hash) error {
 	if x.o.Redact != nil {
 		l.OutcomeHash, l.Withheld = x.keyedHash(h), "redaction"
@@ -218,13 +215,13 @@ func (x *exporter) outcome(ctx context.Context, l *Line, h object.Hash) error {
 		l.Withheld = "size"
 		return nil
 	}
-	if l.Outcome, err = object.ToJSON(nil, data); err != nil { // bytes that are no value
+	if l.Outcome, err = object.ToJSON(nil, data); err != nil { // bytes that are not a value
 		l.Outcome, err = json.Marshal(map[string]string{"$b": hex.EncodeToString(data)})
 	}
 	return err
 }
 
-// captured finds bytes by hash; nil when they are not here.
+// captured finds bytes by hash; nil if they are not here.
 func (x *exporter) captured(ctx context.Context, h object.Hash) ([]byte, error) {
 	if x.o.Payload == nil {
 		return nil, nil
@@ -242,8 +239,8 @@ func (x *exporter) captured(ctx context.Context, h object.Hash) ([]byte, error) 
 	return data, nil
 }
 
-// payload finds captured bytes and redacts them, and their hash with them. What is not
-// here cannot be looked at, so that its hash is not told either where anything is redacted.
+// payload finds captured bytes and redacts them and their hash. Missing bytes cannot be examined, so if there is any
+// redaction, their hash is redacted, too.
 func (x *exporter) payload(ctx context.Context, of string, tool, h object.Hash) (*Payload, string, error) {
 	data, err := x.captured(ctx, h)
 	if err != nil {
@@ -265,7 +262,7 @@ func (x *exporter) payload(ctx context.Context, of string, tool, h object.Hash) 
 	return x.shown(out, false), h.String(), nil
 }
 
-// shown is how a line holds bytes; nil for none.
+// shown is the form of bytes in a line; nil for none.
 func (x *exporter) shown(data []byte, redacted bool) *Payload {
 	p := &Payload{Redacted: redacted}
 	switch text := string(data); {
@@ -282,7 +279,7 @@ func (x *exporter) shown(data []byte, redacted bool) *Payload {
 	return p
 }
 
-// keyedHash is what stands for a hash that may not be told.
+// keyedHash replaces a hash that must not be revealed.
 func (x *exporter) keyedHash(h object.Hash) string {
 	return "hmac-sha256:" + x.o.Redact.KeyedHash(h.String())
 }
@@ -316,7 +313,7 @@ func (x *exporter) signal(s *signal.Signal) (SignalLine, error) {
 		return SignalLine{}, err
 	}
 	l := SignalLine{SignalID: s.SignalID, Type: signal.TypeName(s.SignalType), Kind: signal.ValueKindName(s.ValueKind), Time: s.TimeObserved, Signer: s.Signer.KeyHex()}
-	if !known { // nobody can say what in it is to be redacted
+	if !known { // unknown bytes may contain anything to redact
 		return l, nil
 	}
 	l.Value = jsonValue(v)

@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Why an episode gives no pair of its own [ds-109].
+// Reasons why an episode gives no pair of its own [ds-109].
 const (
 	leftNoReward  = "no reward"
 	leftNoNumber  = "a reward is no number"
@@ -24,24 +24,23 @@ const (
 	leftSame      = "the same answer"
 )
 
-// judged is an episode as pairs are made of it: what was asked, the answer, and what it was
-// worth.
+// judged is an episode in the form for pairs: the question, the answer, and its reward.
 type judged struct {
 	id      object.Hash
 	asked   object.Hash // of the prompt and the tools
 	answer  object.Hash
 	reward  *big.Int
-	left    string // why it takes part in no pair; empty: it does
+	left    string // why it is part of no pair; empty: it is part of one
 	signals []SignalLine
 }
 
-// pairs are the preferences among the episodes of a part.
+// pairs are the preferences between the episodes of a part.
 type pairs struct {
 	chosen map[object.Hash]object.Hash // the better episode, by the worse one
-	left   map[object.Hash]string      // why the others are not the worse one of a pair
+	left   map[object.Hash]string      // why other episodes are not the worse one of a pair
 }
 
-// findPairs compares the episodes of a part that were asked the same.
+// findPairs compares the episodes of a part with the same question.
 func (x *exporter) findPairs(ctx context.Context, produce func(context.Context, func(object.Hash) error) error) (*pairs, error) {
 	p := &pairs{map[object.Hash]object.Hash{}, map[object.Hash]string{}}
 	asked := map[object.Hash][]*judged{}
@@ -68,8 +67,7 @@ func (x *exporter) findPairs(ctx context.Context, produce func(context.Context, 
 	return p, nil
 }
 
-// compare pairs the best answer to a prompt, of several the one with the smallest id, with
-// each that is worse.
+// compare pairs the best answer to a prompt (of several, the one with the smallest id) with each worse one.
 func (p *pairs) compare(list []*judged) {
 	best := list[0]
 	for _, j := range list[1:] {
@@ -113,12 +111,12 @@ func (x *exporter) judge(ctx context.Context, id object.Hash) (*judged, error) {
 	return j, nil
 }
 
-// askedHash stands for what was asked: the prompt, and the tools that could be used.
+// askedHash identifies a question: the prompt, and the available tools.
 func (t *turn) askedHash(prompt []json.RawMessage) object.Hash {
 	return object.Sum(bytes.Join([][]byte{jsontext.List(prompt), t.tools.JSON()}, []byte("\n")))
 }
 
-// rewardOf is the sum of the rewards of an episode. left says why there is none.
+// rewardOf is the sum of an episode's rewards. left says why there is none.
 func rewardOf(l *Line) (sum *big.Int, left string) {
 	for _, s := range l.Signals {
 		if s.Type != signal.TypeName(signal.Reward) {
@@ -139,8 +137,7 @@ func rewardOf(l *Line) (sum *big.Int, left string) {
 	return sum, ""
 }
 
-// lastTurn is the call whose answer the rewards of an episode are about: the last one that
-// was answered. left says why there is none.
+// lastTurn is the call that an episode's rewards are about: the last answered one. left says why there is none.
 func lastTurn(l *Line) (t *turn, left string) {
 	turns := turnsOf(l)
 	if len(turns) == 0 {
@@ -152,7 +149,7 @@ func lastTurn(l *Line) (t *turn, left string) {
 	return t, ""
 }
 
-// pair is the row of an episode whose answer is the worse one.
+// pair is the row of an episode with the worse answer.
 func (x *exporter) pair(ctx context.Context, worse *Line) ([]training, []string, error) {
 	id, ok := x.pairs.chosen[worse.EpisodeID]
 	if !ok {

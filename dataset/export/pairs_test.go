@@ -14,7 +14,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// rated has answers to a few questions, and what they were worth.
+// rated has answers to a few questions, with their rewards.
 func rated(t *testing.T) (*house, object.Hash) {
 	w := newHouse(t)
 	var ids []object.Hash
@@ -63,7 +63,7 @@ func TestPairs(t *testing.T) {
 	samePairsLater(t, w, manifest, o, slices.Collect(maps.Keys(seen)), first.Bytes())
 }
 
-// samePairsLater signs something new, and sees the same pairs where the signals are named.
+// samePairsLater signs new signals and gets the same pairs if the definition names the signals.
 func samePairsLater(t *testing.T, w *house, manifest object.Hash, o Options, seen []object.Hash, first []byte) {
 	ctx := context.Background()
 	list, _, err := dataset.Snapshot(ctx, w.store, dataset.MediaSignals, seen)
@@ -90,8 +90,8 @@ func samePairsLater(t *testing.T, w *house, manifest object.Hash, o Options, see
 	}
 }
 
-// TestPairsOfChoices: one reward of several answers says nothing about any of them; the same
-// question with other tools is another one.
+// TestPairsOfChoices: one reward for several answers says nothing about any of them; the same question with other tools
+// is another question.
 func TestPairsOfChoices(t *testing.T) {
 	reward := []SignalLine{{Type: "reward", Kind: "u64", Value: uint64(1)}}
 	l := &Line{Source: "otel", Signals: reward, Receipts: []ReceiptLine{asked("q", `[{"role":"assistant","content":"a"},{"role":"assistant","content":"b"}]`, "")}}

@@ -9,9 +9,9 @@ import (
 	"github.com/parquet-go/parquet-go/compress/snappy"
 )
 
-// parquetRow is a Line as a row (spec/datasets.md#parquet): the columns have the names
-// of the members, hashes are hex, and times are timestamps in microseconds, UTC. Texts are
-// encoded plainly: not every reader takes a page of delta lengths without values.
+// parquetRow is a Line as a row (spec/datasets.md#parquet): the columns have the names of the members, hashes are hex,
+// and times are timestamps in microseconds, UTC. Texts have the plain encoding: not every reader accepts a page of
+// delta lengths without values.
 type parquetRow struct {
 	EpisodeID   string           `parquet:"episode_id,uncompressed,plain"`
 	ContextHash string           `parquet:"context_hash,dict"`
@@ -51,7 +51,7 @@ type parquetSignal struct {
 	SignalID string `parquet:"signal_id,uncompressed,plain"`
 	Type     string `parquet:"type,dict"`
 	Value    string `parquet:"value,plain"`
-	Number   *int64 `parquet:"number,optional"` // the value, where it is a number that fits
+	Number   *int64 `parquet:"number,optional"` // the value, if it is a number that fits
 	Kind     string `parquet:"kind,dict"`
 	Redacted bool   `parquet:"redacted"`
 	Time     int64  `parquet:"time_observed,timestamp(microsecond)"`
@@ -86,7 +86,7 @@ func orNull(text string) *string {
 	return &text
 }
 
-// fitting is a signal's value as an int64, nil where it is none.
+// fitting is a signal's value as an int64; nil if it is not one.
 func fitting(value any) *int64 {
 	var n int64
 	switch v := value.(type) {
@@ -102,12 +102,11 @@ func fitting(value any) *int64 {
 	return &n
 }
 
-// Limits of a row group, so that memory is bounded. They are part of the format: the
-// bytes of a file depend on them.
+// Limits of a row group, which bound memory. They are part of the format: the bytes of a file depend on them.
 const (
 	groupRows  = 1 << 16
 	groupBytes = 32 << 20 // of payloads
-	writeRows  = 128      // rows that are handed to the library at once
+	writeRows  = 128      // rows passed to the library at once
 )
 
 // tableWriter writes the rows of a Parquet file.
@@ -144,8 +143,7 @@ type parquetWriter[T any] struct {
 	groupBytes int
 }
 
-// newParquetWriter starts a file. Nothing in it depends on the machine, the time or the
-// build.
+// newParquetWriter starts a file. Nothing in it depends on the machine, the time or the build.
 func newParquetWriter[T any](w io.Writer, meta map[string]string) *parquetWriter[T] {
 	o := []parquet.WriterOption{parquet.CreatedBy("mythos", "1", "0"), parquet.Compression(&snappy.Codec{}), parquet.DataPageStatistics(false)}
 	for name, value := range meta {
@@ -167,7 +165,7 @@ func (p *parquetWriter[T]) write(rows any, sizes []int) error {
 	return nil
 }
 
-// flush hands the rows on, and ends the row group when it is full.
+// flush passes the rows on, and ends the row group when it is full.
 func (p *parquetWriter[T]) flush(last bool) error {
 	if _, err := p.w.Write(p.rows); err != nil {
 		return err

@@ -15,7 +15,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// readRow is what a reader who knows only the documented columns makes of a row.
+// readRow is a row for a reader that knows only the documented columns.
 type readRow struct {
 	EpisodeID string  `parquet:"episode_id"`
 	Time      int64   `parquet:"time_observed,timestamp(microsecond)"`

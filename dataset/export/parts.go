@@ -7,12 +7,12 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// partMessage gathers the parts of a message.
+// partMessage collects the parts of a message.
 type partMessage struct {
 	role      json.RawMessage
 	text      string
 	reasoning string
-	other     []json.RawMessage // parts that are no text; with them the content is a list
+	other     []json.RawMessage // parts that are not text; if there are any, the content is a list
 	calls     []json.RawMessage
 	answers   []json.RawMessage // messages of the role tool
 }
@@ -68,13 +68,13 @@ func (m *partMessage) messages() []json.RawMessage {
 	if m.calls != nil {
 		f.Add("tool_calls", jsontext.List(m.calls))
 	}
-	if string(m.role) == `"assistant"` { // who called a tool that the provider runs
+	if string(m.role) == `"assistant"` { // the caller of a tool that the provider runs
 		return append([]json.RawMessage{f.JSON()}, m.answers...)
 	}
 	return append(m.answers, f.JSON())
 }
 
-// partTexts are the texts of a JSON list of parts; any other text is itself.
+// partTexts returns the texts of a JSON list of parts; any other text unchanged.
 func partTexts(text string) string {
 	raw := json.RawMessage(text)
 	if jsontext.Kind(raw) != '[' || jsontext.Check(raw) != nil {
@@ -94,12 +94,12 @@ func partTexts(text string) string {
 	return m.text
 }
 
-// callKinds are the parts of a content that call a tool or answer it.
+// callKinds are the parts of a content that call a tool or answer a call.
 var callKinds = map[string]bool{"tool-call": true, "tool-result": true, "tool_use": true, "tool_result": true, "tool_call": true, "tool_call_response": true}
 
 var errNoCalls = errors.New("no part calls or answers")
 
-// partsWithCalls are the parts of a content of which one calls a tool, or answers.
+// partsWithCalls returns the parts of a content if one of them calls a tool or answers a call.
 func partsWithCalls(content json.RawMessage) ([]json.RawMessage, error) {
 	parts, err := jsontext.ListOf(content)
 	if err != nil {
@@ -117,8 +117,7 @@ func partsWithCalls(content json.RawMessage) ([]json.RawMessage, error) {
 	return nil, errNoCalls
 }
 
-// answerText is the text of an answer: of {"type", "value"} the value, of a list the texts
-// of its parts.
+// answerText is the text of an answer: the value of {"type", "value"}, or the texts of a list's parts.
 func answerText(raw json.RawMessage) string {
 	if f, err := jsontext.FieldsOf(raw); err == nil && len(f) == 2 && f.Has("type") && f.Has("value") {
 		raw = f.Get("value")

@@ -12,7 +12,7 @@ type counted struct{ total, done int64 }
 func (c *counted) Total(more int64) { c.total += more }
 func (c *counted) Add(done int64)   { c.done += done }
 
-// Selections and exports say how much there is to do, and in the end have done all of it.
+// Selections and exports report the amount of work, and in the end have done all of it.
 func TestProgress(t *testing.T) {
 	ctx := context.Background()
 	w, ids, def, built := exported(t, 50)

@@ -18,25 +18,23 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// Redactor makes redacted episodes of episodes, before a dataset is built: anyone who has
-// only them and what they name has nothing that the rules take away. A redacted episode
-// is one of its own, with receipts and signals that the redactor signs; the provenance of
-// its trace names the episode that it was made of, the rules and the key. The same
+// Redactor derives redacted episodes before a dataset is built: a reader of the redacted episodes and everything they
+// name gets nothing that the rules remove. A redacted episode is an episode of its own, with receipts and signals
+// signed by the redactor. The provenance of its trace names the original episode, the rules and the key. The same
 // episode, rules, key and signer give the same redacted episode.
 type Redactor struct {
 	Store     *store.Store
 	Source    dataset.Source
 	Signer    sign.Signer
 	Redaction *redact.Rules
-	// Payload finds captured bytes, as of Options.
+	// Payload finds captured bytes, as in Options.
 	Payload func(ctx context.Context, h object.Hash) (data []byte, found bool, err error)
 }
 
 // redactGroup is how many episodes are made durable together.
 const redactGroup = 256
 
-// Redact keeps a redacted episode for each of ids, durably, and returns their ids in the
-// same order.
+// Redact stores a redacted episode for each of ids, durably, and returns their ids in the same order.
 func (r *Redactor) Redact(ctx context.Context, ids []object.Hash) ([]object.Hash, error) {
 	var out []object.Hash
 	for len(ids) > 0 {
@@ -50,7 +48,7 @@ func (r *Redactor) Redact(ctx context.Context, ids []object.Hash) ([]object.Hash
 	return out, nil
 }
 
-// redacted is an episode on its way.
+// redacted is an unfinished redacted episode.
 type redacted struct {
 	episode  object.EpisodeRef
 	trace    redactedTrace
@@ -60,13 +58,13 @@ type redacted struct {
 
 // redactedTrace is the trace of a redacted episode, in JSON.
 type redactedTrace struct {
-	Episode  object.Hash   `json:"episode"` // that it was made of
+	Episode  object.Hash   `json:"episode"` // the original episode
 	Rules    object.Hash   `json:"rules"`
 	Key      string        `json:"key_id"`
-	Receipts []object.Hash `json:"receipts"` // that its receipts were made of
+	Receipts []object.Hash `json:"receipts"` // the original receipts
 }
 
-const sharing = 64 // callers of the store, who share its syncs
+const sharing = 64 // concurrent callers of the store, which share its syncs
 
 func (r *Redactor) group(ctx context.Context, ids []object.Hash) ([]object.Hash, error) {
 	list := make([]redacted, len(ids))
@@ -135,7 +133,7 @@ func (r *Redactor) one(ctx context.Context, id object.Hash, d *redacted) error {
 	return err
 }
 
-// derive makes a receipt of a receipt.
+// derive makes a redacted receipt from a receipt.
 func (r *Redactor) derive(ctx context.Context, x *exporter, d *redacted, id object.Hash) error {
 	from, err := r.Source.Receipt(ctx, id)
 	if err != nil {
@@ -165,8 +163,8 @@ func (r *Redactor) receipt(ctx context.Context, d *redacted, rec ledger.Receipt,
 	return err
 }
 
-// payload is what stands for captured bytes: they, redacted, or, where they are withheld
-// or not here, a replacement.
+// payload returns the replacement of captured bytes: the redacted bytes or, if they are withheld or missing, a
+// placeholder.
 func (r *Redactor) payload(ctx context.Context, x *exporter, of string, tool, h object.Hash) ([]byte, error) {
 	data, err := x.captured(ctx, h)
 	if err != nil {
@@ -182,7 +180,7 @@ func (r *Redactor) payload(ctx context.Context, x *exporter, of string, tool, h 
 	return out, nil
 }
 
-// finish keeps the trace, and gives the episode its id.
+// finish stores the trace, and computes the id of the episode.
 func (r *Redactor) finish(ctx context.Context, batch *store.Batch, d *redacted) error {
 	trace, err := json.Marshal(d.trace)
 	if err != nil {
@@ -201,7 +199,7 @@ func (r *Redactor) finish(ctx context.Context, batch *store.Batch, d *redacted) 
 	return err
 }
 
-// signals says of the redacted episode what was said of the other one.
+// signals copies the signals of the original episode to the redacted one.
 func (r *Redactor) signals(d *redacted) (list [][]byte, err error) {
 	for _, s := range d.signals {
 		kind, err := signal.ParseType(s.Type)

@@ -16,8 +16,8 @@ import (
 	"github.com/mythos-project/mythos/store/codec"
 )
 
-// TestRedactEvidence redacts before building and looks at everything that the redacted
-// episodes name: what the rules take away is nowhere, neither as bytes nor as a hash.
+// TestRedactEvidence redacts before building and examines everything that the redacted episodes name: the removed data
+// is nowhere, neither as bytes nor as a hash.
 func TestRedactEvidence(t *testing.T) {
 	ctx := context.Background()
 	w, ids, _, _ := exported(t, 5)
@@ -61,7 +61,7 @@ func TestRedactEvidence(t *testing.T) {
 	}
 }
 
-// reach is what an episode's objects and the bytes they name hold, in hex and as text.
+// reach is the content of an episode's objects and of the bytes they name, in hex and as text.
 func reach(t *testing.T, w *house, id object.Hash) string {
 	t.Helper()
 	ctx := context.Background()

@@ -9,7 +9,7 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// Rows says what a row of an export is (spec/datasets.md#training-rows).
+// Rows is the form of an export's rows (spec/datasets.md#training-rows).
 type Rows uint8
 
 // The kinds of rows.
@@ -17,12 +17,12 @@ const (
 	RowsRaw              Rows = iota // a Line: all evidence of an episode
 	RowsMessages                     // {"messages", "tools"}: a conversation
 	RowsPromptCompletion             // {"prompt", "completion"}: a call of a model
-	RowsPreference                   // {"prompt", "chosen", "rejected"}: two answers, of which signals prefer one
+	RowsPreference                   // {"prompt", "chosen", "rejected"}: two answers, one of which signals prefer
 )
 
 var rowNames = []string{"raw", "messages", "prompt-completion", "preference"}
 
-// ParseRows reads what String gives.
+// ParseRows reads the output of String.
 func ParseRows(name string) (Rows, error) {
 	for i, n := range rowNames {
 		if n == name {
@@ -38,7 +38,7 @@ func (r Rows) String() string { return rowNames[r] }
 // training is a row for training.
 type training struct {
 	columns []column
-	tools   jsontext.Fields // the member tools, or functions; empty for none
+	tools   jsontext.Fields // the member tools, or functions; empty: none
 }
 
 // column is a member of a row: a text, or messages.
@@ -50,7 +50,7 @@ type column struct {
 
 func messages(name string, list []json.RawMessage) column { return column{name: name, messages: list} }
 
-// JSON is the row as a line, with its end.
+// JSON is the row as a line, with its line feed.
 func (r training) JSON() []byte {
 	var row jsontext.Fields
 	for _, c := range r.columns {
@@ -63,11 +63,11 @@ func (r training) JSON() []byte {
 	return append(append(row, r.tools...).JSON(), '\n')
 }
 
-// leftNoAnswer is why an episode gives no row for training.
+// leftNoAnswer is the reason why an episode gives no training row.
 const leftNoAnswer = "no answer"
 
-// trainingRows are the rows of an episode, or why it gives none. Tables hold messages even
-// where lines hold texts, as a column has one type.
+// trainingRows returns the rows of an episode, or why it gives none. Tables have messages even where lines have texts,
+// because a column has one type.
 func (x *exporter) trainingRows(ctx context.Context, l *Line) (list []training, left []string, err error) {
 	if x.o.Rows == RowsPreference {
 		return x.pair(ctx, l)
@@ -116,8 +116,8 @@ func (t *turn) all() []json.RawMessage {
 	return append(append(append([]json.RawMessage{}, t.asked...), t.answer...), t.after...)
 }
 
-// conversation is what was asked and the answer, as messages. Texts are those of a user and
-// of an assistant, also where they were written to a tool.
+// conversation is the question and the answer, as messages. Texts become messages of a user and an assistant, even if
+// they were written to a tool.
 func (t *turn) conversation() (prompt, answer []json.RawMessage) {
 	if t.texts {
 		return []json.RawMessage{textMessage("user", t.question)}, []json.RawMessage{textMessage("assistant", t.reply)}

@@ -10,21 +10,19 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// SplitPart is one part of a split, such as train with weight 9 beside test with 1.
+// SplitPart is one part of a split, for example train with weight 9 beside test with weight 1.
 type SplitPart struct {
 	Name   string
 	Weight uint64
 }
 
-// splitSeed keys the choice, so that it is independent of HASH_N's.
+// splitSeed keys the choice, to make it independent of HASH_N's.
 var splitSeed = object.SumText("mythos.dataset.split")
 
-// Part says which part of a split an id falls into. The choice depends on the id and
-// the weights alone, never on the dataset, so that an episode is in the same part of
-// every dataset that is split alike and never leaks from one part into another
-// (spec/datasets.md#splits): with r = U64be(SHA-256(SHA-256("mythos.dataset.split") ||
-// id)[:8]) and W the sum of all weights, it is the first part whose weights, added up
-// to it, exceed floor(r*W / 2^64). W is below 2^64 [ds-47].
+// Part returns the part of a split for an id. The choice depends only on the id and the weights, never on the dataset.
+// So an episode is in the same part of every dataset that is split alike, and never leaks from one part into another
+// (spec/datasets.md#splits): with r = U64be(SHA-256(SHA-256("mythos.dataset.split") || id)[:8]) and W the sum of all
+// weights, it is the first part whose weights, added up to it, exceed floor(r*W / 2^64). W is below 2^64 [ds-47].
 func Part(id object.Hash, weights []uint64) int {
 	var total uint64
 	for _, w := range weights {
@@ -85,7 +83,7 @@ func parseWeight(text string) (uint64, error) {
 	return n, nil
 }
 
-// validName reports whether a part's name can stand in a file name.
+// validName reports whether a part's name is valid in a file name.
 func validName(name string) bool {
 	for _, r := range name {
 		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-' {

@@ -53,15 +53,15 @@ type parquetFunction struct {
 	Arguments string `parquet:"arguments,plain"` // JSON
 }
 
-// Why a row of messages is no row of a table [ds-114].
+// Why a row of messages cannot be a row of a table [ds-114].
 var (
 	errNoText    = errors.New("content that is no text")
 	errNoMessage = errors.New("a message of another form")
 	errNoCall    = errors.New("a call of another form")
 )
 
-// tableRows are rows of a table, of the type of kind, and the bytes of each. left says why
-// rows are left out.
+// tableRows returns rows of a table, of the type for kind, and the bytes of each. left lists the reasons for left-out
+// rows.
 func tableRows(kind Rows, list []training) (rows any, sizes []int, left []string) {
 	switch kind {
 	case RowsMessages:
@@ -94,7 +94,7 @@ func rowsOf[T any](list []training, row func(columns [][]parquetMessage, tools, 
 // jsonOf is JSON without white space; nil for none.
 func jsonOf(raw json.RawMessage) *string { return orNull(string(jsontext.Compact(raw))) }
 
-// table are the columns of messages of a row.
+// table returns the columns of a row's messages.
 func (r training) table() (columns [][]parquetMessage, err error) {
 	for _, c := range r.columns {
 		list := make([]parquetMessage, len(c.messages))
@@ -164,8 +164,7 @@ func textInto(to **string, raw json.RawMessage) error {
 	return err
 }
 
-// contentOf is the content of a message: a text, null, or texts in parts, one after the
-// other.
+// contentOf is the content of a message: a text, null, or the concatenated texts of its parts.
 func contentOf(raw json.RawMessage) (*string, error) {
 	var text *string
 	if jsontext.Kind(raw) != '[' {

@@ -16,13 +16,13 @@ import (
 	"github.com/mythos-project/mythos/dataset/export/croissant"
 )
 
-// conversations have what readers of tables trip over: nulls, calls, numbers beyond 2^53,
-// escapes, members that are no columns, and texts in parts.
+// conversations have the pitfalls for readers of tables: nulls, calls, numbers beyond 2^53, escapes, members without a
+// column, and texts in parts.
 const conversations = `[{"role":"user","content":"<&> \u2028 caf\u00e9 \ud83d\ude00","name":"bob"},` +
 	`{"role":"assistant","content":null,"reasoning_content":"hm","tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"sum","arguments":"{\"n\":9007199254740993}"}},{"function":{"name":"now","arguments":{"utc": true}}}]},` +
 	`{"role":"tool","tool_call_id":"c1","content":"1.0"},{"role":"assistant","content":[{"type":"text","text":"two"},{"type":"text","text":" parts"}],"refusal":null,"n":9007199254740993}]`
 
-// rebuilt is what the columns of a message say, as a chat has it.
+// rebuilt is a message rebuilt from its columns, in the form of a chat.
 const rebuilt = `[{"role":"user","content":"<&> \u2028 caf\u00e9 \ud83d\ude00","name":"bob"},` +
 	`{"role":"assistant","reasoning_content":"hm","tool_calls":[{"more":"{\"index\":0}","id":"c1","type":"function","function":{"name":"sum","arguments":"{\"n\":9007199254740993}"}},{"function":{"name":"now","arguments":"{\"utc\": true}"}}]},` +
 	`{"role":"tool","tool_call_id":"c1","content":"1.0"},{"role":"assistant","content":"two parts","more":"{\"refusal\":null,\"n\":9007199254740993}"}]`
@@ -35,8 +35,7 @@ func messagesOf(t *testing.T, text string) (list []json.RawMessage) {
 	return list
 }
 
-// TestTablesHoldTheMessages writes a table of each kind, and another author's reader reads
-// it.
+// TestTablesHoldTheMessages writes a table of each kind, which another author's reader reads.
 func TestTablesHoldTheMessages(t *testing.T) {
 	list := messagesOf(t, conversations)
 	for kind, names := range map[Rows][]string{RowsMessages: {"messages"}, RowsPromptCompletion: {"prompt", "completion"}, RowsPreference: {"prompt", "chosen", "rejected"}} {
@@ -76,8 +75,7 @@ func decoded(t *testing.T, text string) (v any) {
 	return v
 }
 
-// readTable reads rows as another author's reader understands them: lists of three levels,
-// and texts.
+// readTable reads rows in another author's interpretation: lists of three levels, and texts.
 func readTable(t *testing.T, data []byte) (rows []any) {
 	t.Helper()
 	r, err := goparquet.NewFileReader(bytes.NewReader(data))
@@ -117,7 +115,7 @@ func plainValue(v any) any {
 	return v
 }
 
-// TestTablesLeaveOut: what no column can hold is left out by name, not written in part.
+// TestTablesLeaveOut: data that no column can hold is left out by name, not written in part.
 func TestTablesLeaveOut(t *testing.T) {
 	for text, want := range map[string]error{
 		`{"role":"user","content":[{"type":"text","text":"see"},{"type":"image_url","image_url":{"url":"u"}}]}`: errNoText,
@@ -142,8 +140,8 @@ func TestTablesLeaveOut(t *testing.T) {
 	}
 }
 
-// TestSchemas: the specification has the schemas, all groups of messages are alike, and a
-// description names the columns.
+// TestSchemas: the specification has the schemas, all groups of messages are alike, and a description names the
+// columns.
 func TestSchemas(t *testing.T) {
 	spec, err := os.ReadFile("../../spec/datasets.md")
 	if err != nil {

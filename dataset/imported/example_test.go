@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// The receipts of imported evidence say so.
+// Receipts of imported evidence identify themselves.
 func Example() {
 	note := imported.Note("chat")
 	r := &ledger.Receipt{ToolID: imported.ToolNamed("search"), Notes: &note, Evidence: []object.Hash{object.SumText("record")}}

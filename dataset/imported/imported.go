@@ -1,5 +1,5 @@
-// Package imported says how imported evidence is told from that of our own executors: its
-// tools, notes and traces (spec/datasets.md#import). Package ingest makes it.
+// Package imported defines how imported evidence differs from that of our own executors: its tools, notes and traces
+// (spec/datasets.md#import). Package ingest makes it.
 package imported
 
 import (
@@ -22,26 +22,24 @@ const (
 	Prefix = "imported:"
 )
 
-// Tool is the tool of the receipt that every imported episode ends with.
+// Tool is the tool in the last receipt of every imported episode.
 var Tool = ir.BuiltinTool("episode.import")
 
-// ToolNamed is the id of a tool that imported evidence calls by a name:
-// SHA-256("tool:imported:" + name). No executor has such a tool.
+// ToolNamed is the id of a tool that imported evidence calls by a name: SHA-256("tool:imported:" + name). No executor
+// has such a tool.
 func ToolNamed(name string) object.Hash { return object.SumText("tool:" + Prefix + name) }
 
-// The notes of the receipts of imported evidence: between the two stands the form, and
-// after them what the record tells of a failure.
+// The notes in receipts of imported evidence: the form stands between the two, and the reason of a failure after them.
 const (
 	note    = "imported from "
 	noteEnd = ": nobody who saw it signed it"
 )
 
-// Note is what the receipts of evidence that was imported from a form say.
+// Note is the note in receipts of evidence imported from a form.
 func Note(form string) string { return note + form + noteEnd }
 
-// IsReceipt reports whether a receipt is of imported evidence: the importer says
-// what a record said, and its only evidence is the hash of that record, which is not
-// kept. No capability allowed it.
+// IsReceipt reports whether a receipt is of imported evidence: the importer states what a record said, and its only
+// evidence is the hash of that record, which is not stored. No capability allowed it.
 func IsReceipt(r *ledger.Receipt) bool {
 	if r.Notes == nil || len(r.Evidence) != 1 {
 		return false
@@ -49,7 +47,7 @@ func IsReceipt(r *ledger.Receipt) bool {
 	return strings.HasPrefix(*r.Notes, note) && strings.Contains(*r.Notes, noteEnd)
 }
 
-// Form is the form from which an episode was imported; empty for one that was not.
+// Form is the form from which an episode was imported; empty if it was not.
 func Form(e *object.EpisodeRef) string {
 	p := e.TraceRef.TraceBlob.Provenance
 	if e.TraceRef.TraceBlob.Media != Media || p == nil {
@@ -58,8 +56,8 @@ func Form(e *object.EpisodeRef) string {
 	return strings.TrimPrefix(p.Transform, Transform)
 }
 
-// Trace is the trace of an imported episode, in JSON (spec/datasets.md#import). It
-// says what the receipts have no field for.
+// Trace is the trace of an imported episode, in JSON (spec/datasets.md#import). It has the data that receipts have no
+// field for.
 type Trace struct {
 	Form    string          `json:"form"`
 	Source  object.Hash     `json:"source_hash"` // of the record's bytes
@@ -68,13 +66,13 @@ type Trace struct {
 	Output  object.Hash     `json:"output_hash"`
 	Status  uint16          `json:"status"`
 	Details json.RawMessage `json:"details,omitempty"` // of the answer: an object
-	Calls   []Call          `json:"calls"`             // in the order of the receipts, of which the last is the answer's
+	Calls   []Call          `json:"calls"`             // in the order of the receipts; the last receipt is the answer's
 }
 
 // Call is a call in the trace of an imported episode.
 type Call struct {
 	Tool     string          `json:"tool"`
-	Kind     string          `json:"kind,omitempty"` // ModelCall for a call of a model; empty: of a tool
+	Kind     string          `json:"kind,omitempty"` // ModelCall for a call of a model; empty: a call of a tool
 	Request  object.Hash     `json:"request_hash"`
 	Response object.Hash     `json:"response_hash"`
 	Status   uint16          `json:"status"`
@@ -94,7 +92,7 @@ func OpenTrace(data []byte) (*Trace, error) {
 	return t, nil
 }
 
-// JSON is the trace's bytes. Details stand in it as they are.
+// JSON is the trace's bytes. Details stay unchanged.
 func (t *Trace) JSON() ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

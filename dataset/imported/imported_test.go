@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// FuzzOpenTrace: a trace that is read is written, and read as the same.
+// FuzzOpenTrace: a parsed trace is written, and parses to the same trace.
 func FuzzOpenTrace(f *testing.F) {
 	f.Add([]byte(`{"form":"chat","calls":[]}`))
 	f.Add([]byte(`{"form":"mcp","status":204,"details":{"a":[1.50]},"calls":[{"tool":"t","kind":"model","details":{"b":"<"}}]}`))

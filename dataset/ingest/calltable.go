@@ -7,17 +7,17 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// callTable gathers calls, and finds them when they are answered.
+// callTable collects calls, and matches them with answers.
 type callTable struct {
 	calls   []foreign.Call
-	names   []string // ids of calls, empty for none
+	names   []string // ids of calls; empty: none
 	open    []int    // calls that wait for an answer, in order
 	answers []chatAnswer
 	lost    func(what, why string) error
 }
 
-// message takes the calls and answers out of a message. Answers without an id are put
-// with their calls when all answers of a turn are known.
+// message adds the calls and answers of a message. Answers without an id are matched with calls when all answers of a
+// turn are known.
 func (t *callTable) message(m *message) error {
 	if len(m.calls) > 0 || len(m.answers) == 0 {
 		if err := t.settle(); err != nil {
@@ -45,7 +45,7 @@ func (t *callTable) message(m *message) error {
 
 const noteUnanswered = "no answer was recorded"
 
-// byID puts an answer with the one call that has its id.
+// byID matches an answer with the call that has its id.
 func (t *callTable) byID(a chatAnswer) error {
 	found := -1
 	for _, i := range t.open {
@@ -72,9 +72,9 @@ func (t *callTable) byID(a chatAnswer) error {
 	return t.lost("answers of tools", "their calls are not in the record")
 }
 
-// settle puts the answers of a turn that have no id with the open calls: those that name
-// a tool with its calls, then the others with what is left, in order. Where there are
-// more calls than answers it is not known which of them was answered.
+// settle matches the answers of a turn without an id with the open calls: first those that name a tool with that tool's
+// calls, then the others with the rest, in order. If there are more calls than answers, it is unknown which calls were
+// answered.
 func (t *callTable) settle() error {
 	answers := t.answers
 	t.answers = nil
@@ -100,7 +100,7 @@ func (t *callTable) settle() error {
 	return t.inOrder(nameless, "without a name", func(int) bool { return true })
 }
 
-// inOrder puts answers with the open calls that match.
+// inOrder matches answers with open calls in order.
 func (t *callTable) inOrder(answers []chatAnswer, which string, match func(i int) bool) error {
 	var calls []int
 	for _, i := range t.open {

@@ -13,10 +13,9 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// chat reads JSON lines of {"messages": [{"role", "content", ...}]}: calls of tools as
-// tool_calls answered by messages of the role tool, or as parts of a content, answered by
-// parts (see parts.go). The last message of the assistant is the answer; what comes before
-// it was asked, and so is the member system.
+// chat reads JSON lines of {"messages": [{"role", "content", ...}]}. Calls of tools are tool_calls, answered by
+// messages of the role tool, or parts of a content, answered by parts (see parts.go). The last message of the assistant
+// is the answer; the messages before it, and the member system, are the question.
 type chat struct{}
 
 // Name implements foreign.Reader.
@@ -28,11 +27,11 @@ func (chat) Code() object.Hash { return object.SumText("mythos.import.chat/3") }
 // Read implements foreign.Reader.
 func (chat) Read(r io.Reader, h foreign.Handler) error { return records(r, h, parseChat) }
 
-// chatMembers are the members of a line that have a place of their own. All others are
-// kept in the details as they are, and so is a second one for a place.
+// chatMembers are the members of a line that have a place of their own. All others stay unchanged in the details; so
+// does a second member for the same place.
 var chatMembers = map[string]string{"model": "model", "usage": "usage", "finish_reason": "finish_reason", "stop_reason": "finish_reason", "conversation": "conversation", "conversation_id": "conversation", "session_id": "conversation"}
 
-// timeIn is the time of a line, from the first member that has one.
+// timeIn is the time of a line, from the first member that has a time.
 func timeIn(l jsontext.Fields) (at object.Time, member string, err error) {
 	for _, name := range []string{"created", "created_at", "timestamp"} {
 		if at, err = timeOf(l.Get(name)); err != nil || at != 0 {
@@ -100,7 +99,7 @@ func parseChat(line []byte, h foreign.Handler) (*foreign.Record, error) {
 	return rec, err
 }
 
-// noMessages says what a line has instead.
+// noMessages describes what a line has instead of messages.
 func noMessages(l jsontext.Fields) error {
 	const most = 8
 	var names []string
@@ -113,11 +112,11 @@ func noMessages(l jsontext.Fields) error {
 	return fmt.Errorf("it has no messages, but %s: a mapping (--map) says where a question and its answer stand", strings.Join(names, ", "))
 }
 
-// answerMembers are where logs of calls have the answer to the messages beside it.
+// answerMembers are the places for an answer beside the messages in logs of calls.
 var answerMembers = []string{"response", "choices", "completion", "output", "outputs", "answer", "message", "candidates"}
 
-// elsewhere refuses a line whose messages end before the answer: the assistant's last
-// message is then the answer to an earlier question.
+// elsewhere refuses a line whose messages end before the answer: the assistant's last message there answers an earlier
+// question.
 func elsewhere(l jsontext.Fields, answer, messages int) error {
 	if answer == messages-1 && answer >= 0 {
 		return nil
@@ -133,7 +132,7 @@ func elsewhere(l jsontext.Fields, answer, messages int) error {
 	return nil
 }
 
-// failure is the reason of the member error; empty where there is none.
+// failure is the reason in the member error; empty if there is none.
 func failure(raw json.RawMessage) (string, error) {
 	if f, err := jsontext.FieldsOf(raw); err == nil {
 		if inner := f.Get("message"); inner != nil {
@@ -149,8 +148,8 @@ func failure(raw json.RawMessage) (string, error) {
 
 func messageError(i int, err error) error { return fmt.Errorf("message %d: %w", i+1, err) }
 
-// chatInput is what was asked: the messages, the tools that were offered, and the system
-// prompt that stands beside the messages: a text, or parts.
+// chatInput is the question: the messages, the offered tools, and the system prompt beside the messages: a text, or
+// parts.
 func chatInput(l jsontext.Fields, messages []json.RawMessage) (asked jsontext.Fields) {
 	if k := jsontext.Kind(l.Get("system")); (k == '"' || k == '[') && !hasSystem(messages) {
 		asked.Add("system", l.Get("system"))
@@ -161,8 +160,7 @@ func chatInput(l jsontext.Fields, messages []json.RawMessage) (asked jsontext.Fi
 	return asked
 }
 
-// hasSystem reports that a message is the system's, so that a member of that name tells
-// something else.
+// hasSystem reports whether a message is the system's, so that a member with that name means something else.
 func hasSystem(messages []json.RawMessage) bool {
 	return slices.ContainsFunc(messages, func(raw json.RawMessage) bool {
 		f, err := jsontext.FieldsOf(raw)
@@ -170,8 +168,8 @@ func hasSystem(messages []json.RawMessage) bool {
 	})
 }
 
-// chatDetails are what else the line tells. The answer stands there as it is unless it is
-// a role and a text only; so do the messages after it.
+// chatDetails are the line's further data. The answer is among them unless it is only a role and a text; so are the
+// messages after it.
 func chatDetails(l jsontext.Fields, taken func(string) bool, messages []json.RawMessage, answer int, last *message) foreign.Details {
 	var d, rest jsontext.Fields
 	for _, m := range l {

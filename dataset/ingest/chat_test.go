@@ -14,7 +14,7 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// turn writes a chat with calls of tools and what answers them.
+// turn writes a chat with calls of tools and their answers.
 func turn(calls, answers string) string {
 	return `{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"","tool_calls":[` + calls + `]},` + answers + `,{"role":"assistant","content":"a"}]}`
 }
@@ -61,7 +61,7 @@ func answered(r *foreign.Record) string {
 	return strings.Join(list, ", ")
 }
 
-// TestParts reads the parts of a content by every published name.
+// TestParts reads the parts of a content under every published name.
 func TestParts(t *testing.T) {
 	for content, want := range map[string]string{
 		`[{"type":"output_text","text":"four"}]`: "four", `[{"type":"refusal","refusal":"no"}]`: "no", `[{"text":"ge"},{"text":"mini"}]`: "gemini",
@@ -119,8 +119,7 @@ func TestBeginnings(t *testing.T) {
 	}
 }
 
-// TestChatLosesNothing puts the messages of chats together again from what was read:
-// what was asked, the answer, and what came after it.
+// TestChatLosesNothing rebuilds the messages of chats from records: the question, the answer, and what came after it.
 func TestChatLosesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		line := drawChat(t)
@@ -177,7 +176,7 @@ func rebuilt(t *rapid.T, r *foreign.Record) []byte {
 	return out.JSON()
 }
 
-// exactJSON is JSON with the digits of its numbers.
+// exactJSON is decoded JSON that keeps the digits of numbers.
 func exactJSON(t *rapid.T, data []byte) any {
 	v, err := foreigntest.Decode(data)
 	if err != nil {
@@ -186,7 +185,7 @@ func exactJSON(t *rapid.T, data []byte) any {
 	return v
 }
 
-// drawChat writes a chat of any shape that is claimed.
+// drawChat writes a chat of any supported shape.
 func drawChat(t *rapid.T) string {
 	text := rapid.Custom(func(t *rapid.T) string {
 		return string(jsontext.Text(rapid.SampledFrom([]string{"", "hi", "<&> \u2028", "caf\u00e9 \U0001f600", "a\nb\x00", `{"n":1.0}`}).Draw(t, "text")))

@@ -15,17 +15,17 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// The same conversation is written in every dialect of OTLP that is claimed. Whichever it
-// was, its messages come out as chats have them, with the digits of their numbers.
+// The same conversation is written in every supported dialect of OTLP. From each one, its messages come out as those of
+// a chat, with the digits of their numbers.
 
-// talk is a conversation: what was asked, and the answer.
+// talk is a conversation: the question and the answer.
 type talk struct {
 	asked  []said
 	answer said
-	tools  string // JSON; empty for none
+	tools  string // JSON; empty: none
 }
 
-// said is one message. id is that of the call which a tool answers.
+// said is one message. id is that of the call that a tool answers.
 type said struct {
 	role, text, id string
 	calls          []saidCall
@@ -274,7 +274,7 @@ func (k talk) indexed(ask, answer, message, call, function string) (out []string
 	return out
 }
 
-// dialects write a talk as a file; those that have no place for the tools leave them out.
+// dialects write a talk as a file; those without a place for tools leave them out.
 var dialects = map[string]struct {
 	tools bool
 	write func(talk) string
@@ -334,9 +334,8 @@ var dialects = map[string]struct {
 	}},
 }
 
-// plainTalk is a row as decoded JSON, in which an empty or missing content of a message
-// with calls are the same, and so are a text and the one part that is that text. Arguments
-// are compared as JSON: some dialects have them as values.
+// plainTalk is a row as decoded JSON. It equates an empty and a missing content of a message with calls, and a text and
+// a single part with that text. Arguments are compared as JSON, because some dialects have them as values.
 func plainTalk(t *rapid.T, row []byte) any {
 	v := exactJSON(t, row)
 	messages, _ := v.(map[string]any)["messages"].([]any)
@@ -385,7 +384,7 @@ func TestDialectsComeOutAsChats(t *testing.T) {
 	}
 }
 
-// FuzzDialects is the same for a fuzzer, which chooses the dialect, too.
+// FuzzDialects does the same with a fuzzer, which also chooses the dialect.
 func FuzzDialects(f *testing.F) {
 	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) {
 		names := []string{"1.37 texts", "1.37 structured", "1.37 event", "1.37 log record", "1.28 span events", "1.28 log records", "1.28 content texts", "1.27 events", "1.25 attributes", "OpenLLMetry", "OpenInference", "AI SDK"}

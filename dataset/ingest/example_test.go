@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// A chat becomes an episode; read again, it is the same one.
+// A chat becomes an episode; reading it again gives the same one.
 func Example() {
 	form, err := ingest.Form("chat")
 	if err != nil {

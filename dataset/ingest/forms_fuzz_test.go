@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// FuzzMapping: any mapping reads any line, into records that are whole.
+// FuzzMapping: any mapping reads any line, and every record is complete.
 func FuzzMapping(f *testing.F) {
 	f.Add([]byte(mapping), `{"q":["why"],"a/b":"because","score":2}`)
 	f.Add([]byte("input: /a\noutput: /b\n---\ninput: /c\n"), `{"a":1,"b":2}`)

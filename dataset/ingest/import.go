@@ -22,24 +22,24 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// Importer keeps what a foreign.Reader reads as evidence.
+// Importer stores the records of a foreign.Reader as evidence.
 type Importer struct {
 	Store  *store.Store
 	Signer sign.Signer // the importer
-	Time   object.Time // of records that have none
-	// Bad decides about records that cannot be understood; nil: the first ends the import.
+	Time   object.Time // of records without a time
+	// Bad decides about records that cannot be understood; nil: the first one ends the import.
 	Bad func(*foreign.RecordError) error
-	// Strict ends the import where something is lost.
+	// Strict ends the import if something is lost.
 	Strict bool
 }
 
-// Imported is what an import kept, and what it did not.
+// Imported is the result of an import: what it stored, and what it did not.
 type Imported struct {
 	Episodes []object.Hash // in the order of the records
-	Calls    int           // of tools, and of models before the one that answered
+	Calls    int           // of tools, and of models before the answering one
 	Signals  int
-	Bad      int            // records that were left out
-	Lost     []foreign.Loss // what was not understood, in the order of its first place
+	Bad      int            // records left out
+	Lost     []foreign.Loss // what was not understood, in order of first occurrence
 	Passed   []foreign.Loss // what does not belong to the form
 }
 
@@ -49,12 +49,12 @@ var ErrNothing = errors.New("nothing in it was understood")
 // ErrLost means that something was not understood, which Strict does not allow.
 var ErrLost = errors.New("something in it was not understood")
 
-// groupSize is how many records are made durable together.
+// groupSize is how many records become durable together.
 const groupSize = 1024
 
-// Import reads all records and keeps an episode of each, durably. What was kept before an
-// error stays, and is found again by the next import. The error wraps ErrNothing where
-// there is no episode, foreign.ErrRecord, ErrLost or foreign.ErrEncoding.
+// Import reads all records and stores an episode for each, durably. Records stored before an error stay; the next
+// import finds them again. The error wraps ErrNothing if there is no episode, foreign.ErrRecord, ErrLost or
+// foreign.ErrEncoding.
 func (im *Importer) Import(ctx context.Context, form foreign.Reader, r io.Reader) (*Imported, error) {
 	in := &intake{im: im, ctx: ctx, form: form, out: &Imported{}}
 	err := form.Read(r, in)
@@ -67,7 +67,7 @@ func (im *Importer) Import(ctx context.Context, form foreign.Reader, r io.Reader
 	return in.out, nil
 }
 
-// intake is an import under way: the foreign.Handler of its form.
+// intake is a running import: the foreign.Handler of its form.
 type intake struct {
 	im    *Importer
 	ctx   context.Context
@@ -109,7 +109,7 @@ func (in *intake) Passed(what string) {
 	in.out.Passed = foreign.AddLosses(in.out.Passed, []foreign.Loss{{What: what, Count: 1}})
 }
 
-// nothing says what there was instead.
+// nothing describes what there was instead.
 func (in *intake) nothing() error {
 	list := slices.Concat(in.out.Lost, in.out.Passed)
 	if in.out.Bad > 0 {
@@ -142,7 +142,7 @@ func (in *intake) flush() error {
 	return nil
 }
 
-// kept is a record on its way into the store.
+// kept is a record that is being stored.
 type kept struct {
 	rec      *foreign.Record
 	receipts []store.Object
@@ -152,11 +152,11 @@ type kept struct {
 	episode  object.Hash
 }
 
-// keep stores a group: payloads first, then receipts and traces, then episodes and signals,
-// so that nothing names what is not there.
+// keep stores a group: payloads first, then receipts and traces, then episodes and signals, so that no reference comes
+// before its target.
 func (im *Importer) keep(ctx context.Context, form foreign.Reader, group []*foreign.Record) ([]object.Hash, error) {
 	list := make([]*kept, len(group))
-	const sharing = 256 // callers of the store share a sync
+	const sharing = 256 // concurrent callers of the store, which share a sync
 	err := par.Each(ctx, len(group), sharing, func(ctx context.Context, i int) error {
 		list[i] = &kept{rec: group[i]}
 		return im.receipts(ctx, form, list[i])
@@ -189,7 +189,7 @@ func (im *Importer) keep(ctx context.Context, form foreign.Reader, group []*fore
 	return ids, signal.Put(ctx, im.Store, signals...)
 }
 
-// receipts keeps the payloads of a record and signs what was read.
+// receipts stores the payloads of a record and signs the statement of what was read.
 func (im *Importer) receipts(ctx context.Context, form foreign.Reader, k *kept) error {
 	rec := k.rec
 	if rec.Time == 0 {
@@ -223,10 +223,10 @@ func (im *Importer) receipts(ctx context.Context, form foreign.Reader, k *kept) 
 	return err
 }
 
-// maxNote bounds what a note says of a failure, in bytes.
+// maxNote bounds the reason of a failure in a note, in bytes.
 const maxNote = 2000
 
-// note says where a receipt comes from, and what the record tells of a failure.
+// note states the origin of a receipt and the record's reason of a failure.
 func note(form foreign.Reader, more string) *string {
 	text := imported.Note(form.Name())
 	if len(more) > maxNote {
@@ -256,7 +256,7 @@ func (im *Importer) receipt(ctx context.Context, k *kept, r ledger.Receipt, requ
 	return &r, nil
 }
 
-// episode keeps the trace and makes the episode and its signals.
+// episode stores the trace and makes the episode and its signals.
 func (im *Importer) episode(ctx context.Context, batch *store.Batch, form foreign.Reader, k *kept) (store.Object, error) {
 	rec := k.rec
 	source := object.Sum(rec.Source)

@@ -1,15 +1,13 @@
-// Package ingest reads evidence that others recorded: chats, OpenTelemetry traces, MCP
-// transcripts, and anything that a mapping describes (spec/datasets.md#import).
+// Package ingest reads evidence that others recorded: chats, OpenTelemetry traces, MCP transcripts, and anything that a
+// mapping describes (spec/datasets.md#import).
 //
-// What comes in was signed by nobody who saw it happen. An imported episode can
-// therefore always be told from one of our own executors, in three ways that its id
-// covers: its trace has the media type [MediaTrace] and a provenance that names the form
-// and the hash of the source record; its last receipt is of the tool [ToolImport]; and
-// the calls in it are of tools whose ids are [ToolID] of their names, which no executor
-// has. Its receipts are signed by the importer, who says with them what was read, not
-// what was done: the note of each begins with "imported".
+// No witness has signed such evidence. An imported episode therefore always differs from one of our own executors, in
+// three ways that its id covers. Its trace has the media type [MediaTrace] and a provenance that names the form and the
+// hash of the source record. Its last receipt is of the tool [ToolImport]. The calls in it are of tools whose ids are
+// [ToolID] of their names, which no executor has. The importer signs its receipts, and thereby states what was read,
+// not what was done: the note of each begins with "imported".
 //
-// The same record gives the same episode, no matter who reads it or how often, up to the signer.
+// The same record gives the same episode, however often it is read; only the signer depends on the importer.
 package ingest
 
 import (
@@ -24,8 +22,8 @@ import (
 // MediaTrace is the media type of an imported episode's trace.
 const MediaTrace = imported.Media
 
-// ToolImport is the tool of the receipt that every imported episode ends with: its
-// request is what was asked, its response the answer.
+// ToolImport is the tool in the last receipt of every imported episode: its request is the question, its response the
+// answer.
 var ToolImport = imported.Tool
 
 // ToolID is the id of a tool that an imported record calls by this name.

@@ -105,7 +105,7 @@ func TestMapping(t *testing.T) {
 	}
 }
 
-// TestImportIsMarked imports into a store and asks a dataset definition about it.
+// TestImportIsMarked imports into a store and selects with a dataset definition.
 func TestImportIsMarked(t *testing.T) {
 	ctx := context.Background()
 	db := memory.New()
@@ -156,7 +156,7 @@ func TestImportIsMarked(t *testing.T) {
 	exported(t, s, src, corpus.CID)
 }
 
-// exported checks that lines say where they come from, and that receipts say so too.
+// exported checks that lines state their origin, and that receipts do, too.
 func exported(t *testing.T, s *store.Store, src *dataset.StoreSource, corpus object.Hash) {
 	ctx := context.Background()
 	var out strings.Builder
@@ -210,8 +210,8 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// checkRecord checks what holds for every record: it has a source, its details are JSON
-// objects, and nothing in it was replaced on the way.
+// checkRecord checks invariants of every record: it has a source, its details are JSON objects, and nothing in it was
+// replaced.
 func checkRecord(t *testing.T, form foreign.Reader, r *foreign.Record) {
 	t.Helper()
 	if len(r.Source) == 0 {

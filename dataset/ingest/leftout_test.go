@@ -9,8 +9,8 @@ import (
 	"github.com/mythos-project/mythos/dataset/ingest/foreign/foreigntest"
 )
 
-// TestAnswerBesideTheMessages refuses lines whose messages end before the answer: what the
-// assistant said last there answers an earlier question.
+// TestAnswerBesideTheMessages refuses lines whose messages end before the answer: the assistant's last message there
+// answers an earlier question.
 func TestAnswerBesideTheMessages(t *testing.T) {
 	earlier := `{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"hello"},{"role":"user","content":"who?"}]`
 	for _, beside := range []string{`"response":{"choices":[]}`, `"choices":[{"message":{"role":"assistant","content":"me"}}]`, `"output":"me"`, `"message":{"role":"assistant"}`} {
@@ -23,7 +23,7 @@ func TestAnswerBesideTheMessages(t *testing.T) {
 	foreigntest.Refused(t, chat{}, `{"model":"m","message":{"role":"assistant","content":"a"},"done":true}`, `"message"`)
 }
 
-// TestSystemBesideTheMessages keeps it as a part of what was asked, and of rows.
+// TestSystemBesideTheMessages keeps the system prompt as part of the question, and of rows.
 func TestSystemBesideTheMessages(t *testing.T) {
 	talk := `"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}]`
 	for system, want := range map[string]string{
@@ -65,8 +65,7 @@ func TestChatErrors(t *testing.T) {
 	}
 }
 
-// TestRolesOfTemplates reads answers of tools under the roles of chat templates, and counts
-// roles that nobody knows.
+// TestRolesOfTemplates reads answers of tools under the roles of chat templates, and counts unknown roles.
 func TestRolesOfTemplates(t *testing.T) {
 	for _, role := range []string{"ipython", "observation"} {
 		if got := answered(foreigntest.Read(t, chat{}, turn(`{"function":{"name":"sum","arguments":"{}"}}`, `{"role":"`+role+`","content":"one"}`))[0]); got != "sum one 200" {
@@ -79,7 +78,7 @@ func TestRolesOfTemplates(t *testing.T) {
 	}
 }
 
-// TestSessionsAreApart reads sessions, and servers of one client, whose ids are the same.
+// TestSessionsAreApart reads sessions, and servers of one client, with the same ids.
 func TestSessionsAreApart(t *testing.T) {
 	for _, name := range []string{"sessionId", "mcp-session-id", "server"} {
 		in := func(session, direction, message string) string {
@@ -91,7 +90,7 @@ func TestSessionsAreApart(t *testing.T) {
 		if len(h.List) != 2 || h.List[0].Calls[0].Tool+string(h.List[0].Output) != "faA" || h.List[1].Calls[0].Tool+string(h.List[1].Output) != "fbB" || len(h.Refused)+len(h.Losses) > 0 {
 			t.Errorf("%s: %+v", name, h)
 		}
-		// The response to initialize is the first that has the session's name.
+		// The response to initialize is the first message with the session's name.
 		h = foreigntest.Hear(t, mcp{}, strings.Join([]string{`{"direction":"out","message":` + begin + `}`, in("a", "in", result("0", "")), in("a", "out", call("1", "fa")), in("a", "in", result("1", "A"))}, "\n"))
 		if len(h.List) != 1 || string(h.List[0].Output) != "A" || len(h.Refused)+len(h.Losses) > 0 {
 			t.Errorf("%s, initialize: %+v", name, h)

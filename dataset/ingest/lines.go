@@ -12,7 +12,7 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// eachLine calls fn for every line that is not empty.
+// eachLine calls fn for every non-empty line.
 func eachLine(r io.Reader, fn func(where string, line []byte) error) error {
 	text, err := foreign.Text(r)
 	if err != nil {
@@ -23,7 +23,7 @@ func eachLine(r io.Reader, fn func(where string, line []byte) error) error {
 	n := 0
 	for sc.Scan() {
 		n++
-		line := bytes.TrimSpace(bytes.TrimPrefix(sc.Bytes(), foreign.ByteOrderMark)) // files that were joined
+		line := bytes.TrimSpace(bytes.TrimPrefix(sc.Bytes(), foreign.ByteOrderMark)) // for concatenated files
 		if len(line) == 0 {
 			continue
 		}
@@ -37,7 +37,7 @@ func eachLine(r io.Reader, fn func(where string, line []byte) error) error {
 	return sc.Err()
 }
 
-// otherLayout says what to do with a file that is JSON, and not one record a line.
+// otherLayout says what to do with a file that is JSON but does not have one record per line.
 func otherLayout(line []byte) string {
 	dec := json.NewDecoder(bytes.NewReader(line))
 	err := dec.Decode(new(json.RawMessage))

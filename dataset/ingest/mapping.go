@@ -16,12 +16,12 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Mapping says where things stand in JSON lines of any form, by JSON pointers:
+// Mapping locates the parts of a record in JSON lines of any form, by JSON pointers:
 //
 //	name: feedback            # of the form; letters, digits, - and _
 //	input: /prompt
 //	output: /completion
-//	time: /created            # the rest may be left out
+//	time: /created            # the rest is optional
 //	status: /code
 //	model: /model
 //	calls:
@@ -70,7 +70,7 @@ type callMapping struct {
 type signalMapping struct {
 	Type  string  `yaml:"type"`
 	Value pointer `yaml:"value"`
-	Scale int64   `yaml:"scale"` // what the value is multiplied by; 0: 1
+	Scale int64   `yaml:"scale"` // factor of the value; 0: 1
 }
 
 // pointer is a JSON pointer; nil: the mapping has none.
@@ -89,7 +89,7 @@ func (p *pointer) UnmarshalYAML(n *yaml.Node) (err error) {
 
 func (p pointer) missing() bool { return p.Pointer == nil }
 
-// at is the value that the pointer leads to; nil where nothing is, or null.
+// at is the value at the pointer; nil if there is none, or null.
 func (p pointer) at(raw json.RawMessage) (json.RawMessage, error) {
 	if p.missing() {
 		return nil, nil
@@ -113,15 +113,14 @@ func (r *reading) raw(p pointer) json.RawMessage {
 	return raw
 }
 
-// value is the text, or the compact JSON, that the pointer leads to.
+// value is the text, or the compact JSON, at the pointer.
 func (r *reading) value(p pointer) []byte {
 	text, err := jsontext.Plain(r.raw(p))
 	r.keep(err)
 	return text
 }
 
-// outcome is a status, and the reason of a failure. Where neither was recorded, nor a
-// response, nobody knows the outcome.
+// outcome is a status, and the reason of a failure. If neither was recorded, nor a response, nobody knows the outcome.
 func (r *reading) outcome(status, reason, response pointer) (code uint16, note string) {
 	code, err := statusOf(r.raw(status))
 	r.keep(err)

@@ -12,10 +12,9 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// mcp reads JSON lines of JSON-RPC messages of the Model Context Protocol, or batches of
-// them, as they are or as the member message, msg or data of an object that may have a
-// timestamp, a direction and a session. Every request tools/call with its response is an
-// episode with that one call.
+// mcp reads JSON lines of JSON-RPC messages of the Model Context Protocol, or batches of them. They stand alone or are
+// the member message, msg or data of an object that may have a timestamp, a direction and a session. Every request
+// tools/call with its response is an episode with that one call.
 type mcp struct{}
 
 // Name implements foreign.Reader.
@@ -44,14 +43,14 @@ func (mcp) Read(r io.Reader, h foreign.Handler) error {
 	return nil
 }
 
-// transcript follows the sessions of a file, each with ids of its own.
+// transcript tracks the sessions of a file, each with ids of its own.
 type transcript struct {
 	h        foreign.Handler
-	sessions map[string]*mcpSession // by what a log calls them; empty where it does not
+	sessions map[string]*mcpSession // by the log's names for them; empty if it has none
 	order    []*mcpSession
 }
 
-// session is the one of a name; first is the message for which it is wanted.
+// session returns the session with a name; first is the message that needs it.
 func (t *transcript) session(name string, first *mcpMessage) *mcpSession {
 	s, unnamed := t.sessions[name], t.sessions[""]
 	// A client learns its session's name from the response to initialize.
@@ -85,7 +84,7 @@ const (
 	server
 )
 
-// other is who receives what a side sends.
+// other is the receiver of a side's messages.
 func (s side) other() side {
 	switch s {
 	case client:
@@ -96,13 +95,12 @@ func (s side) other() side {
 	return unknown
 }
 
-// sides are the words by which logs tell who sent a message. A log that says out and in
-// is taken to be the client's.
+// sides are the words with which logs name the sender. A log with out and in is assumed to be the client's.
 var sides = map[string]side{"client": client, "out": client, "outgoing": client, "sent": client, "send": client, "c2s": client, "client_to_server": client, "client->server": client,
 	"client-to-server": client, "to_server": client, "server": server, "in": server, "incoming": server, "received": server, "recv": server, "receive": server, "s2c": server,
 	"server_to_client": server, "server->client": server, "server-to-client": server, "from_server": server}
 
-// methodSides are the requests that one side alone sends.
+// methodSides are the requests that only one side sends.
 var methodSides = map[string]side{"initialize": client, "tools/call": client, "tools/list": client, "resources/list": client, "resources/read": client,
 	"resources/templates/list": client, "resources/subscribe": client, "resources/unsubscribe": client, "prompts/list": client, "prompts/get": client,
 	"completion/complete": client, "logging/setLevel": client,
@@ -129,7 +127,7 @@ func (t *transcript) line(where string, line []byte) error {
 	return nil
 }
 
-// envelope is what a log wrote around a message, or a batch.
+// envelope is the log's data around a message or a batch.
 type envelope struct {
 	inner   json.RawMessage
 	from    side
@@ -137,7 +135,7 @@ type envelope struct {
 	session string
 }
 
-// sessionNames are the members that tell sessions apart, and servers of one client.
+// sessionNames are the members that distinguish sessions, and servers of one client.
 var sessionNames = []string{"sessionId", "session_id", "session", "mcp-session-id", "mcp_session_id", "connectionId", "connection_id", "connection",
 	"serverName", "server_name", "server"}
 
@@ -152,7 +150,7 @@ func (e *envelope) read(l jsontext.Fields) (err error) {
 	return err
 }
 
-// unwrap finds the message in what a log wrote around it.
+// unwrap finds the message in a log's envelope.
 func unwrap(line []byte) (e envelope, err error) {
 	if jsontext.Kind(line) == '[' {
 		return envelope{inner: line}, nil
@@ -177,7 +175,7 @@ func unwrap(line []byte) (e envelope, err error) {
 	}
 	for _, name := range []string{"message", "msg", "data"} {
 		raw := l.Get(name)
-		if jsontext.Kind(raw) == '"' { // some logs hold the message as a text
+		if jsontext.Kind(raw) == '"' { // some logs store the message as a text
 			text, err := jsontext.TextOf(raw)
 			if err != nil {
 				return e, err
@@ -207,7 +205,7 @@ func isMessage(raw json.RawMessage) bool {
 	return err == nil && f.Get("jsonrpc") != nil
 }
 
-// read takes one message.
+// read processes one message.
 func (t *transcript) read(where string, source []byte, raw json.RawMessage, e envelope) error {
 	m, err := readMCP(raw)
 	if err != nil {
@@ -226,8 +224,8 @@ func (t *transcript) read(where string, source []byte, raw json.RawMessage, e en
 	return t.h.Bad(&foreign.RecordError{Where: where, Reason: reason})
 }
 
-// sender tells who sent a message. A log of the server says in and out the other way
-// round; the first request that only one side sends shows it.
+// sender returns the sender of a message. In a server's log in and out are swapped; the first request that only one
+// side sends reveals it.
 func (s *mcpSession) sender(from side, method string) side {
 	if known := methodSides[method]; known != unknown {
 		if from != unknown {
@@ -257,7 +255,7 @@ func readMCP(raw json.RawMessage) (*mcpMessage, error) {
 	return m, err
 }
 
-// mcpID is an id as a key: 1 and 1.0 are the same number, 1 and "1" are not the same id.
+// mcpID is an id as a key: 1 and 1.0 are the same number; 1 and "1" are different ids.
 func mcpID(raw json.RawMessage) (string, error) {
 	switch {
 	case raw == nil:

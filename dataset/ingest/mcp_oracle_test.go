@@ -15,9 +15,8 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// TestResultsLikeTheSDK reads results that the official SDK writes: the texts of the
-// content are the response, and the whole result is what the SDK reads back from the
-// details.
+// TestResultsLikeTheSDK reads results that the official SDK writes: the texts of the content are the response, and the
+// SDK reads the whole result back from the details.
 func TestResultsLikeTheSDK(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := &sdk.CallToolResult{IsError: rapid.Bool().Draw(t, "failed"), Content: []sdk.Content{}}

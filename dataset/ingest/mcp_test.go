@@ -39,12 +39,12 @@ func TestMCPDirections(t *testing.T) {
 			t.Errorf("%s: %+v", name, h)
 		}
 	}
-	// Nothing tells whose failure this is.
+	// Nothing shows whose failure this is.
 	h := foreigntest.Hear(t, mcp{}, strings.Join([]string{call("1", "a"), rootsAsked, fails}, "\n"))
 	if len(h.Refused) != 1 || len(h.List) != 1 || h.List[0].Status != foreign.StatusNothing {
 		t.Errorf("a failure of either: %+v", h)
 	}
-	// A response to two requests of one id is of neither.
+	// A response to two requests with one id belongs to neither.
 	h = foreigntest.Hear(t, mcp{}, strings.Join([]string{call("1", "a"), call("1", "b"), result("1", "?")}, "\n"))
 	if len(h.Refused) != 2 || len(h.List) != 0 {
 		t.Errorf("two calls of one id: %+v", h)

@@ -9,13 +9,13 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// mcpSession follows the messages of one session. Ids are those of one direction: the
-// client's request 1 and the server's are two requests.
+// mcpSession tracks the messages of one session. Ids belong to one direction: request 1 of the client and request 1 of
+// the server are two requests.
 type mcpSession struct {
 	h     foreign.Handler
 	open  map[side]map[string]*mcpRequest // by sender and id
 	calls int
-	// turned: the transcript's words for who sent a message mean the other side.
+	// the transcript's words for the sender mean the other side
 	turned bool
 }
 
@@ -25,14 +25,14 @@ type mcpRequest struct {
 	number int // calls before it
 	call   foreign.Call
 	source []byte
-	twice  bool // another request has the same id, so that a response is of either
+	twice  bool // another request has the same id, so a response may belong to either
 }
 
 func (s *mcpSession) begin() {
 	s.open = map[side]map[string]*mcpRequest{client: {}, server: {}}
 }
 
-// message takes a message. reason says why it cannot be understood.
+// message processes a message. reason says why it cannot be understood.
 func (s *mcpSession) message(m *mcpMessage) (reason string, err error) {
 	switch {
 	case m.method == "" && m.id != "":
@@ -69,7 +69,7 @@ func (s *mcpSession) notification(m *mcpMessage) error {
 
 func (s *mcpSession) request(m *mcpMessage) (reason string, err error) {
 	from := m.side
-	if from == unknown { // such as ping: the responses to it tell nothing
+	if from == unknown { // such as ping: responses to it reveal nothing
 		s.h.Passed("requests of another kind")
 		from = client
 		if s.open[client][m.id] != nil {
@@ -143,7 +143,7 @@ func (s *mcpSession) response(m *mcpMessage) (reason string, err error) {
 	case r.method != "tools/call":
 		return "", nil
 	}
-	if result == nil && failure == nil { // it was answered, and nobody knows with what
+	if result == nil && failure == nil { // it was answered, and nobody knows how
 		if err := s.h.Lost("responses", "they have neither a result nor an error"); err != nil {
 			return "", err
 		}
@@ -157,14 +157,14 @@ func (s *mcpSession) response(m *mcpMessage) (reason string, err error) {
 	return "", s.emit(r)
 }
 
-// answersFirst reports that a message answers the initialize of the client.
+// answersFirst reports whether a message answers the client's initialize.
 func (s *mcpSession) answersFirst(m *mcpMessage) bool {
 	r := s.open[client][m.id]
 	return m.method == "" && r != nil && r.method == "initialize"
 }
 
-// asker tells who asked what this answers, where both sides have a request with its id:
-// by who sent it, else by what a result to each would look like.
+// asker returns who asked the request that this answers, if both sides have a request with its id: by the sender,
+// otherwise by the shape of a result to each.
 func (s *mcpSession) asker(m *mcpMessage) (side, string) {
 	ours, theirs := s.open[client][m.id], s.open[server][m.id]
 	switch {
@@ -205,7 +205,7 @@ func answers(method string, result json.RawMessage) bool {
 	case "elicitation/create":
 		return f.Has("action")
 	}
-	return true // what it looks like is not known
+	return true // its shape is unknown
 }
 
 // failureNote is the reason of a JSON-RPC error.
@@ -221,8 +221,8 @@ func failureNote(failure json.RawMessage) string {
 	return "error " + jsontext.Describe(f.Get("code")) + ": " + message
 }
 
-// answered takes a result. The texts of its content are the response; else the structured
-// content, else the content as JSON. The result stands in the details where it has more.
+// answered processes a result. The response is the texts of its content, otherwise the structured content, otherwise
+// the content as JSON. If the result has more, it is stored in the details.
 func (r *mcpRequest) answered(result json.RawMessage) error {
 	c := &r.call
 	c.Status, c.Note = foreign.StatusOK, ""
@@ -272,7 +272,7 @@ func (s *mcpSession) emit(r *mcpRequest) error {
 	return s.h.Record(&foreign.Record{Source: r.source, Time: c.Time, Input: c.Request, Output: c.Response, Status: c.Status, Note: c.Note, Calls: []foreign.Call{c}})
 }
 
-// rest gives the calls that were never answered, and begins another session.
+// rest emits the calls that were never answered, and begins another session.
 func (s *mcpSession) rest() error {
 	var left []*mcpRequest
 	for _, r := range s.open[client] {

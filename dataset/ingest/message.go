@@ -8,8 +8,7 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// toolRoles are those of messages that answer calls, as the templates of models name them;
-// knownRoles are all that are known.
+// toolRoles are the roles of messages that answer calls, as in models' chat templates; knownRoles are all known roles.
 var (
 	toolRoles  = map[string]bool{"tool": true, "function": true, "ipython": true, "observation": true}
 	knownRoles = map[string]bool{"tool": true, "function": true, "ipython": true, "observation": true, "system": true, "developer": true, "user": true, "assistant": true, "model": true}
@@ -19,26 +18,26 @@ var (
 type message struct {
 	jsontext.Fields
 	role    string
-	text    []byte // of the texts in it, or its content as JSON; nil for none
-	said    bool   // it has a text, if an empty one
+	text    []byte // of the texts in it, or its content as JSON; nil: none
+	said    bool   // it has a text, possibly empty
 	calls   []chatCall
 	answers []chatAnswer
 }
 
-// chatCall is a call of a tool that a message makes.
+// chatCall is a call of a tool in a message.
 type chatCall struct {
 	id, name string
 	request  []byte
 }
 
-// chatAnswer is the answer to a call. id and name are empty where it has none.
+// chatAnswer is the answer to a call. id and name are empty if it has none.
 type chatAnswer struct {
 	id, name string
 	response []byte
 	failed   bool
 }
 
-// readMessage reads a message and what calls and answers are in it.
+// readMessage reads a message with its calls and answers.
 func readMessage(raw json.RawMessage) (*message, error) {
 	f, err := jsontext.FieldsOf(raw)
 	if err != nil {
@@ -73,12 +72,12 @@ func readMessage(raw json.RawMessage) (*message, error) {
 	return m, err
 }
 
-// bare reports that a message is a role and a text, and nothing else.
+// bare reports whether a message is only a role and a text.
 func (m *message) bare() bool {
 	return len(m.Fields) == 2 && m.role == "assistant" && jsontext.Kind(m.Get("content")) == '"'
 }
 
-// saysNothing reports that a message has neither content nor a call: not even an empty text.
+// saysNothing reports whether a message has neither content nor a call, not even an empty text.
 func (m *message) saysNothing() bool {
 	return !m.said && len(m.text) == 0 && len(m.calls) == 0
 }
@@ -125,7 +124,7 @@ func readCall(raw json.RawMessage) (c chatCall, err error) {
 	return c, c.named(f.Get("name"), f.Get("arguments", "args", "input"))
 }
 
-// named fills in the name and the arguments.
+// named sets the name and the arguments.
 func (c *chatCall) named(name, arguments json.RawMessage) (err error) {
 	if c.name, err = jsontext.PlainText(name); err != nil {
 		return err
@@ -137,7 +136,7 @@ func (c *chatCall) named(name, arguments json.RawMessage) (err error) {
 	return err
 }
 
-// content reads the member content, and what stands for it.
+// content reads the member content, or its substitute.
 func (m *message) content() error {
 	raw := m.Get("content")
 	if raw == nil {
@@ -164,13 +163,13 @@ func (m *message) content() error {
 	if m.Get("refusal") != nil {
 		m.text, err = jsontext.Plain(m.Get("refusal"))
 	} else if audio, noObject := jsontext.FieldsOf(m.Get("audio")); noObject == nil {
-		m.text, err = jsontext.Plain(audio.Get("transcript")) // what was said instead
+		m.text, err = jsontext.Plain(audio.Get("transcript")) // the transcript of the audio
 	}
 	return err
 }
 
-// parts reads a content that is a list. A part that is no text, call, answer or thought
-// makes the whole content the text, as JSON.
+// parts reads a content that is a list. If a part is not a text, call, answer or thought, the whole content becomes the
+// text, as JSON.
 func (m *message) parts(raw json.RawMessage, list []json.RawMessage) error {
 	foreign := false
 	for _, item := range list {

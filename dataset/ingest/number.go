@@ -31,8 +31,8 @@ func statusOf(raw json.RawMessage) (uint16, error) {
 	return uint16(n.Uint64()), nil
 }
 
-// scalarOf reads a signal's value, times scale: a text, or a whole number, since the
-// protocol knows no fractions. true is 1 and false 0.
+// scalarOf reads a signal's value, times scale: a text, or an integer, because the protocol has no fractions. true is 1
+// and false 0.
 func scalarOf(raw json.RawMessage, scale int64) (v ir.Scalar, err error) {
 	switch jsontext.Kind(raw) {
 	case 't':

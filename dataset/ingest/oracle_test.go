@@ -18,8 +18,7 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// Each target below gives the same bytes to a reader of this package and to one that
-// others wrote, and compares the values.
+// Each target below passes the same bytes to a reader of this package and to another author's, and compares the values.
 
 // same compares JSON with a decoded value.
 func same(t *testing.T, what string, raw json.RawMessage, want any) {
@@ -36,7 +35,7 @@ func same(t *testing.T, what string, raw json.RawMessage, want any) {
 	}
 }
 
-// fields takes an object apart that this package wrote.
+// fields parses an object that this package wrote.
 func fields(t *testing.T, raw json.RawMessage) jsontext.Fields {
 	t.Helper()
 	if len(raw) == 0 {
@@ -49,8 +48,7 @@ func fields(t *testing.T, raw json.RawMessage) jsontext.Fields {
 	return f
 }
 
-// FuzzChatLikeEncodingJSON puts a chat together again from what was read of it, and finds
-// its calls and answers with a reader of its own.
+// FuzzChatLikeEncodingJSON rebuilds a chat from the record, and finds its calls and answers with an independent reader.
 func FuzzChatLikeEncodingJSON(f *testing.F) {
 	for line := range strings.Lines(chats) {
 		f.Add(line)
@@ -105,7 +103,7 @@ func FuzzChatLikeEncodingJSON(f *testing.F) {
 	})
 }
 
-// sameCalls compares calls whose ids are plain with those that are found in the messages.
+// sameCalls compares calls that have plain ids with those found in the messages.
 func sameCalls(t *testing.T, calls []foreign.Call, messages any) {
 	t.Helper()
 	type called struct{ name, arguments, answer string }
@@ -115,7 +113,7 @@ func sameCalls(t *testing.T, calls []foreign.Call, messages any) {
 	for _, item := range list {
 		m, _ := item.(map[string]any)
 		if _, text := m["content"].(string); !text && m["content"] != nil || m["function_call"] != nil || m["parts"] != nil {
-			return // calls may stand in parts
+			return // calls may be in parts
 		}
 		made, _ := m["tool_calls"].([]any)
 		for _, item := range made {
@@ -301,7 +299,7 @@ func follow(v any, steps ...string) any {
 	return v
 }
 
-// sameText compares a payload with a decoded value: a text is itself, all else JSON.
+// sameText compares a payload with a decoded value: a text is itself, everything else JSON.
 func sameText(t *testing.T, got []byte, want any) {
 	t.Helper()
 	if text, ok := want.(string); ok {
@@ -345,8 +343,8 @@ func FuzzTimesLikeTheLibrary(f *testing.F) {
 	})
 }
 
-// sameInstant checks that a time is one of the four that a number can mean, the largest
-// unit that leaves it before the year 5139.
+// sameInstant checks that a time is one of the four possible meanings of a number: the one with the largest unit for
+// which it is before the year 5139.
 func sameInstant(t *testing.T, text string, got int64, n *big.Rat) {
 	t.Helper()
 	size := new(big.Rat).Abs(n)
@@ -355,7 +353,7 @@ func sameInstant(t *testing.T, text string, got int64, n *big.Rat) {
 		above int64
 		unit  *big.Rat
 	}{{1e11, big.NewRat(1000, 1)}, {1e14, big.NewRat(1, 1)}, {1e17, big.NewRat(1, 1000)}} {
-		// A number just above a bound counts from its next whole one on.
+		// A number just above a bound counts from its next integer on.
 		if size.Cmp(new(big.Rat).SetInt64(u.above+1)) >= 0 {
 			unit = u.unit
 		}

@@ -11,19 +11,19 @@ import (
 type part struct {
 	isText  bool
 	text    string
-	thought bool // a part that is neither asked nor answered, such as a model's reasoning
+	thought bool // a part that is neither question nor answer, such as a model's reasoning
 	call    *chatCall
 	answer  *chatAnswer
 }
 
-// textParts are the parts that are text, with the member that has it.
+// textParts are the types of text parts, with the member that has the text.
 var textParts = map[string]string{"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
 
-// thoughtParts are kept where the message is kept, and are not part of its text.
+// thoughtParts are stored with the message, but are not part of its text.
 var thoughtParts = map[string]bool{"thinking": true, "redacted_thinking": true, "reasoning": true, "reasoning_text": true, "summary_text": true}
 
-// callParts are the parts that call a tool, with the members that have id, name and
-// arguments; answerParts those that answer, with id, name and answer.
+// callParts are the parts that call a tool, with the members for id, name and arguments; answerParts are those that
+// answer, with the members for id, name and answer.
 var (
 	callParts = map[string][3][]string{
 		"tool_use": {{"id"}, {"name"}, {"input"}}, "server_tool_use": {{"id"}, {"name"}, {"input"}}, "mcp_tool_use": {{"id"}, {"name"}, {"input"}},
@@ -37,8 +37,7 @@ var (
 	}
 )
 
-// readPart reads a part by its type. A part without one is told by its members, as
-// generate_content writes them.
+// readPart reads a part by its type. The members of a part without a type identify it, as generate_content writes them.
 func readPart(raw json.RawMessage) (part, error) {
 	if jsontext.Kind(raw) == '"' {
 		text, err := jsontext.TextOf(raw)
@@ -124,8 +123,8 @@ func untypedPart(f jsontext.Fields) (part, error) {
 	return part{}, nil
 }
 
-// partsText is the text of a content: a string, or the texts of its parts. A content with
-// other parts is compact JSON.
+// partsText is the text of a content: a string, or the texts of its parts. A content with other parts becomes compact
+// JSON.
 func partsText(raw json.RawMessage) ([]byte, error) {
 	if jsontext.Kind(raw) != '[' {
 		return jsontext.Plain(raw)

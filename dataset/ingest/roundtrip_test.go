@@ -25,7 +25,7 @@ type failing interface {
 	Fatalf(format string, args ...any)
 }
 
-// exportedRows imports a text into a store of its own and exports what it gave.
+// exportedRows imports a text into a store of its own and exports the result.
 func exportedRows(t failing, form foreign.Reader, text string, rows export.Rows) string {
 	ctx := context.Background()
 	db := memory.New()
@@ -56,8 +56,8 @@ func exportedRows(t failing, form foreign.Reader, text string, rows export.Rows)
 	return out.String()
 }
 
-// TestChatsComeOutAsTheyWentIn imports chats and exports their messages: every one of
-// them, with the digits of its numbers.
+// TestChatsComeOutAsTheyWentIn imports chats and exports their messages: every one of them, with the digits of its
+// numbers.
 func TestChatsComeOutAsTheyWentIn(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		line := drawChat(t)
@@ -69,7 +69,7 @@ func TestChatsComeOutAsTheyWentIn(t *testing.T) {
 		want.Add("tools", f.Get("tools"))
 		got := exportedRows(t, chat{}, line, export.RowsMessages)
 		if answeredNothing(t, f.Get("messages")) {
-			return // an answer without a text is no example
+			return // an answer without a text gives no row
 		}
 		if !reflect.DeepEqual(exactJSON(t, []byte(got)), exactJSON(t, want.JSON())) {
 			t.Fatalf("%s\nbecame %s", line, got)
@@ -77,7 +77,7 @@ func TestChatsComeOutAsTheyWentIn(t *testing.T) {
 	})
 }
 
-// answeredNothing reports that the assistant's last message is a bare empty text.
+// answeredNothing reports whether the assistant's last message is just an empty text.
 func answeredNothing(t *rapid.T, raw []byte) bool {
 	list, err := jsontext.ListOf(raw)
 	if err != nil {
@@ -95,7 +95,7 @@ func answeredNothing(t *rapid.T, raw []byte) bool {
 	return true
 }
 
-// TestRowsComeOutAsTheyWentIn does so with texts by a mapping.
+// TestRowsComeOutAsTheyWentIn does the same with texts through a mapping.
 func TestRowsComeOutAsTheyWentIn(t *testing.T) {
 	m, err := ParseMapping([]byte("input: /prompt\noutput: /completion\n"))
 	if err != nil {
@@ -105,7 +105,7 @@ func TestRowsComeOutAsTheyWentIn(t *testing.T) {
 		row := jsontext.Fields{{Name: "prompt", Value: jsontext.Text(rapid.String().Draw(t, "prompt"))}, {Name: "completion", Value: jsontext.Text(rapid.StringN(1, -1, -1).Draw(t, "completion"))}}
 		prompt, err := jsontext.PlainText(row.Get("prompt"))
 		if err != nil || strings.HasPrefix(prompt, "[") || strings.HasPrefix(prompt, "{") {
-			return // what is JSON may be messages
+			return // JSON may be messages
 		}
 		got := exportedRows(t, m, string(row.JSON()), export.RowsPromptCompletion)
 		if !reflect.DeepEqual(exactJSON(t, []byte(got)), exactJSON(t, row.JSON())) {

@@ -16,17 +16,17 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// timeText is a time as RFC 3339, SQL and strftime write it.
+// timeText matches a time in the forms of RFC 3339, SQL and strftime.
 var timeText = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(?:[.,](\d{1,18}))? ?([Zz]|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?$`)
 })
 
 var errNoZone = errors.New("it has no zone, such as Z or +02:00, so that the time is not known; --skip-bad leaves such records out")
 
-// timeOf reads a time; 0 where there is none. A number, also in quotes, is seconds since
-// 1970 with a fraction; one that can only be milli-, micro- or nanoseconds is read as
-// such. A text is RFC 3339; a blank for the T, an offset without a colon, and UTC for Z
-// are allowed. A time has microseconds: digits after them are cut, toward the past.
+// timeOf reads a time; 0 if there is none. A number, also in quotes, is seconds since 1970 with a fraction; if it is so
+// large that it can only be milli-, micro- or nanoseconds, it is read as those. A text is RFC 3339; a blank for the T,
+// an offset without a colon, and UTC for Z are allowed. A time has microseconds: further digits are cut, toward the
+// past.
 func timeOf(raw json.RawMessage) (object.Time, error) {
 	text, err := jsontext.PlainText(raw)
 	if err != nil {
@@ -57,11 +57,11 @@ func atTime(raw json.RawMessage, err error) error {
 	return fmt.Errorf("%s is no time: %w", jsontext.Describe(raw), err)
 }
 
-// unitTimes are the factors to microseconds by how large a number is; times up to the
-// year 5138 in seconds stay below the first.
+// unitTimes are the factors to microseconds by the size of a number; times up to the year 5138 in seconds stay below
+// the first.
 var unitTimes = []struct {
-	above    *big.Int // of the number's size
-	num, den int64    // microseconds a unit, as a fraction
+	above    *big.Int // bound of the number's size
+	num, den int64    // microseconds per unit, as a fraction
 }{
 	{big.NewInt(1e17), 1, 1000},
 	{big.NewInt(1e14), 1, 1},
@@ -77,7 +77,7 @@ func numberTime(d decimal.Number) (object.Time, error) {
 			continue
 		}
 		if u.den > 1 {
-			d = d.Thousandth() // the only one is a thousandth
+			d = d.Thousandth() // the only fraction is a thousandth
 		}
 		n, _ := d.Times(big.NewInt(u.num))
 		if !n.IsInt64() {
@@ -128,7 +128,7 @@ func zoneOffset(zone string) (int64, error) {
 	return offset, nil
 }
 
-// firstTime is the first time that is there.
+// firstTime is the first of several times that is present.
 func firstTime(raws ...json.RawMessage) (object.Time, error) {
 	for _, raw := range raws {
 		if t, err := timeOf(raw); err != nil || t != 0 {

@@ -14,10 +14,10 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// served is a call of a session, and what it must be in an export.
+// served is a call of a session, and its expected export.
 type served struct {
 	id, name, arguments string
-	answer              string // the members of the response; empty: none came
+	answer              string // the members of the response; empty: no response
 	want                string // the response's payload
 	status              uint16
 }
@@ -54,8 +54,8 @@ func drawServed(t *rapid.T, n int) served {
 	return s
 }
 
-// drawSession writes the lines of a session: requests before their responses, and among
-// them the server's own requests, which use the same ids.
+// drawSession writes the lines of a session: requests before their responses and, among them, the server's own
+// requests, which use the same ids.
 func drawSession(t *rapid.T) ([]served, string) {
 	directed, batched := rapid.Bool().Draw(t, "directed"), rapid.Bool().Draw(t, "batched")
 	line := func(direction, message string) string {
@@ -118,7 +118,7 @@ func transcriptComesOut(t *rapid.T) {
 	sameMessages(t, calls, text)
 }
 
-// sameMessages checks the rows of messages: those of the calls that were answered well.
+// sameMessages checks the rows of messages: those of the successfully answered calls.
 func sameMessages(t *rapid.T, calls []served, text string) {
 	got, want := map[string]int{}, map[string]int{}
 	for row := range strings.Lines(exportedRows(t, mcp{}, text, export.RowsMessages)) {

@@ -11,15 +11,14 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// Decompile writes a predicate that ir.CheckExpr accepts as query text. Parse
-// gives back a predicate that selects the same, and the very same one when e came from
-// Parse.
+// Decompile writes a predicate that ir.CheckExpr accepts as query text. Parsing the text gives a predicate that selects
+// the same, and exactly e if e came from Parse.
 func Decompile(e *ir.Expr) string {
 	return string(decompiler{short: !asksForFailures(e, true)}.expr(nil, e, true))
 }
 
-// decompiler writes predicates. short: status == 200 means what it is compiled to, which
-// it does not where the query asks for failures.
+// decompiler writes predicates. short: status == 200 may be written for its compiled form. That is not so if the query
+// asks for failures.
 type decompiler struct{ short bool }
 
 var opTexts = map[uint8]string{ir.ExprEQ: "==", ir.ExprNE: "!=", ir.ExprLT: "<", ir.ExprLE: "<=", ir.ExprGT: ">", ir.ExprGE: ">=",
@@ -108,7 +107,7 @@ func (d decompiler) joined(dst []byte, e *ir.Expr, top bool) []byte {
 	return dst
 }
 
-// plainUint is a number that the parser reads as it is; one beyond its range is cast.
+// plainUint is a number that the parser reads unchanged; a number beyond the parser's range is cast.
 func plainUint(u uint64) string {
 	if u > 1<<63-1 {
 		return fmt.Sprintf("u64(%q)", strconv.FormatUint(u, 10))
@@ -116,8 +115,8 @@ func plainUint(u uint64) string {
 	return strconv.FormatUint(u, 10)
 }
 
-// operandText writes a literal so that it is read as the same operand for a field of
-// that kind: plainly where that is how it is read, else with a cast.
+// operandText writes a literal so that the parser reads the same operand for a field of that kind: plain if possible,
+// otherwise with a cast.
 func operandText(o ir.Operand, k kind) string {
 	switch {
 	case o.Kind == ir.OperandU64 && k == numU64:
@@ -136,11 +135,10 @@ func operandText(o ir.Operand, k kind) string {
 	case o.Kind == ir.OperandHash:
 		return fmt.Sprintf("hash(%q)", o.Hash)
 	}
-	return fmt.Sprintf("operand(%d)", o.Kind) // ir.CheckExpr accepts none in a query
+	return fmt.Sprintf("operand(%d)", o.Kind) // ir.CheckExpr accepts no such operand in a query
 }
 
-// PathText writes a path as ParsePath reads it, with the names of fields as far as they are
-// known.
+// PathText writes a path so that ParsePath reads it, with the names of fields where known.
 func PathText(p ir.Path) string {
 	text, segments, t := "episode", p.Segments, episodeType
 	if p.Root == ir.RootSignal {
@@ -196,7 +194,7 @@ func fieldNumbered(t *can.Type, num uint32) (*can.StructField, bool) {
 	return t.FieldByNum(uint64(num))
 }
 
-// pathKind is the kind that Parse sees in the text of a path.
+// pathKind is the kind that Parse finds for the text of a path.
 func pathKind(p ir.Path) kind {
 	t := episodeType
 	if p.Root == ir.RootSignal {

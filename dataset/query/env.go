@@ -10,8 +10,8 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// Env evaluates over one episode after the other, loading of each what the
-// predicate asks for. One goroutine uses it.
+// Env evaluates predicates over one episode after the other. It loads only the data that the predicate reads. One
+// goroutine uses it.
 type Env struct {
 	ctx     context.Context
 	src     Evidence
@@ -19,31 +19,31 @@ type Env struct {
 	ahead   readAhead
 
 	id       object.Hash
-	at       int // position in what was read ahead; -1: nothing was
+	at       int // position in the data read ahead; -1: nothing was read ahead
 	raw      []byte
 	signals  []seenSignal
 	receipts []*ledger.Receipt
 	loaded   struct{ signals, receipts bool }
-	values   []ir.Scalar // what Lookup returns, valid until its next call
+	values   []ir.Scalar // result of Lookup, valid until its next call
 }
 
 var _ ir.Env = (*Env)(nil)
 
-// NewEnv evaluates over what src has; visible may be nil.
+// NewEnv evaluates over the data of src; visible may be nil.
 func NewEnv(src Evidence, visible *Visible) *Env {
 	return &Env{src: src, visible: visible}
 }
 
-// readAhead is what was read for several episodes at once.
+// readAhead is the data read for several episodes at once.
 type readAhead struct {
 	ids      []object.Hash
-	raw      []byte                 // of the episodes, one after the other
-	episodes []struct{ n, end int } // in raw, by position; end 0: it was not found
-	signals  [][][]byte             // by position; nil: none were read
+	raw      []byte                 // of the episodes, concatenated
+	episodes []struct{ n, end int } // in raw, by position; end 0: not found
+	signals  [][][]byte             // by position; nil: not read
 }
 
-// ReadAhead takes up several episodes, for ResetTo, and reads what a predicate reads for all
-// of them at once, where the source can and it pays.
+// ReadAhead prepares several episodes for ResetTo. It reads the predicate's data for all of them at once, if the source
+// can and it pays.
 func (e *Env) ReadAhead(ctx context.Context, ids []object.Hash, what Reads) {
 	e.ctx = ctx
 	a := &e.ahead
@@ -53,7 +53,7 @@ func (e *Env) ReadAhead(ctx context.Context, ids []object.Hash, what Reads) {
 	}
 	if r, ok := e.src.(EpisodeRanger); ok && what&ReadsEpisode != 0 {
 		a.episodes = append(a.episodes, make([]struct{ n, end int }, len(ids))...)
-		r.EpisodesOf(e.ctx, ids, func(at int, raw []byte) { // what is not found is read on its own
+		r.EpisodesOf(e.ctx, ids, func(at int, raw []byte) { // missing episodes are read singly
 			a.raw = append(a.raw, raw...)
 			a.episodes[at] = struct{ n, end int }{len(raw), len(a.raw)}
 		})
@@ -75,7 +75,7 @@ func ascending(ids []object.Hash) bool {
 	return true
 }
 
-// ResetTo makes e stand on the episode at a position of what was read ahead.
+// ResetTo moves e to the episode at a position of the data read ahead.
 func (e *Env) ResetTo(at int) {
 	e.Reset(e.ctx, e.ahead.ids[at])
 	if e.at = at; at < len(e.ahead.episodes) {
@@ -85,7 +85,7 @@ func (e *Env) ResetTo(at int) {
 	}
 }
 
-// Reset makes e stand on another episode.
+// Reset moves e to another episode.
 func (e *Env) Reset(ctx context.Context, id object.Hash) {
 	e.ctx, e.at = ctx, -1
 	e.id, e.raw, e.signals, e.receipts = id, nil, e.signals[:0], e.receipts[:0]
@@ -118,8 +118,7 @@ func (e *Env) load() (err error) {
 	return err
 }
 
-// Stratum is the canonical key of the episode's bucket; a missing key is the empty
-// byte string.
+// Stratum is the canonical key of the episode's bucket; the key for a missing value is the empty byte string.
 func (e *Env) Stratum(segments []uint32) ([]byte, error) {
 	values, err := e.Lookup(ir.RootEpisode, segments)
 	if err != nil {
@@ -131,7 +130,7 @@ func (e *Env) Stratum(segments []uint32) ([]byte, error) {
 	return values[0].Encode()
 }
 
-// lookupSignals gives the value at the path of each signal that is seen.
+// lookupSignals returns the value at the path of each visible signal.
 func (e *Env) lookupSignals(segments []uint32) ([]ir.Scalar, error) {
 	if err := e.loadSignals(); err != nil {
 		return nil, err
@@ -216,8 +215,7 @@ func (e *Env) Failed() (bool, error) {
 	return e.anyReceipt(func(r *ledger.Receipt) bool { return r.Status >= ir.FailedFrom })
 }
 
-// anyReceipt loads all receipts first: one that is missing is an error even when an
-// earlier one decides.
+// anyReceipt loads all receipts first: a missing one is an error even if an earlier one decides.
 func (e *Env) anyReceipt(is func(*ledger.Receipt) bool) (bool, error) {
 	if err := e.loadReceipts(); err != nil {
 		return false, err

@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// kind says which values a field is compared with.
+// kind says with which values a field can be compared.
 type kind uint8
 
 const (
@@ -23,10 +23,10 @@ const (
 	numHash              // hashes
 	numText              // texts, by hash
 	numBytes             // bytes, by hash
-	numAny               // a signal's value, a field by number: anything
+	numAny               // a signal's value, a field by number: any kind
 )
 
-// field is a path with the kind of what stands there.
+// field is a path with the kind of its value.
 type field struct {
 	path ir.Path
 	kind kind
@@ -70,7 +70,7 @@ func (c *compiler) field(n ast.Node) (field, error) {
 	return field{}, c.fail(root, "unknown name %q (there are status, has_tool, imported, episode and signal)", root.Value)
 }
 
-// signal resolves what has names of its own; everything else is a field of Signal.
+// signal resolves the special names; everything else is a field of Signal.
 func (c *compiler) signal(n ast.Node, steps []ast.Node) (field, error) {
 	f := field{path: ir.Path{Root: ir.RootSignal}, kind: numAny, node: n}
 	name, _ := steps[0].(*ast.StringNode)
@@ -98,7 +98,7 @@ func (c *compiler) signal(n ast.Node, steps []ast.Node) (field, error) {
 	return f.digest(), nil
 }
 
-// digest is the field that is the hash of f.
+// digest is the field with the hash of f.
 func (f field) digest() field {
 	if len(f.path.Segments) == 1 && f.path.Root == ir.RootSignal && f.path.Segments[0] == fieldValue {
 		f.path.Segments = append(f.path.Segments, 0) // of any type
@@ -140,7 +140,7 @@ func (c *compiler) walk(n ast.Node, f field, t *can.Type, steps []ast.Node) (fie
 	return f, nil
 }
 
-// numNone is the kind of what cannot be compared.
+// numNone is the kind of a value that cannot be compared.
 const numNone kind = 255
 
 func kindOf(t *can.Type) kind {

@@ -7,15 +7,15 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// Segments of a Signal path that are ours, and the fields that they follow.
+// Our own segments of a Signal path, and the fields that they follow.
 const (
-	segHash     = 0 // last: the hash of what stands there
+	segHash     = 0 // last: the hash of the value
 	fieldSigner = 6
 	fieldValue  = 5
 )
 
-// descend follows field numbers through nested structs to a scalar. Anything else
-// there is a missing value. raw was checked against its id.
+// descend follows field numbers through nested structs to a scalar. Anything else there counts as a missing value. raw
+// was checked against its id.
 func descend(raw []byte, segments []uint32) (ir.Scalar, bool, error) {
 	for i, num := range segments {
 		if num == segHash && i == len(segments)-1 {
@@ -28,7 +28,7 @@ func descend(raw []byte, segments []uint32) (ir.Scalar, bool, error) {
 	return scalarOf(raw)
 }
 
-// hashThere is the segment 0: the hash of an encoded value, the key id of an AgentID.
+// hashThere is the segment 0: the hash of an encoded value, or the key id of an AgentID.
 func hashThere(raw []byte) (ir.Scalar, bool, error) {
 	return ir.HashScalar(object.Sum(raw)), len(raw) > 0, nil
 }
@@ -47,7 +47,7 @@ func scalarOf(raw []byte) (ir.Scalar, bool, error) {
 	}
 	v, err := ir.ParseScalar(kind, raw)
 	if err != nil && kind == ir.KindHash {
-		return ir.Scalar{}, false, nil // a struct other than Hash is no scalar
+		return ir.Scalar{}, false, nil // a struct other than Hash is not a scalar
 	}
 	return v, err == nil, err
 }

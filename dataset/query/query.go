@@ -14,7 +14,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Error is a query that cannot be compiled, with the place in its text.
+// Error is a query that cannot be compiled, with the position in its text.
 type Error struct {
 	Line, Column int // from 1, in characters
 	Reason       string
@@ -24,14 +24,14 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("query, line %d, column %d: %s", e.Line, e.Column, e.Reason)
 }
 
-// ErrNoTool means that there is no tool of a name here.
+// ErrNoTool means that there is no tool with a name here.
 var ErrNoTool = errors.New("there is no such tool")
 
 // MaxText is the longest query text in bytes.
 const MaxText = 64 << 10
 
-// Parse compiles a query text to a predicate (spec/datasets.md#queries). The
-// syntax is that of expr-lang: comparisons, in, and, or, not, parentheses. The names:
+// Parse compiles a query text to a predicate (spec/datasets.md#queries). The syntax is that of expr-lang: comparisons,
+// in, and, or, not, parentheses. The names:
 //
 //	true, false
 //	status                     of the receipts: status == 200, status in [200, 204]: some receipt
@@ -39,7 +39,7 @@ const MaxText = 64 << 10
 //	has_status(200)            some receipt has it, whatever the others have
 //	failed                     some receipt has a status from 400 on
 //	has_tool("name or hash")   a receipt is of this tool, of ours or in imported evidence;
-//	                           "imported:name" is the latter only; of several, any will do
+//	                           "imported:name" is the latter only; of several names, any one
 //	imported                   the episode was imported: nobody who saw it signed it
 //	episode.FIELD.FIELD        a field of EpisodeRef
 //	signal.reward, .label, .constraint   the value of a signal of that type
@@ -48,15 +48,14 @@ const MaxText = 64 << 10
 //	signal.FIELD.FIELD         a field of Signal
 //	episode[2][1], signal[3]   fields by number
 //
-// Values are integers, texts, hashes (64 hex digits in quotes) and times (2026-01-31,
-// or RFC 3339, with or without quotes). FIELD in [a, b, c] is a set and FIELD in
-// [from, to) a half-open range, which signals, of which there may be several, do not
-// have. A number is compared with a signal's value whether that is signed or not. A
-// text or a field of bytes (in hex) is compared by hash, and so only for equality;
-// PATH.digest is that hash. u64(5), i64(-5) and hash("...") say the kind of a value.
+// Values are integers, texts, hashes (64 hex digits in quotes) and times (2026-01-31, or RFC 3339, with or without
+// quotes). FIELD in [a, b, c] is a set; FIELD in [from, to) is a half-open range, which is not available for signals,
+// because there may be several. A number is compared with a signal's value whether that is signed or not. A text or a
+// field of bytes (in hex) is compared by hash, and therefore only for equality; PATH.digest is that hash. u64(5),
+// i64(-5) and hash("...") set the kind of a value.
 //
-// tool finds tools by name; it may be nil. Where its error wraps ErrNoTool, the name can
-// only be that of a tool in imported evidence. Errors are *Error.
+// tool finds tools by name; it may be nil. If its error wraps ErrNoTool, the name can only be that of a tool in
+// imported evidence. Errors are *Error.
 func Parse(text string, tool func(name string) (object.Hash, error)) (ir.Expr, error) {
 	if len(text) > MaxText {
 		return ir.Expr{}, &Error{1, 1, "longer than 64 KiB"}
@@ -100,7 +99,7 @@ func (c *compiler) parse(text string) (ast.Node, error) {
 	return nil, &Error{1, 1, err.Error()}
 }
 
-// fail reports a reason at a node's place.
+// fail reports a reason at a node's position.
 func (c *compiler) fail(n ast.Node, format string, args ...any) error {
 	return newError(c.original, n.Location().From, fmt.Sprintf(format, args...))
 }
@@ -136,7 +135,7 @@ func (c *compiler) expr(n ast.Node) (ir.Expr, error) {
 
 var comparisons = map[string]uint8{"==": ir.ExprEQ, "!=": ir.ExprNE, "<": ir.ExprLT, "<=": ir.ExprLE, ">": ir.ExprGT, ">=": ir.ExprGE}
 
-// mirrored are the operators with their sides exchanged.
+// mirrored are the operators with exchanged sides.
 var mirrored = map[uint8]uint8{ir.ExprEQ: ir.ExprEQ, ir.ExprNE: ir.ExprNE, ir.ExprLT: ir.ExprGT, ir.ExprLE: ir.ExprGE, ir.ExprGT: ir.ExprLT, ir.ExprGE: ir.ExprLE}
 
 func (c *compiler) binary(n *ast.BinaryNode) (ir.Expr, error) {
@@ -172,8 +171,8 @@ func (c *compiler) binary(n *ast.BinaryNode) (ir.Expr, error) {
 	return c.compare(f, op, right)
 }
 
-// negated compiles `not status == 500`, which the parser reads as (not status) == 500.
-// Nothing that is compared can be negated, so that it means not (status == 500).
+// negated compiles `not status == 500`, which the parser reads as (not status) == 500. Nothing comparable can be
+// negated, so it means not (status == 500).
 func (c *compiler) negated(n *ast.BinaryNode, not *ast.UnaryNode) (ir.Expr, error) {
 	inner := *n
 	inner.Left = not.Node
@@ -260,8 +259,8 @@ func (c *compiler) hasTool(arg *ast.StringNode) (ir.Expr, error) {
 	return c.named(arg)
 }
 
-// named compiles has_tool("name"): the tool of that name here, or in imported evidence.
-// Where there is none here, evidence of that name can only be imported.
+// named compiles has_tool("name"): the tool with that name here, or in imported evidence. If there is none here,
+// evidence with that name can only be imported.
 func (c *compiler) named(arg *ast.StringNode) (ir.Expr, error) {
 	if c.tool == nil {
 		return ir.Expr{}, c.fail(arg, "tool %q: names of tools are not known here; give the hash", arg.Value)

@@ -74,7 +74,7 @@ func TestQueryRefusals(t *testing.T) {
 	}
 }
 
-// drawExpr gives any predicate that ir.CheckExpr accepts.
+// drawExpr draws any predicate that ir.CheckExpr accepts.
 func drawExpr(t *rapid.T, depth int) ir.Expr {
 	ops := []uint8{ir.ExprTrue, ir.ExprFalse, ir.ExprHasTool, ir.ExprHasStatus, ir.ExprFailed, ir.ExprInSet, ir.ExprEQ, ir.ExprNE, ir.ExprLT, ir.ExprLE, ir.ExprGT, ir.ExprGE}
 	if depth > 0 {
@@ -123,8 +123,7 @@ func drawOperand(t *rapid.T) ir.Operand {
 	return ir.HashOperand(object.SumText("x"))
 }
 
-// flat joins ANDs within ANDs and ORs within ORs, and drops those of one argument, as
-// the query language has them.
+// flat joins nested ANDs and nested ORs, and drops those with one argument, as the query language does.
 func flat(e ir.Expr) ir.Expr {
 	if e.Op != ir.ExprAnd && e.Op != ir.ExprOr && e.Op != ir.ExprNot {
 		return e
@@ -189,7 +188,7 @@ func FuzzParseQuery(f *testing.F) {
 	})
 }
 
-// FuzzParsePath: a path that is read is written, and read as the same.
+// FuzzParsePath: a parsed path is written, and parses to the same path.
 func FuzzParsePath(f *testing.F) {
 	for _, text := range []string{"episode.context_hash", "episode[2][1]", "signal.reward.digest", "a..b"} {
 		f.Add(text)

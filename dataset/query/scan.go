@@ -7,12 +7,11 @@ import (
 	"sync"
 )
 
-// maxBrackets is how deep brackets may stand inside one another in a query.
+// maxBrackets is how deep brackets may nest in a query.
 const maxBrackets = 64
 
-// prepared is a query text as the parser takes it: two things that the parser does not
-// know are replaced by others of the same length, so that places in it stay places in
-// the query. A time without quotes becomes a name; the ")" of a range [from, to)
+// prepared is a query text in the form for the parser. Two things that the parser does not know are replaced by others
+// of the same length, so that positions stay valid. A time without quotes becomes a name; the ")" of a range [from, to)
 // becomes a "]".
 type prepared struct {
 	text   []rune
@@ -24,11 +23,11 @@ var timeLiteral = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2}))?`)
 })
 
-// scanner walks over a query text, past strings and comments.
+// scanner walks over a query text, skipping strings and comments.
 type scanner struct {
 	prepared
 	open []int // positions of open brackets
-	word bool  // the rune before belongs to a name or number
+	word bool  // the previous rune belongs to a name or number
 }
 
 func prepare(text string) (prepared, error) {
@@ -43,7 +42,7 @@ func prepare(text string) (prepared, error) {
 	return s.prepared, nil
 }
 
-// step deals with what stands at a position and says how long it is.
+// step processes the text at a position and returns its length.
 func (s *scanner) step(at int) (int, error) {
 	r := s.text[at]
 	before := s.word
@@ -100,7 +99,7 @@ func (s *scanner) quoted(at int) int {
 	return len(s.text) - at
 }
 
-// until is the length up to and with the end mark.
+// until is the length up to and including the end mark.
 func (s *scanner) until(at int, mark string) int {
 	rest := string(s.text[min(at, len(s.text)):])
 	i := strings.Index(rest, mark)

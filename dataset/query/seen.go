@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// seenSignal is a signal that a query may see: what most queries ask for, and its bytes.
+// seenSignal is a candidate signal: the fields that most queries read, and its bytes.
 type seenSignal struct {
 	ID        object.Hash `can:"1,signal_id"`
 	EpisodeID object.Hash `can:"2,episode_id"`
@@ -19,8 +19,8 @@ type seenSignal struct {
 	raw []byte
 }
 
-// see reads what most queries ask of a signal that was checked against its id; false when
-// it is not in the usual form.
+// see reads the fields that most queries need from a signal that was checked against its id; false if the signal does
+// not have the usual form.
 func (s *seenSignal) see(raw []byte) bool {
 	s.raw = raw
 	have := 0
@@ -63,7 +63,7 @@ func (s *seenSignal) at(segments []uint32) (ir.Scalar, bool, error) {
 	return ir.Scalar{}, false, nil
 }
 
-// signer is the key id of who signed.
+// signer is the key id of the signer.
 func (s *seenSignal) signer() (ir.Scalar, bool, error) {
 	raw, err := can.Field(s.raw, fieldSigner)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// TestSeenIsDecoded compares what is seen of a signal with what the strict codec decodes.
+// TestSeenIsDecoded compares the quick reading of a signal with the strict codec's.
 func TestSeenIsDecoded(t *testing.T) {
 	_, raw, err := signal.New(sign.FromSeed([32]byte{1}, "tester"), object.SumText("e"), signal.Label, ir.TextScalar("good"), 9)
 	if err != nil {

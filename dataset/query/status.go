@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/exec/ir"
 )
 
-// maxStatus is the largest number of statuses that a range may stand for.
+// maxStatus is the largest number of statuses in a range.
 const maxStatus = 1000
 
 func isStatus(n ast.Node) bool {
@@ -36,15 +36,14 @@ func (c *compiler) status(n ast.Node, op uint8, value ast.Node) (ir.Expr, error)
 	return e, nil
 }
 
-// exprMeant is an op of the compiler's own around what status == 200 means: a HAS_STATUS,
-// or an OR of them. settle takes it away.
+// exprMeant is an op that only the compiler uses, around the compiled form of status == 200: a HAS_STATUS, or an OR of
+// them. settle removes it.
 const exprMeant uint8 = 255
 
 func meant(e ir.Expr) ir.Expr { return ir.Expr{Op: exprMeant, Args: []ir.Expr{e}} }
 
-// settle gives status == 200 its meaning: some receipt has the status, and none failed,
-// unless the query asks for failures somewhere. Who asks for 200 does not mean an episode
-// in which a call failed besides [ds-39].
+// settle gives status == 200 its meaning: some receipt has the status, and none failed, unless the query asks for
+// failures somewhere. A query for 200 does not mean an episode in which another call failed [ds-39].
 func settle(e ir.Expr) ir.Expr { return settled(e, asksForFailures(&e, true)) }
 
 func settled(e ir.Expr, failures bool) ir.Expr {
@@ -57,7 +56,7 @@ func settled(e ir.Expr, failures bool) ir.Expr {
 		if failures {
 			return join(e.Op, args...)
 		}
-		return ir.Expr{Op: e.Op, Args: args} // without joining: what was one comparison stays one
+		return ir.Expr{Op: e.Op, Args: args} // without joining: one comparison stays one
 	case ir.ExprNot:
 		return ir.Expr{Op: e.Op, Args: args}
 	case exprMeant:
@@ -69,8 +68,7 @@ func settled(e ir.Expr, failures bool) ir.Expr {
 	return e
 }
 
-// meantStatuses are the statuses of a predicate that status == 200 or status in [...]
-// compiles to; nil for any other.
+// meantStatuses are the statuses in the compiled form of status == 200 or status in [...]; nil for any other predicate.
 func meantStatuses(e *ir.Expr) (list []uint64) {
 	if e.Op != ir.ExprAnd || len(e.Args) != 2 || e.Args[1].Op != ir.ExprNot || e.Args[1].Args[0].Op != ir.ExprFailed {
 		return nil
@@ -88,7 +86,7 @@ func meantStatuses(e *ir.Expr) (list []uint64) {
 	return list
 }
 
-// Clauses splits a predicate where it is an AND; status == 200 is one clause.
+// Clauses splits a predicate if it is an AND; status == 200 is one clause.
 func Clauses(e *ir.Expr) []ir.Expr {
 	if e.Op == ir.ExprAnd && meantStatuses(e) == nil {
 		return e.Args
@@ -96,8 +94,8 @@ func Clauses(e *ir.Expr) []ir.Expr {
 	return []ir.Expr{*e}
 }
 
-// asksForFailures reports whether a predicate names failures, or a status of one, other
-// than to exclude them. positive is false inside an odd number of NOTs.
+// asksForFailures reports whether a predicate names failures, or a failure status, other than to exclude them. positive
+// is false inside an odd number of NOTs.
 func asksForFailures(e *ir.Expr, positive bool) bool {
 	switch e.Op {
 	case ir.ExprFailed:
@@ -121,7 +119,7 @@ func (c *compiler) statusNumber(n ast.Node) (uint64, error) {
 	return *o.U64, nil
 }
 
-// statusIn is an OR of statuses; a range stands for each that is in it [ds-37].
+// statusIn is an OR of statuses; a range stands for each status in it [ds-37].
 func (c *compiler) statusIn(list *ast.ArrayNode) (ir.Expr, error) {
 	var numbers []uint64
 	for _, item := range list.Nodes {

@@ -14,7 +14,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// opNames are the names that the AST form takes for ops besides their numbers.
+// opNames are the names of ops in the AST form, besides their numbers.
 var opNames = map[string]uint8{"TRUE": ir.ExprTrue, "FALSE": ir.ExprFalse, "EQ": ir.ExprEQ, "NE": ir.ExprNE, "LT": ir.ExprLT, "LE": ir.ExprLE,
 	"GT": ir.ExprGT, "GE": ir.ExprGE, "AND": ir.ExprAnd, "OR": ir.ExprOr, "NOT": ir.ExprNot, "IN_SET": ir.ExprInSet,
 	"HAS_TOOL": ir.ExprHasTool, "HAS_STATUS": ir.ExprHasStatus, "FAILED": ir.ExprFailed}
@@ -60,8 +60,7 @@ func nameOps(n *yaml.Node, depth int) error {
 	return nil
 }
 
-// ParsePath reads a field as Parse does, such as episode.context_hash. Errors are
-// *Error.
+// ParsePath reads a field like Parse, such as episode.context_hash. Errors are *Error.
 func ParsePath(text string) (ir.Path, error) {
 	if len(text) > MaxText {
 		return ir.Path{}, &Error{1, 1, "longer than 64 KiB"}

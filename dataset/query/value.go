@@ -14,11 +14,11 @@ import (
 type choice struct {
 	operand  ir.Operand
 	digest   bool
-	negative bool // a number below every unsigned one
+	negative bool // a number less than every unsigned one
 }
 
-// compare compiles FIELD op VALUE. What may be read in several ways becomes an OR of
-// them, or an AND of NEs, each exact for values of its kind [ds-30].
+// compare compiles FIELD op VALUE. A value with several readings becomes an OR of them, or an AND of NEs, each exact
+// for values of its kind [ds-30].
 func (c *compiler) compare(f field, op uint8, value ast.Node) (ir.Expr, error) {
 	choices, err := c.choices(value, f.kind)
 	if err != nil {
@@ -34,7 +34,7 @@ func (c *compiler) compare(f field, op uint8, value ast.Node) (ir.Expr, error) {
 		case ch.digest:
 			at = f.digest()
 		case ch.negative && (op == ir.ExprGT || op == ir.ExprGE):
-			zero := ir.U64Operand(0) // every unsigned number is above it
+			zero := ir.U64Operand(0) // every unsigned number is greater
 			list = append(list, ir.Expr{Op: ir.ExprGE, Path: &f.path, Lit: &zero})
 		}
 		list = append(list, ir.Expr{Op: op, Path: &at.path, Lit: &operand})
@@ -86,8 +86,8 @@ func (c *compiler) in(n *ast.BinaryNode) (ir.Expr, error) {
 	return join(ir.ExprOr, either...), nil
 }
 
-// between compiles a half-open range. Of signals there may be several, and two
-// comparisons would each pick their own [ds-35].
+// between compiles a half-open range. There may be several signals, and two comparisons would each pick their own
+// [ds-35].
 func (c *compiler) between(f field, list *ast.ArrayNode) (ir.Expr, error) {
 	if f.path.Root == ir.RootSignal {
 		return ir.Expr{}, c.fail(list, "signals have no ranges: an episode may have several, and each comparison picks its own")
@@ -140,10 +140,10 @@ func (c *compiler) textChoice(n *ast.StringNode, k kind) ([]choice, error) {
 	return []choice{{operand: ir.HashOperand(object.Sum(raw)), digest: true}}, nil
 }
 
-// casts are the functions that say the kind of a value.
+// casts are the functions that set the kind of a value.
 var casts = map[string]bool{"u64": true, "i64": true, "hash": true}
 
-// literal compiles a value that can be read in one way only.
+// literal compiles a value with a single reading.
 func (c *compiler) literal(n ast.Node, k kind) (*ir.Operand, error) {
 	switch v := n.(type) {
 	case *ast.CallNode:
@@ -203,7 +203,7 @@ func (c *compiler) number(n ast.Node, v int64, k kind) (*ir.Operand, error) {
 	return &o, nil
 }
 
-// cast compiles u64(N), i64(N) and hash("..."); N may stand in quotes.
+// cast compiles u64(N), i64(N) and hash("..."); N may be in quotes.
 func (c *compiler) cast(n *ast.CallNode) (*ir.Operand, error) {
 	id, ok := n.Callee.(*ast.IdentifierNode)
 	if !ok || !casts[id.Value] || len(n.Arguments) != 1 {

@@ -7,7 +7,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// A field is found by its number; what is cut short is not found.
+// A field is found by its number; truncated data is not found.
 func Example() {
 	raw, err := can.Marshal(&struct {
 		Name string `can:"1,name"`

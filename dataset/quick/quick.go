@@ -1,8 +1,8 @@
 // Package quick reads fields of canonical bytes whose id was checked.
 //
-// Evidence was decoded strictly before it was kept, and its id binds every byte. Once the
-// id is checked, what a query asks for can therefore be found without checking again that
-// the encoding is canonical. Nothing here trusts lengths: what is cut short is not found.
+// Evidence was decoded strictly before it was stored, and its id binds every byte. Once the id is checked, fields can
+// therefore be read without checking again that the encoding is canonical. Lengths are not trusted: truncated data is
+// not found.
 package quick
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// Skip is the length of the value at the beginning of raw; 0 when it is cut short.
+// Skip is the length of the value at the beginning of raw; 0 if it is truncated.
 func Skip(raw []byte) int {
 	if len(raw) == 0 {
 		return 0
@@ -72,7 +72,7 @@ func varint(raw []byte) (v uint64, used int) {
 	return 0, 0
 }
 
-// Field is a field of a struct; nil where there is none.
+// Field is a field of a struct; nil if there is none.
 func Field(raw []byte, num uint32) []byte {
 	var found []byte
 	Fields(raw, func(n uint64, value []byte) bool {
@@ -105,11 +105,11 @@ func Fields(raw []byte, fn func(num uint64, value []byte) bool) {
 	}
 }
 
-// hashHead is how the canonical bytes of a SHA-256 begin; 32 bytes follow.
+// hashHead is the beginning of the canonical bytes of a SHA-256; 32 bytes follow.
 var hashHead = []byte{can.TagMap, 2, can.TagUint, 1, can.TagUint, 1, can.TagUint, 2, can.TagBytes, 32}
 
-// HashLen is the length of the canonical bytes of a SHA-256, and IDLen that of
-// the field 1 of a struct, where that is its id.
+// HashLen is the length of the canonical bytes of a SHA-256. IDLen is that of field 1 of a struct, if it is the
+// struct's id.
 const (
 	HashLen = 10 + 32 // with hashHead
 	IDLen   = 2 + HashLen
@@ -123,9 +123,9 @@ func Hash(raw []byte) (h object.Hash, ok bool) {
 	return object.HashOf([32]byte(raw[len(hashHead):])), true
 }
 
-// IsID reports that the hash of raw without its first field, which is its id, and
-// without its last tail bytes, a field each, is the id: what Rule.ID computes, where the
-// struct has its usual form. False says nothing.
+// IsID reports whether the id is the hash of raw without its first field, the id itself, and without its last tail
+// bytes, one field each. This is what Rule.ID computes if the struct has its usual form. False means only that this is
+// not known.
 func IsID(raw []byte, id object.Hash, fields, tail int) bool {
 	if len(raw) < 2+IDLen+tail || raw[0] != can.TagMap || raw[1] > 0x7f || int(raw[1]) <= fields || raw[2] != can.TagUint || raw[3] != 1 {
 		return false

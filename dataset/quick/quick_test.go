@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// sample gives the canonical bytes of an episode, and its id.
+// sample returns the canonical bytes of an episode, and its id.
 func sample(t *testing.T) ([]byte, object.Hash) {
 	e := object.EpisodeRef{TraceRef: object.TraceRef{TraceBlob: object.BlobRef{CID: object.SumText("trace"), Size: 300, Media: "text/plain"},
 		ReceiptIDs: []object.Hash{object.SumText("a"), object.SumText("b")}}, ContextHash: object.SumText("c"), OutcomeHash: object.SumText("o"), TimeObserved: -5}
@@ -25,8 +25,8 @@ func sample(t *testing.T) ([]byte, object.Hash) {
 	return raw, e.EpisodeID
 }
 
-// TestFindsWhatTheCodecFinds compares what is found quickly with what the strict codec
-// finds, and changes every byte: none of it passes for the same.
+// TestFindsWhatTheCodecFinds compares the quick reader with the strict codec, and changes every byte: no changed copy
+// passes for the same.
 func TestFindsWhatTheCodecFinds(t *testing.T) {
 	raw, id := sample(t)
 	if !IsID(raw, id, 1, 0) {
@@ -49,7 +49,7 @@ func TestFindsWhatTheCodecFinds(t *testing.T) {
 	}
 }
 
-// TestTakesAnything: no bytes make it read beyond their end.
+// TestTakesAnything: it never reads beyond the end, whatever the bytes.
 func TestTakesAnything(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		raw := rapid.SliceOfN(rapid.ByteRange(0, 40), 0, 60).Draw(rt, "raw")

@@ -7,7 +7,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// What a rule finds is replaced; the same value under the same key gives the same text.
+// A match of a rule is replaced; the same value under the same key gives the same text.
 func Example() {
 	rules, err := redact.Parse([]byte("- {pointer: /user, label: user}\n"), []byte("0123456789abcdef"))
 	if err != nil {

@@ -11,9 +11,8 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// pointer gives the payload with what the rule points at replaced, or nil when nothing
-// is there. The payload must be one JSON value that all read alike; it is written anew,
-// compact, members sorted by name.
+// pointer returns the payload with the rule's target replaced, or nil if there is none. The payload must be one JSON
+// value that all parsers read alike; it is written again, compact, with members sorted by name.
 func (r *Rules) pointer(rule compiled, payload []byte) ([]byte, bool) {
 	if jsontext.Check(payload) != nil {
 		return nil, false
@@ -26,7 +25,7 @@ func (r *Rules) pointer(rule compiled, payload []byte) ([]byte, bool) {
 	return out, true
 }
 
-// replace replaces what stands at the path, of which a step may be "*".
+// replace replaces the value at the path; a step may be "*".
 func (r *Rules) replace(at json.RawMessage, path []string, label string, hit *bool) (json.RawMessage, error) {
 	if len(path) == 0 {
 		*hit = true
@@ -53,8 +52,8 @@ func (r *Rules) replace(at json.RawMessage, path []string, label string, hit *bo
 	return rewrite(at, keep)
 }
 
-// within searches every string and member name of a JSON value, and gives it with what is
-// found replaced, or nil when nothing is.
+// within searches every string and member name of a JSON value. It returns the value with matches replaced, or nil if
+// there are none.
 func (r *Rules) within(rule compiled, value []byte) ([]byte, error) {
 	if err := jsontext.Check(value); err != nil {
 		return nil, err
@@ -69,8 +68,8 @@ func (r *Rules) within(rule compiled, value []byte) ([]byte, error) {
 
 func keep(text string) string { return text }
 
-// rewrite writes a JSON value anew, compact, members sorted by name, with every string and
-// every name as change gives it. Numbers keep their digits.
+// rewrite writes a JSON value again, compact, with members sorted by name, and with every string and name replaced by
+// change's result. Numbers keep their digits.
 func rewrite(at json.RawMessage, change func(string) string) (json.RawMessage, error) {
 	switch jsontext.Kind(at) {
 	case '{':
@@ -102,8 +101,7 @@ func eachMember(at json.RawMessage, fn func(step string, value json.RawMessage) 
 
 var errSameName = errors.New("two members have the same name once they are redacted")
 
-// written writes an object, its members sorted. Two that have the same name after a change
-// are an error.
+// written writes an object with sorted members. It is an error if two have the same name after the change.
 func written(f jsontext.Fields, fn func(step string, value json.RawMessage) (json.RawMessage, error)) (json.RawMessage, error) {
 	if len(f) == 0 {
 		return json.RawMessage("{}"), nil

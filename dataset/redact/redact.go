@@ -1,6 +1,5 @@
-// Package redact replaces parts of payloads by keyed hashes, by rules that people write
-// (spec/datasets.md#redaction). It fails closed: a payload that a rule is for and cannot be
-// applied to is withheld.
+// Package redact replaces parts of payloads by keyed hashes, by rules that people write (spec/datasets.md#redaction).
+// It fails closed: a payload to which a rule applies but cannot be executed is withheld.
 package redact
 
 import (
@@ -21,7 +20,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// How redacted evidence is told from what it was made of (spec/datasets.md#redaction).
+// Marks of redacted evidence (spec/datasets.md#redaction).
 const (
 	// Media is the media type of a redacted episode's trace.
 	Media = "application/mythos.trace.redacted+json"
@@ -29,13 +28,11 @@ const (
 	Transform = "mythos.redact"
 )
 
-// Rules are rules with their key. The same value gives the same replacement under the same
-// key, so that what belongs together stays recognisable, and nobody without the key can test
-// a guess.
+// Rules are rules with their key. The same value gives the same replacement under the same key, so that equal values
+// stay recognisable, and nobody without the key can test a guess.
 //
-// The hash of a payload that was changed or withheld is replaced too, because a hash
-// without a key confirms a guess. Ids of receipts and episodes stay; they are hashes of
-// more than the payload, and name the evidence.
+// The hash of a changed or withheld payload is replaced, too, because a hash without a key confirms a guess. Ids of
+// receipts and episodes stay: they are hashes of more than the payload, and name the evidence.
 type Rules struct {
 	rules []compiled
 	key   []byte
@@ -122,18 +119,17 @@ func (rule Rule) compile() (c compiled, err error) {
 	return c, err
 }
 
-// ID is the hash of the rules, without the key: which rules a file was made with.
+// ID is the hash of the rules without the key. It identifies the rules with which a file was made.
 func (r *Rules) ID() object.Hash { return r.id }
 
-// Made tells whether an episode says that it was redacted under these rules and this
-// key.
+// Made reports whether an episode says that it was redacted under these rules and this key.
 func (r *Rules) Made(e *object.EpisodeRef) bool {
 	trace := e.TraceRef.TraceBlob
 	p := trace.Provenance
 	return trace.Media == Media && p != nil && p.Transform == Transform && p.CodeHash == r.ID() && p.Params["key_id"] == r.KeyID()
 }
 
-// KeyID tells keys apart without giving them away.
+// KeyID distinguishes keys without revealing them.
 func (r *Rules) KeyID() string { return r.KeyedHash("mythos.redaction.key")[:16] }
 
 // KeyedHash is the HMAC-SHA-256 of a text under the key, in hex.
@@ -143,14 +139,14 @@ func (r *Rules) KeyedHash(text string) string {
 	return hex.EncodeToString(m.Sum(nil))
 }
 
-// replacement stands for a value: "[label:16 hex digits]".
+// Replacement replaces a value: "[label:16 hex digits]".
 func (r *Rules) Replacement(label, value string) string {
 	return "[" + label + ":" + r.KeyedHash(label + "\x00" + value)[:16] + "]"
 }
 
-// Apply redacts one payload; of is "request" or "response", or "signal" for the text of a
-// signal, for which pointers count only in rules that name signals. changed reports that
-// something was replaced. ok is false when the payload must be withheld.
+// Apply redacts one payload. of is "request" or "response", or "signal" for the text of a signal, to which pointers
+// apply only in rules that name signals. changed reports that something was replaced. ok is false if the payload must
+// be withheld.
 func (r *Rules) Apply(of string, tool object.Hash, payload []byte) (out []byte, changed, ok bool) {
 	out = payload
 	if of == "response" && blobTools[tool] && r.particular() {
@@ -176,11 +172,10 @@ func (r *Rules) Apply(of string, tool object.Hash, payload []byte) (out []byte, 
 	return out, changed, true
 }
 
-// blobTools answer bytes that came from elsewhere, and are what somebody else's request
-// or response is made of.
+// blobTools answer with bytes from elsewhere, which may be part of somebody else's request or response.
 var blobTools = map[object.Hash]bool{ir.BuiltinTool("blob.get"): true, ir.BuiltinTool("blob.chunk_get"): true}
 
-// particular reports whether some rule is for one kind of payload or one tool alone.
+// particular reports whether some rule applies to only one kind of payload or one tool.
 func (r *Rules) particular() bool {
 	return slices.ContainsFunc(r.rules, func(rule compiled) bool { return rule.Of != "" || rule.Tool != "" })
 }
@@ -192,10 +187,9 @@ func (rule compiled) covers(of string, tool object.Hash) bool {
 	return (rule.Of == "" || rule.Of == of) && (rule.Tool == "" || rule.Tool == tool.String())
 }
 
-// regex gives the payload with matches replaced, or nil when there are none. What is
-// not text cannot be searched. In JSON and in lines of JSON, strings are searched as what
-// they mean too, so that an escape hides nothing. JSON that is not read alike by all is
-// withheld: what one reader passes over may be what is to be hidden.
+// regex returns the payload with matches replaced, or nil if there are none. Only text can be searched. In JSON and in
+// lines of JSON, decoded strings are searched, too, so that an escape hides nothing. JSON that parsers read differently
+// is withheld: one parser may ignore what has to be hidden.
 func (r *Rules) regex(rule compiled, payload []byte) ([]byte, bool) {
 	if !utf8.Valid(payload) {
 		return nil, false

@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// TestRedactionRulesAreWhole: rules that would be left out, or say nothing, are refused.
+// TestRedactionRulesAreWhole: rules that would be ignored or have no effect are refused.
 func TestRedactionRulesAreWhole(t *testing.T) {
 	key := bytes.Repeat([]byte("k"), MinKey)
 	for _, text := range []string{
@@ -21,8 +21,8 @@ func TestRedactionRulesAreWhole(t *testing.T) {
 	}
 }
 
-// TestNoEscapeHides searches JSON for what its strings mean, in lines of it, too. JSON that
-// one reader takes for this and another one for that does not leave.
+// TestNoEscapeHides searches decoded strings of JSON, in lines of it, too. JSON that readers interpret differently is
+// withheld.
 func TestNoEscapeHides(t *testing.T) {
 	red, err := New([]Rule{{Regex: "secret"}}, []byte("0123456789abcdef"))
 	if err != nil {
@@ -93,8 +93,7 @@ func TestRedaction(t *testing.T) {
 	}
 }
 
-// FuzzParse: rules that are read redact any payload without panic, and the same way
-// twice.
+// FuzzParse: parsed rules redact any payload without panic, and the same way twice.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("- {of: request, pointer: /a/b, label: x}\n- {regex: 's[a-z]+'}\n"), []byte(`{"a":{"b":"secret"}}`))
 	f.Add([]byte("- {pointer: /a}\n---\n- {pointer: /b}\n"), []byte(`{"a":1}`))

@@ -13,10 +13,9 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// The index of signals by episode: the key s/<episode>/<signal> with the signal's
-// canonical bytes. An entry is written after its signature was verified, so that a build
-// need not verify it again; an entry without bytes stands for the store's object, which
-// is verified whenever it is read.
+// The index of signals by episode has the keys s/<episode>/<signal>, with the signal's canonical bytes. An entry is
+// written after its signature was verified, so that a build need not verify it again. An entry without bytes refers to
+// the store's object, which is verified whenever it is read.
 const prefix = kv.Signals
 
 func key(episode, signal object.Hash) string {
@@ -38,8 +37,8 @@ func parseKey(key string) (episode, signal object.Hash, err error) {
 	return episode, signal, nil
 }
 
-// About returns the signals of an episode, ascending by id. A signal whose signature
-// does not verify is not seen; one that is missing is an error that wraps store.ErrNotFound.
+// About returns the signals of an episode, ascending by id. It skips a signal whose signature does not verify; a
+// missing signal is an error that wraps store.ErrNotFound.
 func About(ctx context.Context, s *store.Store, episode object.Hash) ([][]byte, error) {
 	prefix := prefix + episode.String() + "/"
 	var list [][]byte
@@ -57,7 +56,7 @@ func About(ctx context.Context, s *store.Store, episode object.Hash) ([][]byte, 
 	return list, err
 }
 
-// indexed gives the bytes of an index entry, which may be value; nil for a signal that does not verify.
+// indexed returns the bytes of an index entry, possibly value itself; nil for a signal that does not verify.
 func indexed(ctx context.Context, s *store.Store, id object.Hash, value []byte) ([]byte, error) {
 	if len(value) > 0 {
 		if !matches(value, id) {
@@ -75,8 +74,7 @@ func indexed(ctx context.Context, s *store.Store, id object.Hash, value []byte) 
 	return o.Raw, nil
 }
 
-// signatureLen is the length of the field 8 of a signal with the signature of Ed25519,
-// whose key is named.
+// signatureLen is the length of field 8 of a signal with an Ed25519 signature that names its key.
 var signatureLen = len(signatureHead) + quick.HashLen + 2 + 2 + 64
 
 var signatureHead = []byte{can.TagUint, 8, can.TagMap, 3, can.TagUint, 1, can.TagUint, 1, can.TagUint, 2}
@@ -90,10 +88,10 @@ func matches(raw []byte, id object.Hash) bool {
 	return err == nil && got == id
 }
 
-// gathered copies signals into large blocks, so that a signal is no allocation of its own.
+// gathered copies signals into large blocks, to save allocations.
 type gathered struct {
 	lists [][][]byte
-	one   [][]byte // one for each list, for its first
+	one   [][]byte // one element for the first of each list
 	arena []byte
 }
 
@@ -114,9 +112,8 @@ func (g *gathered) add(at int, raw []byte) {
 // errOthers ends a scan that does not pay.
 var errOthers = errors.New("most signals are of other episodes")
 
-// AboutEach returns the signals of ids, which ascend strictly, in their order, by one
-// scan of the index from the first of ids to the last. ok is false where most entries are of
-// other episodes, and on any error.
+// AboutEach returns the signals of ids, which ascend strictly, in their order, by one scan of the index from the first
+// of ids to the last. ok is false if most entries are of other episodes, and on any error.
 func AboutEach(ctx context.Context, s *store.Store, ids []object.Hash) (signals [][][]byte, ok bool) {
 	if len(ids) == 0 {
 		return nil, false
@@ -147,9 +144,8 @@ func AboutEach(ctx context.Context, s *store.Store, ids []object.Hash) (signals 
 	return found.lists, err == nil
 }
 
-// Put verifies signals, keeps them and the index by which episodes find them,
-// durably. The same signals may be put again. Errors are those of Open and of
-// the store; on the former nothing is kept.
+// Put verifies signals and stores them and their index entries durably. The same signals may be put again. Errors are
+// those of Open, in which case nothing is stored, and of the store.
 func Put(ctx context.Context, s *store.Store, raws ...[]byte) error {
 	objs := make([]store.Object, len(raws))
 	index := make(map[string][]byte, len(raws))
@@ -167,7 +163,7 @@ func Put(ctx context.Context, s *store.Store, raws ...[]byte) error {
 	return putIndex(ctx, s, index)
 }
 
-// putIndex writes index entries, some thousand an update.
+// putIndex writes index entries, some thousands per update.
 func putIndex(ctx context.Context, s *store.Store, index map[string][]byte) error {
 	part := map[string][]byte{}
 	flush := func() error {
@@ -192,13 +188,13 @@ func putIndex(ctx context.Context, s *store.Store, index map[string][]byte) erro
 	return nil
 }
 
-// Index enters every signal of the store that verifies into the index, for
-// signals that were put as plain objects, and returns how many there are.
+// Index adds every valid signal of the store to the index, for signals that were put as plain objects, and returns
+// their number.
 func Index(ctx context.Context, s *store.Store) (n int, err error) {
 	err = s.Objects(ctx, Kind, func(o store.Object) error {
 		g, id, err := Open(o.Raw)
 		if err != nil || id != o.ID {
-			return ctx.Err() // not seen by any query; fsck reports it
+			return ctx.Err() // invisible to any query; fsck reports it
 		}
 		n++
 		key := key(g.EpisodeID, id)
@@ -210,8 +206,7 @@ func Index(ctx context.Context, s *store.Store) (n int, err error) {
 	return n, err
 }
 
-// IDs returns the ids, ascending by episode, of the indexed signals that keep wants
-// (nil: all).
+// IDs returns the ids, ascending by episode, of the indexed signals for which keep is true (nil: all).
 func IDs(ctx context.Context, s *store.Store, keep func(*Signal) bool) (ids []object.Hash, err error) {
 	err = s.KV().Scan(ctx, prefix, kv.End(prefix), func(key string, value []byte) error {
 		_, id, err := parseKey(key)

@@ -1,6 +1,6 @@
-// Package signal holds what people and tools say of episodes: rewards, labels and
-// constraints, signed (spec/datasets.md#signals), and the index by which an episode's
-// signals are found. An entry of the index was verified before it was written.
+// Package signal handles signed statements of people and tools about episodes: rewards, labels and constraints
+// (spec/datasets.md#signals), and the index that finds an episode's signals. An entry of the index was verified before
+// it was written.
 package signal
 
 import (
@@ -22,13 +22,13 @@ const (
 	Constraint uint8 = 3
 )
 
-// types names them in queries and exports.
+// types are the names of the types in queries and exports.
 var types = map[uint8]string{Reward: "reward", Label: "label", Constraint: "constraint"}
 
 // TypeName is "reward", "label" or "constraint"; empty for an unknown type.
 func TypeName(t uint8) string { return types[t] }
 
-// ParseType reads what TypeName gives.
+// ParseType reads the output of TypeName.
 func ParseType(name string) (uint8, error) {
 	for t, n := range types {
 		if n == name {
@@ -43,7 +43,7 @@ var valueKinds = map[uint8]string{ir.KindI64: "i64", ir.KindU64: "u64", ir.KindB
 // ValueKindName is "i64", "u64", "bytes", "text" or "hash".
 func ValueKindName(k uint8) string { return valueKinds[k] }
 
-// Signal is what somebody says of an episode, signed.
+// Signal is a signed statement about an episode.
 type Signal struct {
 	SignalID     object.Hash      `can:"1,signal_id"`
 	EpisodeID    object.Hash      `can:"2,episode_id"`
@@ -55,19 +55,19 @@ type Signal struct {
 	Signature    object.Signature `can:"8,signature"`
 }
 
-// Check refuses a value that is not of its kind. A type or a kind that this version does
-// not know is kept, so that every version selects the same episodes [field-29].
+// Check refuses a value that is not of its kind. It accepts an unknown type or kind, so that every version selects the
+// same episodes [field-29].
 func (s Signal) Check() error {
 	_, _, err := s.Value()
 	return err
 }
 
-// Value decodes the signal's value; false when its kind is not known.
+// Value decodes the signal's value; false if its kind is unknown.
 func (s Signal) Value() (v ir.Scalar, known bool, err error) {
 	return DecodeValue(s.ValueKind, s.ValueBytes)
 }
 
-// DecodeValue decodes the value of a signal by its kind; false when the kind is not known.
+// DecodeValue decodes the value of a signal by its kind; false if the kind is unknown.
 func DecodeValue(kind uint8, raw []byte) (v ir.Scalar, known bool, err error) {
 	if _, known = valueKinds[kind]; !known {
 		return v, false, nil
@@ -76,7 +76,7 @@ func DecodeValue(kind uint8, raw []byte) (v ir.Scalar, known bool, err error) {
 	return v, err == nil, err
 }
 
-// Rule is how signals are identified and signed.
+// Rule says how signals are identified and signed.
 var Rule = object.Rule{Mask: can.Mask{1: nil, 8: nil}, IDField: 1, Signer: 6, Sig: 8}
 
 // Structs describes the structs of this package.
@@ -102,9 +102,8 @@ func New(s sign.Signer, episode object.Hash, kind uint8, value ir.Scalar, now ob
 	return g.SignalID, out, err
 }
 
-// Open decodes canonical bytes and checks fields, id and signature. Whether
-// the signer is trusted is for the caller to say. Errors wrap object.ErrInvalid,
-// object.ErrID or sign.ErrSignature.
+// Open decodes canonical bytes and checks fields, id and signature. The caller decides whether the signer is trusted.
+// Errors wrap object.ErrInvalid, object.ErrID or sign.ErrSignature.
 func Open(raw []byte) (*Signal, object.Hash, error) {
 	s, id, err := object.Open[Signal](raw, Rule)
 	if err != nil {

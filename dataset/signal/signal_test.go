@@ -42,7 +42,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// TestEveryByteIsBound changes every byte of a signal: none of it passes for the same.
+// TestEveryByteIsBound changes every byte of a signal: no changed copy passes for the same.
 func TestEveryByteIsBound(t *testing.T) {
 	id, raw, err := New(sign.FromSeed([32]byte{1}, "tester"), object.SumText("e"), Label, ir.TextScalar("good"), 9)
 	if err != nil {
@@ -51,15 +51,15 @@ func TestEveryByteIsBound(t *testing.T) {
 	if !quick.IsID(raw, id, 2, signatureLen) || quick.IsID(raw, id, 2, signatureLen-1) {
 		t.Error("the usual form is not known")
 	}
-	for i := range raw[:len(raw)-signatureLen] { // the signature is no part of the id
+	for i := range raw[:len(raw)-signatureLen] { // the signature is not part of the id
 		bad := bytes.Clone(raw)
-		if bad[i]++; matches(bad, id) && (i < 4 || i >= 2+quick.IDLen) { // the id that it carries is not part of it
+		if bad[i]++; matches(bad, id) && (i < 4 || i >= 2+quick.IDLen) { // the stored id is not part of it
 			t.Errorf("byte %d of a signal can be changed", i)
 		}
 	}
 }
 
-// FuzzOpen: no bytes are a signal that nobody signed.
+// FuzzOpen: unsigned bytes are never accepted as a signal.
 func FuzzOpen(f *testing.F) {
 	_, raw, err := New(sign.FromSeed([32]byte{1}, "tester"), object.SumText("e"), Reward, ir.I64Scalar(-1), 7)
 	if err != nil {

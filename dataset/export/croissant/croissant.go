@@ -1,6 +1,5 @@
-// Package croissant describes datasets of files in Croissant 1.0, the JSON-LD vocabulary by
-// which catalogs and loaders know what a dataset holds: its files with their hashes, and the
-// columns of its rows (spec/datasets.md#croissant).
+// Package croissant describes datasets in Croissant 1.0, the JSON-LD vocabulary from which catalogs and loaders learn
+// the content of a dataset: its files with their hashes, and the columns of its rows (spec/datasets.md#croissant).
 package croissant
 
 import (
@@ -12,23 +11,23 @@ import (
 	"strings"
 )
 
-// Version is the version of the vocabulary, as a description names it.
+// Version identifies the version of the vocabulary in a description.
 const Version = "http://mlcommons.org/croissant/1.0"
 
-// Dataset is what a description says.
+// Dataset is the content of a description.
 type Dataset struct {
 	Name        string
 	Description string
 	Cite        string
-	Creator     string // empty: not known, and nothing is said
-	Published   string // a date or a time of RFC 3339; empty: not known
+	Creator     string // empty: unknown, and left out
+	Published   string // a date or a time in RFC 3339; empty: unknown
 	Encoding    string // media type of the files
 	Files       []File
 	Splits      []string // in the order of the files
 	Columns     []Column
 }
 
-// File is one file of a dataset. It belongs to the split that its name begins with.
+// File is one file of a dataset. It belongs to the split with which its name begins.
 type File struct {
 	Name   string
 	Split  string
@@ -41,7 +40,7 @@ type Column struct {
 	Name    string
 	Type    string // of schema.org, such as sc:Text; empty: it has Members
 	List    bool
-	Absent  bool // a row may have none
+	Absent  bool // a row may lack it
 	Members []Column
 }
 
@@ -53,7 +52,7 @@ const (
 	splitName = "splits/name"
 )
 
-// kinds are the splits that the vocabulary knows.
+// kinds are the splits in the vocabulary.
 var kinds = map[string]string{"train": "cr:TrainingSplit", "training": "cr:TrainingSplit", "test": "cr:TestSplit", "validation": "cr:ValidationSplit", "valid": "cr:ValidationSplit", "val": "cr:ValidationSplit", "dev": "cr:ValidationSplit"}
 
 type (
@@ -61,7 +60,7 @@ type (
 	list   = []any
 )
 
-// JSON is the description. It depends on the dataset alone.
+// JSON is the description. It depends only on the dataset.
 func (d Dataset) JSON() ([]byte, error) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
@@ -79,7 +78,7 @@ func (d Dataset) JSON() ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// context is the one that Croissant 1.0 recommends; readers warn of another.
+// context is the one that Croissant 1.0 recommends; readers warn about any other.
 func context() object {
 	c := object{"@language": "en", "@vocab": "https://schema.org/", "sc": "https://schema.org/", "cr": "http://mlcommons.org/croissant/",
 		"rai": "http://mlcommons.org/croissant/RAI/", "dct": "http://purl.org/dc/terms/", "conformsTo": "dct:conformsTo",
@@ -92,7 +91,7 @@ func context() object {
 
 func ref(id string) object { return object{"@id": id} }
 
-// distribution lists each file with its hash, and the set that the rows are read from.
+// distribution lists each file with its hash, and the set of files with the rows.
 func (d Dataset) distribution() list {
 	var files, names list
 	for _, f := range d.Files {
@@ -137,7 +136,7 @@ func (d Dataset) rows() object {
 	return object{"@type": "cr:RecordSet", "@id": rowSet, "name": rowSet, "field": fields}
 }
 
-// field describes a column; path leads to a member inside of it.
+// field describes a column; path leads to a member inside it.
 func (c Column) field(parent, column string, path []string) object {
 	f := object{"@type": "cr:Field", "@id": parent + "/" + c.Name, "name": c.Name}
 	if c.List {

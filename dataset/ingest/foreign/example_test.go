@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/dataset/ingest/foreign"
 )
 
-// The reader of a form passes a byte order mark, and refuses by name what is no UTF-8.
+// The reader of a form skips a byte order mark, and refuses other encodings by name.
 func Example() {
 	for _, text := range []string{"\xef\xbb\xbf{}", "\xff\xfe{\x00}\x00"} {
 		r, err := foreign.Text(strings.NewReader(text))

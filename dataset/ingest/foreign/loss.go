@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Loss counts what was not taken, by kind and reason.
+// Loss counts what was not imported, by kind and reason.
 type Loss struct {
 	What  string `json:"what"`          // in the plural, such as "spans"
 	Why   string `json:"why,omitempty"` // empty: it does not belong to the form
@@ -20,10 +20,10 @@ func (l Loss) String() string {
 	return fmt.Sprintf("%d %s: %s", l.Count, l.What, l.Why)
 }
 
-// maxLosses bounds the kinds of losses that are told apart.
+// maxLosses bounds the number of different losses.
 const maxLosses = 1000
 
-// AddLosses adds counts to a list: those of one kind and reason are one.
+// AddLosses adds counts to a list; it merges those of one kind and reason.
 func AddLosses(list, more []Loss) []Loss {
 	for _, l := range more {
 		i := slices.IndexFunc(list, func(have Loss) bool { return have.What == l.What && have.Why == l.Why })

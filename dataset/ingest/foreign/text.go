@@ -8,13 +8,13 @@ import (
 	"io"
 )
 
-// ErrEncoding means that a file is not the UTF-8 text that JSON is.
+// ErrEncoding means that a file is not UTF-8 text, as JSON must be.
 var ErrEncoding = errors.New("it is no text in UTF-8")
 
-// ByteOrderMark begins the UTF-8 files of some tools. It is no part of the text.
+// ByteOrderMark is the beginning of some tools' UTF-8 files. It is not part of the text.
 var ByteOrderMark = []byte{0xef, 0xbb, 0xbf}
 
-// otherEncodings are told by how a file begins. Longer beginnings come first.
+// otherEncodings are recognized by the beginning of a file. Longer beginnings come first.
 var otherEncodings = []struct{ head, name, remedy string }{
 	{"\xff\xfe\x00\x00", "UTF-32", "convert it: iconv -f UTF-32 -t UTF-8"},
 	{"\x00\x00\xfe\xff", "UTF-32", "convert it: iconv -f UTF-32 -t UTF-8"},
@@ -32,8 +32,8 @@ var otherEncodings = []struct{ head, name, remedy string }{
 	{"PAR1", "a Parquet file", "write it as JSON lines first"},
 }
 
-// Text passes a byte order mark, and refuses what is told by its beginning to be
-// no UTF-8, by its name. The error wraps ErrEncoding.
+// Text skips a byte order mark. If the beginning shows another encoding than UTF-8, Text refuses it by name. The error
+// wraps ErrEncoding.
 func Text(r io.Reader) (*bufio.Reader, error) {
 	b := bufio.NewReaderSize(r, 64<<10)
 	head, err := b.Peek(6)

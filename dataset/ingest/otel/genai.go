@@ -7,20 +7,20 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// spanKind is what a span tells of.
+// spanKind is the kind of a span.
 type spanKind uint8
 
 const (
 	notGen    spanKind = iota
 	modelCall          // a call of a model
 	toolCall           // a call of a tool
-	wrapper            // an agent, a chain or a workflow: a model call only where none is inside
-	otherGen           // an embedding, a retrieval: neither asks nor answers
+	wrapper            // an agent, a chain or a workflow: a model call only if none is inside
+	otherGen           // an embedding, a retrieval: neither question nor answer
 )
 
-// The conventions that are read: those of OpenTelemetry for generative AI in all published
-// versions (gen_ai.*), OpenInference (openinference.*, llm.*), OpenLLMetry (traceloop.*,
-// gen_ai.prompt.N.*) and the AI SDK for JavaScript (ai.*).
+// The supported conventions: those of OpenTelemetry for generative AI in all published versions (gen_ai.*),
+// OpenInference (openinference.*, llm.*), OpenLLMetry (traceloop.*, gen_ai.prompt.N.*) and the AI SDK for JavaScript
+// (ai.*).
 var genPrefixes = []string{"gen_ai.", "openinference.", "traceloop.", "llm.", "ai.operationId", "ai.toolCall."}
 
 // operations are the values of gen_ai.operation.name.
@@ -35,7 +35,7 @@ var (
 	requestTypes   = map[string]spanKind{"chat": modelCall, "completion": modelCall, "embedding": otherGen, "rerank": otherGen}
 )
 
-// kindOfSpan tells what a span is, by its attributes.
+// kindOfSpan returns the kind of a span, from its attributes.
 func kindOfSpan(s *genSpan) spanKind {
 	if op, ok := s.attrs.text("gen_ai.operation.name"); ok {
 		if k, known := operations[op]; known {
@@ -90,13 +90,13 @@ func sdkKind(id string) spanKind {
 	return wrapper
 }
 
-// Where the parts of a call stand: names of attributes, those first that tell more.
+// Names of the attributes with the parts of a call, the more informative ones first.
 var (
 	requestPlaces  = []string{"gen_ai.input.messages", "ai.prompt.messages", "gen_ai.prompt", "gen_ai.content.prompt", "ai.prompt"}
 	responsePlaces = []string{"gen_ai.output.messages", "gen_ai.completion", "gen_ai.content.completion", "ai.response.text"}
-	// Those of them that are messages in JSON, and nothing else.
+	// Those that are always messages in JSON.
 	messageTexts = []string{"gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions", "ai.prompt.messages", "ai.response.toolCalls"}
-	// Of spans whose kind is known only.
+	// For spans of which only the kind is known.
 	anyInput  = []string{"traceloop.entity.input", "input.value"}
 	anyOutput = []string{"traceloop.entity.output", "output.value"}
 
@@ -118,8 +118,8 @@ var (
 	contentAttributes = "gen_ai.input.messages, gen_ai.prompt, llm.input_messages, events gen_ai.*.message, and what they answer"
 )
 
-// taken finds content in a span and remembers which attributes and events it stood in, so
-// that the rest can be kept as it is.
+// taken finds content in a span and remembers the attributes and events that it came from, so that the rest can be
+// stored unchanged.
 type taken struct {
 	s      *genSpan
 	attrs  map[string]bool
@@ -128,8 +128,8 @@ type taken struct {
 
 func take(s *genSpan) *taken { return &taken{s, map[string]bool{}, map[int]bool{}} }
 
-// text is the first of some attributes that the span has, or that an event of it has; an
-// event of that name counts with its content.
+// text is the first of some attributes that the span or one of its events has; an event with that name counts with its
+// content.
 func (t *taken) text(names ...string) ([]byte, bool) {
 	for _, name := range names {
 		if text, ok := t.s.attrs.content(name); ok {
@@ -150,7 +150,7 @@ func (t *taken) text(names ...string) ([]byte, bool) {
 	return nil, false
 }
 
-// value is text as JSON; nil where there is none. What is JSON stands there as it is.
+// value is text as JSON; nil if there is none. JSON stays unchanged.
 func (t *taken) value(names ...string) json.RawMessage {
 	text, ok := t.text(names...)
 	if !ok {
@@ -159,8 +159,8 @@ func (t *taken) value(names ...string) json.RawMessage {
 	return asJSON(text)
 }
 
-// asJSON is a text that is a JSON object or list as it is, and any other as a JSON string;
-// bytes that are no text are base64.
+// asJSON returns a JSON object or list unchanged, and any other text as a JSON string; bytes that are not text become
+// base64.
 func asJSON(text []byte) json.RawMessage {
 	if k := jsontext.Kind(text); (k == '{' || k == '[') && jsontext.Check(text) == nil {
 		return jsontext.Compact(text)

@@ -9,7 +9,7 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// call makes a receipt's worth of a span: of a tool, or of a model.
+// call makes a call of a tool or of a model from a span.
 func (s *genSpan) call() foreign.Call {
 	if s.kind == toolCall {
 		return s.toolCall()
@@ -58,7 +58,7 @@ func (s *genSpan) modelCall() foreign.Call {
 	return c
 }
 
-// operation is what a call of a model is named by.
+// operation is the name of a call of a model.
 func (s *genSpan) operation() string {
 	if op, ok := s.attrs.text("gen_ai.operation.name"); ok && op != "" {
 		return op
@@ -82,7 +82,7 @@ func (s *genSpan) model() string {
 	return model
 }
 
-// cutOff names a place of messages whose text begins as JSON and is none.
+// cutOff names an attribute of messages whose text begins like JSON but is invalid.
 func (s *genSpan) cutOff() string {
 	if s.kind == toolCall {
 		return ""
@@ -140,8 +140,7 @@ func (s *genSpan) reason() string {
 	return "error: " + strings.Join(parts, ": ")
 }
 
-// details adds what else a span has: its attributes and events that nothing was taken
-// from, as they are.
+// details adds the rest of a span: unused attributes and events, unchanged.
 func (s *genSpan) details(d jsontext.Fields, t *taken) foreign.Details {
 	var rest jsontext.Fields
 	for _, m := range s.attrs.Fields {
@@ -170,7 +169,7 @@ func (s *genSpan) details(d jsontext.Fields, t *taken) foreign.Details {
 	return foreign.Details(d.JSON())
 }
 
-// usage gathers what counts tokens, under the names without their prefix.
+// usage collects the token counts, under their names without the prefix.
 func (t *taken) usage() json.RawMessage {
 	var f jsontext.Fields
 	add := func(name string, value json.RawMessage) bool {
@@ -197,8 +196,8 @@ func (t *taken) usage() json.RawMessage {
 	return f.JSON()
 }
 
-// request is what was asked: the text of the one attribute that has it, or JSON with the
-// members system_instructions, messages and tools, where there is more.
+// request is the question: the text of the only attribute with it or, if there is more, JSON with the members
+// system_instructions, messages and tools.
 func (t *taken) request() []byte {
 	text, ok := t.text("gen_ai.input.messages")
 	if !ok {
@@ -226,13 +225,13 @@ func (t *taken) request() []byte {
 	return f.JSON()
 }
 
-// listed is the messages of numbered attributes.
+// listed returns the messages in numbered attributes.
 func (t *taken) listed(places []numberedPlace, role string) ([]byte, bool) {
 	return messagesText(t.numberedMessages(places), role)
 }
 
-// messagesText writes messages as a JSON list. A single one that is only a text, of the
-// role that is meant anyway, is that text.
+// messagesText writes messages as a JSON list. A single message with only a text, of the expected role, becomes that
+// text.
 func messagesText(list []json.RawMessage, role string) ([]byte, bool) {
 	if len(list) == 0 {
 		return nil, false
@@ -257,7 +256,7 @@ func messagesText(list []json.RawMessage, role string) ([]byte, bool) {
 	return text, err == nil
 }
 
-// response is the answer, and why it ended where the answer says so itself.
+// response is the answer, and why it ended if the answer itself says so.
 func (t *taken) response() (response []byte, finish json.RawMessage) {
 	if text, ok := t.text("gen_ai.output.messages"); ok {
 		return text, finishOf(text)
@@ -279,8 +278,8 @@ func (t *taken) response() (response []byte, finish json.RawMessage) {
 	return text, nil
 }
 
-// sdkCalls writes calls of the AI SDK, {toolCallId, toolName, args or input}, as chats have
-// them. What else stands there stays as it is.
+// sdkCalls converts calls of the AI SDK, {toolCallId, toolName, args or input}, to calls of chats. Everything else
+// stays unchanged.
 func sdkCalls(raw json.RawMessage) json.RawMessage {
 	list, err := jsontext.ListOf(raw)
 	if err != nil {
@@ -306,7 +305,7 @@ func sdkCalls(raw json.RawMessage) json.RawMessage {
 	return jsontext.List(list)
 }
 
-// finishOf is the finish reasons of messages; nil where there are none.
+// finishOf is the finish reasons of messages; nil if there are none.
 func finishOf(text []byte) json.RawMessage {
 	if jsontext.Kind(text) != '[' || jsontext.Check(text) != nil {
 		return nil

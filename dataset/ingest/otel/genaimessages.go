@@ -10,9 +10,9 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// Conventions without a list of messages number attributes, as gen_ai.prompt.0.content and
-// llm.input_messages.0.message.content do, or write an event for each message. Both become
-// a JSON list of messages with the members role, content, tool_calls, as chats have them.
+// Conventions without a list of messages number attributes, such as gen_ai.prompt.0.content and
+// llm.input_messages.0.message.content, or write an event for each message. Both become a JSON list of messages with
+// the members role, content, tool_calls, as in chats.
 
 // numberedPlace is a family of numbered attributes: PREFIX.N.INNER.MEMBER.
 type numberedPlace struct{ prefix, inner string }
@@ -23,7 +23,7 @@ var (
 	numberedTools     = []numberedPlace{{"llm.tools.", "tool."}, {"llm.request.functions.", ""}}
 )
 
-// tree is what numbered attributes spell: a value, or what stands below each step.
+// tree is the structure of numbered attributes: a value, or the subtree of each step.
 type tree struct {
 	value json.RawMessage
 	below map[string]*tree
@@ -53,8 +53,7 @@ func (n *tree) child(step string) *tree {
 	return n.below[step]
 }
 
-// numbers are what stands below the steps that are numbers, ascending; all reports that
-// every step is one.
+// numbers returns the subtrees of numeric steps, ascending; all reports whether every step is a number.
 func (n *tree) numbers() (list []*tree, all bool) {
 	if n == nil {
 		return nil, false
@@ -76,7 +75,7 @@ func (n *tree) numbers() (list []*tree, all bool) {
 	return list, len(found) == len(n.order)
 }
 
-// spelled is all of a tree as JSON.
+// spelled is the whole tree as JSON.
 func (n *tree) spelled() json.RawMessage {
 	if n.value != nil && n.below == nil {
 		return n.value
@@ -96,7 +95,7 @@ func (n *tree) spelled() json.RawMessage {
 	return f.JSON()
 }
 
-// numbered gathers the attributes of a place. Empty: there are none.
+// numbered collects the attributes of a place; empty: none.
 func (t *taken) numbered(p numberedPlace) []*tree {
 	root := &tree{}
 	for _, m := range t.s.attrs.Fields {
@@ -129,7 +128,7 @@ func (t *taken) numberedMessages(places []numberedPlace) []json.RawMessage {
 	return nil
 }
 
-// message writes what stands below one number as a message.
+// message converts the subtree of one number to a message.
 func (n *tree) message() json.RawMessage {
 	var f jsontext.Fields
 	for _, step := range n.order {
@@ -148,7 +147,7 @@ func (n *tree) message() json.RawMessage {
 	return f.JSON()
 }
 
-// toolCalls writes calls as chats have them: id, type, and a function with name and arguments.
+// toolCalls converts calls to those of chats: id, type, and a function with name and arguments.
 func (n *tree) toolCalls() json.RawMessage {
 	list, _ := n.numbers()
 	if len(list) == 0 {
@@ -183,7 +182,7 @@ func (n *tree) toolCalls() json.RawMessage {
 	return jsontext.List(calls)
 }
 
-// contents writes the parts of a content: message_content.type, .text and the like.
+// contents converts the parts of a content: message_content.type, .text and the like.
 func (n *tree) contents() json.RawMessage {
 	list, _ := n.numbers()
 	parts := make([]json.RawMessage, len(list))
@@ -196,7 +195,7 @@ func (n *tree) contents() json.RawMessage {
 	return jsontext.List(parts)
 }
 
-// tools are the definitions of tools that numbered attributes have.
+// numberedTools returns the definitions of tools in numbered attributes.
 func (t *taken) numberedTools() json.RawMessage {
 	for _, p := range numberedTools {
 		var list []json.RawMessage
@@ -216,14 +215,13 @@ func (t *taken) numberedTools() json.RawMessage {
 	return nil
 }
 
-// messageEvents are the events that are messages that were asked, with the role of each;
-// answerEvents are the answers.
+// messageEvents are the events for messages of the question, with the role of each; answerEvents are those for answers.
 var (
 	messageEvents = map[string]string{"gen_ai.system.message": "system", "gen_ai.user.message": "user", "gen_ai.assistant.message": "assistant", "gen_ai.tool.message": "tool"}
 	answerEvents  = map[string]string{"gen_ai.choice": "assistant"}
 )
 
-// eventMessages are the messages of the span's events of these names, in their order.
+// eventMessages are the messages in the span's events with these names, in their order.
 func (t *taken) eventMessages(roles map[string]string) (list []json.RawMessage) {
 	for i, e := range t.s.events {
 		if role, ok := roles[e.name]; ok {
@@ -234,14 +232,14 @@ func (t *taken) eventMessages(roles map[string]string) (list []json.RawMessage) 
 	return list
 }
 
-// eventNames are the attributes of an event that say nothing of the message.
+// eventNames are the attributes of an event that are not about the message.
 var eventNames = map[string]bool{"event.name": true, "gen_ai.system": true, "gen_ai.provider.name": true, "index": true}
 
-// bodies are the names of what a body stands in: its members are the message's.
+// bodies are the names of a body: its members are the message's.
 var bodies = map[string]bool{"gen_ai.event.content": true, "message": true}
 
-// message writes an event as a message. Its members stand in the attributes, in the text
-// of gen_ai.event.content, or, of an answer, in the member message of either.
+// message converts an event to a message. Its members are in the attributes, in the text of gen_ai.event.content, or,
+// for an answer, in the member message of either.
 func (e *genEvent) message(role string) json.RawMessage {
 	var all jsontext.Fields
 	for _, m := range e.attrs.Fields {
@@ -260,7 +258,7 @@ func (e *genEvent) message(role string) json.RawMessage {
 	return out.JSON()
 }
 
-// spread adds a member, or the members of a body. The first of a name counts.
+// spread adds a member, or the members of a body. The first one with a name counts.
 func spread(all *jsontext.Fields, name string, value json.RawMessage) {
 	if text, err := jsontext.Plain(value); err == nil && jsontext.Kind(value) == '"' && name != "content" {
 		value = asJSON(text)

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// records makes an episode of each trace, in the order of the ids of the traces.
+// records makes an episode from each trace, in the order of the traces' ids.
 func (c *collection) records() error {
 	traces := map[string][]*genSpan{}
 	var ids []string
 	for _, key := range c.order {
 		id := key.trace
 		if id == "" {
-			id = key.span // a log record of its own
+			id = key.span // a separate log record
 		}
 		if traces[id] == nil {
 			ids = append(ids, id)
@@ -38,7 +38,7 @@ func (c *collection) records() error {
 	return nil
 }
 
-// trace makes an episode of the spans of a trace; nil where none of them has content.
+// trace makes an episode from the spans of a trace; nil if none of them has content.
 func (c *collection) trace(spans []*genSpan) (*foreign.Record, error) {
 	slices.SortStableFunc(spans, func(a, b *genSpan) int { return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end)) })
 	inside := c.nesting(spans)
@@ -75,10 +75,10 @@ func (c *collection) trace(spans []*genSpan) (*foreign.Record, error) {
 	return rec, nil
 }
 
-// nesting tells which spans stand inside which.
+// nesting records which spans are inside which.
 type nesting struct {
-	hasModel map[string]bool // there is a call of a model inside
-	inAgent  map[string]bool // an agent or a workflow is around it
+	hasModel map[string]bool // it contains a call of a model
+	inAgent  map[string]bool // it is inside an agent or a workflow
 }
 
 func (c *collection) nesting(spans []*genSpan) nesting {
@@ -108,7 +108,7 @@ func (c *collection) nesting(spans []*genSpan) nesting {
 	return n
 }
 
-// taken makes a call of a span, where it is one and has content; else it says why not.
+// taken makes a call from a span, if the span is one and has content; otherwise it says why not.
 func (c *collection) taken(s *genSpan, n nesting) (foreign.Call, bool, error) {
 	switch {
 	case s.kind == otherGen:

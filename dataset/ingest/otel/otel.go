@@ -1,5 +1,5 @@
-// Package otel reads OpenTelemetry traces of generative AI, in every convention that is in use,
-// as foreign evidence (spec/datasets.md#import).
+// Package otel imports OpenTelemetry traces of generative AI, in every common convention, as foreign evidence
+// (spec/datasets.md#import).
 package otel
 
 import (
@@ -14,12 +14,11 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Form reads OpenTelemetry traces and logs in OTLP JSON: one document, or one a line, as
-// the collector's file exporter writes them; a line may also be what stands inside one
-// (a ResourceSpans, a ScopeSpans, a span). The spans of a trace that follow a convention
-// for generative AI make an episode: each call of a tool and each call of a model is a
-// receipt, in the order in which they began; the model call that ended last is the
-// answer. It holds the spans of generative AI.
+// Form reads OpenTelemetry traces and logs in OTLP JSON: one document, or one per line, as the collector's file
+// exporter writes them. A line may also be a part of a document (a ResourceSpans, a ScopeSpans, a span). The spans of a
+// trace that follow a convention for generative AI make an episode: each call of a tool or model is a receipt, in the
+// order in which they began; the model call that ended last is the answer. Form holds the spans of generative AI in
+// memory.
 type Form struct{}
 
 // Name implements foreign.Reader.
@@ -28,7 +27,7 @@ func (Form) Name() string { return "otel" }
 // Code implements foreign.Reader.
 func (Form) Code() object.Hash { return object.SumText("mythos.import.otel/3") }
 
-// maxSpans bounds the spans that are held, in bytes.
+// maxSpans bounds the spans in memory, in bytes.
 const maxSpans = 2 << 30
 
 // Read implements foreign.Reader.
@@ -40,7 +39,7 @@ func (Form) Read(r io.Reader, h foreign.Handler) error {
 	return c.records()
 }
 
-// lineCounter knows on which line each byte of a stream stands.
+// lineCounter knows the line of each byte of a stream.
 type lineCounter struct {
 	r     io.Reader
 	read  int64
@@ -48,7 +47,7 @@ type lineCounter struct {
 	line  int     // of position at
 }
 
-// Read implements io.Reader. It bounds what is read.
+// Read implements io.Reader. It limits the size.
 func (l *lineCounter) Read(p []byte) (int, error) {
 	n, err := l.r.Read(p)
 	for i, b := range p[:n] {
@@ -70,8 +69,8 @@ func (l *lineCounter) at(position int64) int {
 	return l.line + 1
 }
 
-// eachDocument calls fn for every JSON value of a stream. After one that is none it goes
-// on with the next line, if the handler allows it.
+// eachDocument calls fn for every JSON value of a stream. After an invalid one it continues with the next line, if the
+// handler allows it.
 func eachDocument(r io.Reader, h foreign.Handler, fn func(where string, doc json.RawMessage) error) error {
 	lines := &lineCounter{r: r}
 	text, err := foreign.Text(lines)
@@ -115,7 +114,7 @@ func eachDocument(r io.Reader, h foreign.Handler, fn func(where string, doc json
 	}
 }
 
-// skippedBlanks is 1 when a line ends right at a position: what follows stands on the next.
+// skippedBlanks is 1 if a line ends exactly at a position: the next value is on the next line.
 func skippedBlanks(l *lineCounter, at int64) int {
 	if len(l.lines) > 0 && l.lines[0] == at {
 		return 1
@@ -123,7 +122,7 @@ func skippedBlanks(l *lineCounter, at int64) int {
 	return 0
 }
 
-// skipLine passes blanks and then all up to the end of the line that is not empty.
+// skipLine skips blanks, and then everything up to the end of the first non-empty line.
 func skipLine(r *bufio.Reader) (n int64, err error) {
 	seen := false
 	for {
@@ -139,32 +138,31 @@ func skipLine(r *bufio.Reader) (n int64, err error) {
 	}
 }
 
-// collection gathers spans of generative AI, each once, and the logs that belong to them.
+// collection collects spans of generative AI, each once, and the logs that belong to them.
 type collection struct {
 	h     foreign.Handler
 	spans map[spanKey]*genSpan
 	order []spanKey      // in the order of the file
-	logs  map[string]int // how often a record stands in one list of them at most
-	batch map[string]int // how often in this list
+	logs  map[string]int // most occurrences of a record in one list
+	batch map[string]int // occurrences in this list
 	held  int            // bytes
-	// parents are those of spans that are not of generative AI: an agent may be around one
-	// that is around a model call.
+	// parents are the parents of other spans: such a span may be between an agent and a model call.
 	parents map[spanKey]string
 }
 
-// cutBefore is why something is lost that was never in the file.
+// cutBefore is the reason for a loss of data that was never in the file.
 const cutBefore = "a limit had cut them off when they were recorded, as the counts of what was dropped say"
 
-// spanKey is how a span is known.
+// spanKey identifies a span.
 type spanKey struct{ trace, span string }
 
-// The members that lead from a document to its spans and logs, from the outside in.
+// The members that lead from a document to its spans and logs, outermost first.
 var (
 	spanLevels = [][]string{{"resourceSpans", "resource_spans"}, {"scopeSpans", "scope_spans", "instrumentationLibrarySpans", "instrumentation_library_spans"}, {"spans"}}
 	logLevels  = [][]string{{"resourceLogs", "resource_logs"}, {"scopeLogs", "scope_logs"}, {"logRecords", "log_records"}}
 )
 
-// document takes the spans and logs of a document, whatever level it begins at.
+// document processes the spans and logs of a document, whatever its top level.
 func (c *collection) document(where string, doc json.RawMessage) error {
 	if jsontext.Kind(doc) == '[' {
 		list, err := jsontext.ListOf(doc)
@@ -209,7 +207,7 @@ func (c *collection) document(where string, doc json.RawMessage) error {
 	return c.h.Lost("documents", "they have no resourceSpans, no resourceLogs, and nothing of what stands in these")
 }
 
-// descend calls take for what stands below the levels.
+// descend calls take for the values below the levels.
 func (c *collection) descend(where string, raw json.RawMessage, levels [][]string, take func(string, json.RawMessage) error) error {
 	if len(levels) == 0 {
 		return take(where, raw)
@@ -237,7 +235,7 @@ func (c *collection) descend(where string, raw json.RawMessage, levels [][]strin
 	return nil
 }
 
-// span takes a span. One that was sent again, the same, counts once.
+// span processes a span. An identical span that was sent again counts once.
 func (c *collection) span(where string, raw json.RawMessage) error {
 	s, err := parseSpan(raw)
 	if err != nil {
@@ -273,9 +271,9 @@ func (c *collection) span(where string, raw json.RawMessage) error {
 	return nil
 }
 
-// log takes a log record of generative AI: an event of the span that it names. The same
-// record, sent again, counts once. Within one list nothing is sent again: two equal records
-// there are two, such as a user who says the same twice in a millisecond's history.
+// log processes a log record of generative AI: an event of the span that it names. The same record, sent again, counts
+// once. But one list contains no resent records: two equal records in it are two, for example a user who says the same
+// twice in a millisecond's history.
 func (c *collection) log(where string, raw json.RawMessage) error {
 	l, err := parseLog(raw)
 	if err != nil {

@@ -15,8 +15,8 @@ const (
 	spanA  = "00f067aa0ba902b7"
 )
 
-// span writes a span of trace A: its number is the last digit of its id and its second.
-// Attributes are name, value pairs; a value that begins with a brace is an AnyValue.
+// span writes a span of trace A: its number is the last digit of its id and its second. Attributes are name, value
+// pairs; a value that begins with a brace is an AnyValue.
 func span(n int, parent, name string, attributes ...string) string {
 	var list []string
 	for i := 0; i+1 < len(attributes); i += 2 {
@@ -55,7 +55,7 @@ func TestModelCalls(t *testing.T) {
 	}
 }
 
-// TestSpansCountOnce reads a span that was sent again, also with its ids written otherwise.
+// TestSpansCountOnce reads a span that was sent again, also with its ids written differently.
 func TestSpansCountOnce(t *testing.T) {
 	a, b := chatSpan(1, "one", "1"), chatSpan(2, "two", "2")
 	want := foreigntest.Brief(foreigntest.Read(t, Form{}, document(a, b))[0])
@@ -83,7 +83,7 @@ func swapped(s string) string {
 	return s[:i] + s[j:k] + s[i:j] + s[k:]
 }
 
-// TestConventions reads one call as each published convention writes it.
+// TestConventions reads one call in each published convention.
 func TestConventions(t *testing.T) {
 	const messages = `[{"role":"system","content":"You count."},{"role":"user","content":"How many?"}] -> Seven. (200)`
 	for name, c := range map[string]struct{ text, want string }{
@@ -141,7 +141,7 @@ func logged(name string, n int, more string) string {
 	return fmt.Sprintf(`{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"eventName":"%s","traceId":"%s","spanId":"%s%d","timeUnixNano":"170000000%d000000000",%s}]}]}]}`+"\n", name, traceA, spanA[:15], n, n, more)
 }
 
-// TestOTelLevels begins at any level of a document.
+// TestOTelLevels starts at any level of a document.
 func TestOTelLevels(t *testing.T) {
 	s := chatSpan(1, "one", "1")
 	for _, text := range []string{s, `{"spans":[` + s + `]}`, `{"scopeSpans":[{"spans":[` + s + `]}]}`, document(s), "[" + document(s) + "]", `{"resource_spans":[{"scope_spans":[{"spans":[` + s + `]}]}]}`,
@@ -156,7 +156,7 @@ func TestOTelLevels(t *testing.T) {
 	}
 }
 
-// TestNotUnderstood counts what is no evidence, and says why.
+// TestNotUnderstood counts data that is not evidence, with the reason.
 func TestNotUnderstood(t *testing.T) {
 	agent := span(1, "", "invoke_agent", "gen_ai.operation.name", "invoke_agent", "gen_ai.input.messages", "all", "gen_ai.output.messages", "of it")
 	chain := span(2, spanA[:15]+"1", "GET /", "http.route", "/")
@@ -180,8 +180,7 @@ func TestNotUnderstood(t *testing.T) {
 	}
 }
 
-// TestBytesOfSpans takes bytes as they are: those that are messages as messages, those of
-// a tool as its answer.
+// TestBytesOfSpans reads bytes unchanged: messages as messages, a tool's answer as its answer.
 func TestBytesOfSpans(t *testing.T) {
 	text := document(span(1, "", "chat m", "gen_ai.operation.name", "chat", "gen_ai.request.model", `{"bytesValue":"bQ=="}`, "gen_ai.input.messages", `{"bytesValue":"cQ=="}`, "gen_ai.output.messages", `{"bytesValue":"YQ"}`),
 		span(2, "", "execute_tool f", "gen_ai.operation.name", "execute_tool", "gen_ai.tool.name", "f", "gen_ai.tool.call.id", `{"bytesValue":"/w=="}`, "gen_ai.tool.call.arguments", `{"bytesValue":"/wA="}`, "gen_ai.tool.call.result", `{"kvlistValue":{"values":[{"key":"b","value":{"bytesValue":"/wA="}}]}}`))
@@ -195,7 +194,7 @@ func TestBytesOfSpans(t *testing.T) {
 	}
 }
 
-// TestCutOffBefore counts what a limit had dropped before anything was written.
+// TestCutOffBefore counts data that a limit had dropped before the file was written.
 func TestCutOffBefore(t *testing.T) {
 	counted := func(n string) string {
 		return strings.Replace(document(chatSpan(1, "q", "a")), `"traceId"`, `"droppedAttributesCount":`+n+`,"traceId"`, 1)

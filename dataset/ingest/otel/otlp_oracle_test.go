@@ -22,8 +22,7 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// The messages of OTLP's own protobuf definition, written by protobuf's JSON writer, are
-// read here with the same values.
+// Messages of OTLP's own protobuf definition, written by protobuf's JSON writer, are read here with the same values.
 
 func drawAny(t *rapid.T, depth int) *commonpb.AnyValue {
 	kinds := 5
@@ -59,7 +58,7 @@ func drawAttributes(t *rapid.T, depth int) (list []*commonpb.KeyValue) {
 	return list
 }
 
-// plainValue is what a value means: as decoded JSON, with the digits of numbers.
+// plainValue is a value as decoded JSON, with the digits of numbers.
 func plainValue(v *commonpb.AnyValue) any {
 	switch x := v.GetValue().(type) {
 	case *commonpb.AnyValue_StringValue:
@@ -130,7 +129,7 @@ func TestAnyValuesLikeProtobuf(t *testing.T) {
 			v := drawAny(t, 3)
 			raw, err := o.Marshal(v)
 			if err != nil {
-				t.Skip(err) // a text that is no UTF-8
+				t.Skip(err) // a text that is not UTF-8
 			}
 			got, err := anyJSON(raw, 1)
 			if err != nil {
@@ -167,7 +166,7 @@ func TestSpansLikeProtobuf(t *testing.T) {
 			t.Fatalf("%s: %v, %+v", raw, err, h)
 		}
 		if cut {
-			return // as a limit for attributes leaves it
+			return // as a limit for attributes cuts it
 		}
 		r := h.List[0]
 		d, err := jsontext.FieldsOf(r.Details)
@@ -201,7 +200,7 @@ func FuzzSpansLikeProtobuf(f *testing.F) {
 			t.Fatal(err)
 		}
 		if len(h.Refused) > 0 {
-			return // what is refused is refused by name; what is taken must be the same
+			return // a refusal has a reason; accepted data must be the same
 		}
 		seen := map[spanKey]bool{}
 		for _, rs := range doc.ResourceSpans {
@@ -223,7 +222,7 @@ func FuzzSpansLikeProtobuf(f *testing.F) {
 	})
 }
 
-// protoID is an id that protobuf took for base64, although it may have been hex.
+// protoID is an id that protobuf decoded as base64, although it may have been hex.
 func protoID(id []byte, size int) string {
 	text := base64.StdEncoding.EncodeToString(id)
 	raw, err := otlpID(jsontext.Text(text), size)

@@ -18,14 +18,14 @@ type genSpan struct {
 	name              string
 	kind              spanKind
 	start, end        object.Time
-	startNano, endRaw string // as they stood there
+	startNano, endRaw string // as in the file
 	attrs             attributes
 	events            []genEvent
 	failed            bool
-	cut               bool     // not all of its attributes and events were recorded
+	cut               bool     // some attributes or events were not recorded
 	message           string   // of the status
-	raw               []byte   // the span as it stood there; nil when only logs tell of it
-	logged            [][]byte // the log records that belong to it
+	raw               []byte   // the span as in the file; nil if it is known only from logs
+	logged            [][]byte // its log records
 }
 
 // genEvent is an event of a span, or a log record that belongs to it.
@@ -35,8 +35,7 @@ type genEvent struct {
 	attrs attributes // with the members of the body
 }
 
-// nanos reads nanoseconds since 1970, a number or a text. A time has microseconds: the
-// rest is cut.
+// nanos reads nanoseconds since 1970, a number or a text. A time has microseconds: the rest is cut.
 func nanos(raw json.RawMessage) (object.Time, string, error) {
 	text, err := jsontext.PlainText(raw)
 	if err != nil || text == "" {
@@ -49,7 +48,7 @@ func nanos(raw json.RawMessage) (object.Time, string, error) {
 	return object.Time(n.Int64() / 1000), text, nil
 }
 
-// parseSpan reads a span and tells its kind.
+// parseSpan reads a span and determines its kind.
 func parseSpan(raw json.RawMessage) (*genSpan, error) {
 	f, err := jsontext.FieldsOf(raw)
 	if err != nil {
@@ -106,7 +105,7 @@ func dropped(f jsontext.Fields) (bool, error) {
 	return false, nil
 }
 
-// ids reads the ids of a span, of its trace and of the span around it.
+// ids reads the ids of a span, its trace and its parent.
 func (s *genSpan) ids(f jsontext.Fields) (err error) {
 	if s.trace, err = otlpID(f.Get("traceId", "trace_id"), 16); err != nil {
 		return fmt.Errorf("traceId: %w", err)
@@ -182,13 +181,13 @@ func parseEvents(raw json.RawMessage) ([]genEvent, error) {
 type genLog struct {
 	key   spanKey
 	event genEvent
-	cut   bool // not all of its attributes were recorded
+	cut   bool // some attributes were not recorded
 }
 
-// eventDetails is the event that has all of a model call.
+// eventDetails is the event with all data of a model call.
 const eventDetails = "gen_ai.client.inference.operation.details"
 
-// parseLog gives nil for a record that is not of generative AI.
+// parseLog returns nil for a record that is not of generative AI.
 func parseLog(raw json.RawMessage) (*genLog, error) {
 	f, err := jsontext.FieldsOf(raw)
 	if err != nil {
@@ -227,7 +226,7 @@ func parseLog(raw json.RawMessage) (*genLog, error) {
 	return l, err
 }
 
-// body joins the members of a body with the attributes; a body that is a text is the content.
+// body joins the members of a body with the attributes; a text body is the content.
 func (l *genLog) body(raw json.RawMessage) error {
 	if raw == nil {
 		return nil
@@ -254,8 +253,8 @@ func (l *genLog) body(raw json.RawMessage) error {
 	return nil
 }
 
-// canonical is all that was read of a span, so that two can be compared whatever the
-// order of their attributes and the letters of their ids.
+// canonical is everything that was read of a span, for comparing spans regardless of the order of attributes and the
+// letter case of ids.
 func (s *genSpan) canonical() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%q %q %q %q %q %q %v %q", s.trace, s.id, s.parent, s.name, s.startNano, s.endRaw, s.failed, s.message)

@@ -16,7 +16,7 @@ import (
 // attributes are those of a span, an event or a log record: names with plain JSON.
 type attributes struct {
 	jsontext.Fields
-	bytes map[string][]byte // of those that are bytes, which JSON has as base64
+	bytes map[string][]byte // the bytes values, which are base64 in JSON
 }
 
 // parseAttributes reads [{"key", "value"}, ...].
@@ -60,8 +60,8 @@ func parseAttributes(raw json.RawMessage) (out attributes, err error) {
 	return out, nil
 }
 
-// content is an attribute as it is asked or answered: a text or bytes as they are, anything
-// else as JSON. ok is false where it is missing. Values were checked when they were read.
+// content is an attribute in the form of a question or an answer: a text or bytes unchanged, anything else as JSON. ok
+// is false if it is missing. Values were checked when they were read.
 func (a attributes) content(names ...string) (content []byte, ok bool) {
 	for _, name := range names {
 		if data, ok := a.bytes[name]; ok {
@@ -75,13 +75,13 @@ func (a attributes) content(names ...string) (content []byte, ok bool) {
 	return nil, false
 }
 
-// text is the content of an attribute; base64 where it is no text.
+// text is the content of an attribute; base64 if it is not a text.
 func (a attributes) text(names ...string) (string, bool) {
 	content, ok := a.content(names...)
 	return legible(content), ok
 }
 
-// spelled is an attribute in JSON: bytes that are a text are that text.
+// spelled is an attribute in JSON: bytes that are text become that text.
 func (a attributes) spelled(m jsontext.Member) json.RawMessage {
 	if data, ok := a.bytes[m.Name]; ok {
 		return jsontext.Text(legible(data))
@@ -89,7 +89,7 @@ func (a attributes) spelled(m jsontext.Member) json.RawMessage {
 	return m.Value
 }
 
-// legible is a text, or base64 of bytes that are none.
+// legible returns a text unchanged, and other bytes as base64.
 func legible(text []byte) string {
 	if utf8.Valid(text) {
 		return string(text)
@@ -97,7 +97,7 @@ func legible(text []byte) string {
 	return base64.StdEncoding.EncodeToString(text)
 }
 
-// anyBytes are the bytes of an AnyValue that was read; ok is false where it has none.
+// anyBytes are the bytes of a parsed AnyValue; ok is false if it has none.
 func anyBytes(raw json.RawMessage) (data []byte, ok bool) {
 	if f, err := jsontext.FieldsOf(raw); err == nil && f.Get("bytesValue", "bytes_value") != nil {
 		text, err := jsontext.TextOf(f.Get("bytesValue", "bytes_value"))
@@ -107,11 +107,11 @@ func anyBytes(raw json.RawMessage) (data []byte, ok bool) {
 	return nil, false
 }
 
-// maxAnyDepth bounds how deep values stand inside one another.
+// maxAnyDepth bounds how deep values nest.
 const maxAnyDepth = 100
 
-// anyJSON is an AnyValue as plain JSON: texts and numbers with the digits that stood
-// there, bytes as base64, as OTLP writes them. A value of no kind is null.
+// anyJSON is an AnyValue as plain JSON: texts and numbers with their original digits, bytes as base64, as in OTLP. A
+// value without a kind is null.
 func anyJSON(raw json.RawMessage, depth int) (json.RawMessage, error) {
 	if raw == nil {
 		return json.RawMessage("null"), nil
@@ -176,7 +176,7 @@ func anyInt(raw json.RawMessage) (json.RawMessage, error) {
 	return json.RawMessage(n.String()), nil
 }
 
-// anyDouble reads a double with its digits. What JSON has no number for stays a text.
+// anyDouble reads a double with its digits. A value that JSON cannot express as a number stays a text.
 func anyDouble(raw json.RawMessage) (json.RawMessage, error) {
 	if jsontext.IsNumber(raw) {
 		return raw, nil
@@ -249,9 +249,8 @@ func anyMap(raw json.RawMessage, depth int) (json.RawMessage, error) {
 	return out.JSON(), nil
 }
 
-// otlpID is an id of size bytes in lower-case hex, in which letters of any case are the
-// same. Some exporters write base64, which its length tells. An id of another form stays
-// as it is; one of zeros is none.
+// otlpID is an id of size bytes in lower-case hex; letter case does not matter. Some exporters write base64, which its
+// length reveals. An id in another form stays unchanged; an id of zeros means none.
 func otlpID(raw json.RawMessage, size int) (string, error) {
 	text, err := jsontext.PlainText(raw)
 	if err != nil {
@@ -274,7 +273,7 @@ func isHex(text string) bool {
 	return err == nil
 }
 
-// noZeros is an id; one of zeros is none.
+// noZeros returns an id; empty for zeros.
 func noZeros(id string) string {
 	if strings.Trim(id, "0") == "" {
 		return ""
