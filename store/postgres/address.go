@@ -3,6 +3,7 @@ package postgres
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -21,17 +22,17 @@ func CheckAddress(address string) error {
 	if !ok {
 		return fmt.Errorf("%w: it begins with postgres://", ErrAddress)
 	}
-	place, query, _ := strings.Cut(rest, "?")
-	authority, _, _ := strings.Cut(place, "/")
+	authority, _, _ := strings.Cut(rest, "/") // nothing else ends it: libpq takes a ? before the @ for a part of the password
 	if at := strings.LastIndexByte(authority, '@'); at >= 0 && strings.ContainsRune(authority[:at], ':') {
 		return withPassword()
 	}
+	_, query, _ := strings.Cut(rest, "?")
 	values, err := url.ParseQuery(query)
 	if err != nil {
 		return fmt.Errorf("%w: what follows the ? is no list of parameters", ErrAddress)
 	}
-	for _, name := range secrets {
-		if values.Has(name) {
+	for name := range values { // what libpq does not know by its name is sent to the server, and kept
+		if slices.Contains(secrets, strings.ToLower(strings.TrimSpace(name))) {
 			return withPassword()
 		}
 	}

@@ -180,7 +180,8 @@ func TestAddress(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", "postgres", "host=h password=sesame", "postgres://u:sesame@h/d", "postgres://u:s@sesame@h/d", "postgres://h/d?password=sesame", "postgres://h/d?%70assword=sesame",
-		"postgres://h/d?sslpassword=sesame", "postgres://h/d?%zz=sesame", "postgres://u:sesame@h:port/d", "mysql://u:sesame@h/d", "postgres://h/d?sslmode=sesame"} {
+		"postgres://h/d?sslpassword=sesame", "postgres://h/d?%zz=sesame", "postgres://u:sesame@h:port/d", "postgres://u:a?sesame@h/d", "postgres://u:a#sesame@h/d", "postgres://u:a/sesame@h/d",
+		"postgres://h/d?Password=sesame", "postgres://h/d?password%20=sesame", "postgres://u:sesame@h?user=a", "mysql://u:sesame@h/d", "postgres://h/d?sslmode=sesame"} {
 		err := postgres.CheckAddress(bad)
 		if !errors.Is(err, postgres.ErrAddress) || (strings.Contains(err.Error(), "sesame") && !strings.Contains(bad, "sslmode")) {
 			t.Errorf("%s: %v", bad, err)
