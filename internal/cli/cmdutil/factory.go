@@ -4,6 +4,7 @@ package cmdutil
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -125,7 +126,7 @@ func (f *Factory) waiting(busy ledger.BusyError) {
 		f.IO.Notef("waiting for another process that is about to start")
 		return
 	}
-	f.IO.Notef("waiting for attempt %d by %s, running since %s", busy.Fence, busy.Owner.Hint, busy.Since)
+	f.IO.Notef("waiting for attempt %d by %s, running since %s", busy.Fence, cmp.Or(busy.Owner.Hint, busy.Owner.Name()), busy.Since)
 }
 
 // away says what becomes of a response that cannot be kept yet.

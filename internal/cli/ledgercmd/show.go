@@ -1,6 +1,7 @@
 package ledgercmd
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -128,7 +129,7 @@ func meaning(state string) ui.Meaning {
 func summary(ctx context.Context, n *repo.Repo, e ledger.Entry) string {
 	switch {
 	case e.Register != nil:
-		text := fmt.Sprintf("%s by %s, lease until %s", n.Toolbox.Name(ctx, e.Register.ToolID), e.Register.Owner.Hint, e.Register.LeaseExpiresAt)
+		text := fmt.Sprintf("%s by %s, lease until %s", n.Toolbox.Name(ctx, e.Register.ToolID), cmp.Or(e.Register.Owner.Hint, e.Register.Owner.Name()), e.Register.LeaseExpiresAt)
 		if e.Register.Fence != nil {
 			text = fmt.Sprintf("attempt %d: %s", *e.Register.Fence, text)
 		}
