@@ -23,32 +23,32 @@ import (
 // docs/settings.md.
 type Config struct {
 	Lease   time.Duration `name:"lease" default:"1m" rule:"positive" help:"how long the owner of an effect has before others can take over"`
-	Timeout time.Duration `name:"timeout" default:"5m" rule:"positive" help:"limit of one tool call, where the tool sets none"`
+	Timeout time.Duration `name:"timeout" default:"5m" rule:"positive" help:"time limit of one tool call, if the tool sets none"`
 	Busy    time.Duration `name:"busy" default:"10s" help:"how long to wait for a database that another process holds"`
 	Capture bool          `name:"capture" default:"false" help:"keep the request bytes of effects, for datasets and replay"`
 	Listen  string        `name:"listen" default:"127.0.0.1:7480" rule:"address" help:"address of mythos serve"`
 
-	PeerRate  float64 `name:"peer_rate" default:"50" rule:"rate" help:"requests a second that one peer may make of mythos serve; bursts of ten times as many pass"`
-	PeerBytes string  `name:"peer_bytes" default:"0" rule:"bytes" help:"bytes a second that one peer may send, and take, such as 10MiB; 0 is no limit, and 64KiB the least"`
+	PeerRate  float64 `name:"peer_rate" default:"50" rule:"rate" help:"requests per second that mythos serve accepts from one peer; bursts of ten times as many pass"`
+	PeerBytes string  `name:"peer_bytes" default:"0" rule:"bytes" help:"bytes per second that one peer may send, and receive, such as 10MiB; 0 is no limit, 64KiB the minimum"`
 	PeerTasks int     `name:"peer_tasks" default:"16" rule:"count" help:"tasks of one agent that may wait or run"`
-	PeerCap   bool    `name:"peer_cap" default:"false" help:"mythos serve demands capabilities of those who are trusted for packets, too"`
+	PeerCap   bool    `name:"peer_cap" default:"false" help:"mythos serve requires capabilities even from agents trusted for packets"`
 
-	ApprovalExpire time.Duration `name:"approval_expire" default:"15m" rule:"positive" help:"how long a call waits for people to agree to it; after that it has to be asked for anew"`
-	ApprovalWait   time.Duration `name:"approval_wait" default:"45s" rule:"positive" help:"how long a call through MCP waits for people before its client is told so: less than the client waits, which is a minute with most"`
+	ApprovalExpire time.Duration `name:"approval_expire" default:"15m" rule:"positive" help:"how long a call waits for people to agree to it; after that, it must be asked for again"`
+	ApprovalWait   time.Duration `name:"approval_wait" default:"45s" rule:"positive" help:"how long a call through MCP waits for people before its client is told: less than the client's own limit, usually a minute"`
 
-	ApprovalWebhook        string `name:"approval_webhook" default:"" help:"the URL that is told of calls that wait for approval, as Standard Webhooks; https, or http at a loopback address"`
-	ApprovalWebhookRequest bool   `name:"approval_webhook_request" default:"false" help:"tell the request's bytes, too"`
-	ApprovalWebhookSecret  string `name:"approval_webhook_secret" default:"" secret:"yes" help:"what webhooks are signed with: whsec_ and base64, or the path of a file that has it, relative to the .mythos folder"`
+	ApprovalWebhook        string `name:"approval_webhook" default:"" help:"the URL to notify of calls that wait for approval, by Standard Webhooks; https, or http at a loopback address"`
+	ApprovalWebhookRequest bool   `name:"approval_webhook_request" default:"false" help:"send the request's bytes, too"`
+	ApprovalWebhookSecret  string `name:"approval_webhook_secret" default:"" secret:"yes" help:"the secret that signs webhooks: whsec_ and base64, or the path of a file with it, relative to the .mythos folder"`
 
-	At string `name:"at" default:"" help:"the server whose ledger records effects of tools, as --at of mythos call, once and run: a URL, or the name of a peer"`
+	At string `name:"at" default:"" help:"the server whose ledger records effects of tools, as with --at of mythos call, once and run: a URL, or the name of a peer"`
 
-	Redact     string `name:"redact" default:"" help:"a file of redaction rules, relative to the .mythos folder; without them no dataset leaves"`
-	RequireCap bool   `name:"require_cap" default:"false" help:"the owner, too, needs a capability to build and export datasets and to write to cells"`
+	Redact     string `name:"redact" default:"" help:"a file of redaction rules for every dataset that leaves, relative to the .mythos folder"`
+	RequireCap bool   `name:"require_cap" default:"false" help:"even the owner needs a capability to build and export datasets and to write to cells"`
 
-	Lineage    string `name:"lineage" default:"" rule:"sink" of:"user" help:"where OpenLineage events of builds, trainings and promotions go: a file that they are appended to, or a URL; heeded in the user's settings and as a variable only"`
-	LineageKey string `name:"lineage_key" default:"" secret:"yes" of:"user" help:"a bearer token for that URL; heeded in the user's settings and as a variable only"`
+	Lineage    string `name:"lineage" default:"" rule:"sink" of:"user" help:"where OpenLineage events of builds, trainings and promotions go: a file to append to, or a URL; only in the user's settings or as a variable"`
+	LineageKey string `name:"lineage_key" default:"" secret:"yes" of:"user" help:"a bearer token for that URL; only in the user's settings or as a variable"`
 
-	SafeDirectories string `name:"safe_directories" default:"" of:"user" help:"folders whose repository is used though somebody else owns it, separated by colons; heeded in the user's settings and as a variable only"`
+	SafeDirectories string `name:"safe_directories" default:"" of:"user" help:"folders whose repository is used although another user owns it, separated by colons; only in the user's settings or as a variable"`
 
 	Key string `name:"key" default:"" secret:"yes" help:"the identity instead of the repository's own: the name of a key of the repository, a seed of 64 hex digits, or the path of a key file; for CI, as MYTHOS_KEY"`
 
@@ -111,7 +111,7 @@ func (c *Config) merge(v *viper.Viper, path string, user bool) error {
 	}
 	for name := range values {
 		if s, known := lookup(name); known && s.User && !user {
-			return fmt.Errorf("%w: %s: %s is heeded in the user's own settings alone", ErrSetting, path, name)
+			return fmt.Errorf("%w: %s: %s is read only from the user's own settings", ErrSetting, path, name)
 		}
 	}
 	return v.MergeConfigMap(values)

@@ -72,7 +72,7 @@ func parseFile(path string, data []byte) (map[string]any, error) {
 
 func parseEntry(at string, key, value *yaml.Node) (*Setting, any, error) {
 	if key.Kind != yaml.ScalarNode {
-		return nil, nil, fmt.Errorf("%w: %s: a name is expected before the colon", ErrSetting, at)
+		return nil, nil, fmt.Errorf("%w: %s: expected a name before the colon", ErrSetting, at)
 	}
 	s, known := lookup(key.Value)
 	if !known {
@@ -103,11 +103,11 @@ func (s *Setting) checkTag(value *yaml.Node) error {
 		}
 		return errors.New("is neither true nor false")
 	case s.kind == numberType && tag != "!!float" && tag != "!!int", s.kind == countType && tag != "!!int":
-		return errors.New("is no number")
+		return errors.New("is not a number")
 	case s.kind == durationType && tag != "!!str" && tag != "!!int" && tag != "!!float": // numbers are told of their unit
-		return errors.New("is no duration")
+		return errors.New("is not a duration")
 	case s.kind == stringType && tag != "!!str" && tag != "!!int": // digits are a text, too: a size, a seed
-		return errors.New("is no text")
+		return errors.New("is not a text")
 	}
 	return nil
 }
@@ -132,10 +132,10 @@ func unknown(name string, all []string) string {
 		}
 	}
 	if best != "" {
-		return fmt.Sprintf("%q is no setting; did you mean %s?", name, best)
+		return fmt.Sprintf("%q is not a setting; did you mean %s?", name, best)
 	}
 	slices.Sort(all)
-	return fmt.Sprintf("%q is no setting; there are %s", name, strings.Join(all, ", "))
+	return fmt.Sprintf("%q is not a setting; the settings are %s", name, strings.Join(all, ", "))
 }
 
 // distance is how many characters must be put in, taken out or replaced to make b of a.

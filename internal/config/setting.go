@@ -115,7 +115,7 @@ func parseBool(text string) (bool, error) {
 func parseNumber(text string) (float64, error) {
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsNaN(n) || math.IsInf(n, 0) || strings.ContainsAny(text, "_xXpP") {
-		return 0, fmt.Errorf("is no number")
+		return 0, fmt.Errorf("is not a number")
 	}
 	return n, nil
 }
@@ -123,7 +123,7 @@ func parseNumber(text string) (float64, error) {
 func parseCount(text string) (int, error) {
 	n, err := strconv.ParseInt(text, 10, 32)
 	if err != nil || strconv.FormatInt(n, 10) != text { // 010 is 8 to some
-		return 0, fmt.Errorf("is no whole number")
+		return 0, fmt.Errorf("is not a whole number")
 	}
 	return int(n), nil
 }
@@ -137,13 +137,13 @@ const (
 var rules = map[string]func(value any) error{
 	"positive": func(v any) error {
 		if v.(time.Duration) <= 0 {
-			return fmt.Errorf("is no time at all: write more than 0s")
+			return fmt.Errorf("is zero: write more than 0s")
 		}
 		return nil
 	},
 	"address": func(v any) error {
 		if _, _, err := net.SplitHostPort(v.(string)); err != nil {
-			return fmt.Errorf("is no address such as 127.0.0.1:7480")
+			return fmt.Errorf("is not an address such as 127.0.0.1:7480")
 		}
 		return nil
 	},
@@ -183,7 +183,7 @@ var rules = map[string]func(value any) error{
 func Check(name string, value any) error {
 	s, known := lookup(name)
 	if !known {
-		return fmt.Errorf("%w: %q is no setting", ErrSetting, name)
+		return fmt.Errorf("%w: %q is not a setting", ErrSetting, name)
 	}
 	if s.rule == "" {
 		return nil
