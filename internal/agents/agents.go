@@ -1,8 +1,7 @@
-// Package agents makes the agents whose calls this repository's executor makes: programs such
-// as coding assistants, which hold no key themselves. Each has a key that is kept here, and a
-// chain of capabilities from the owner through it to the executor, both links issued by the
-// owner. What the executor does for an agent, it does under such a chain alone, so that the
-// limits of the agent count, and everybody sees for whom it was done.
+// Package agents manages agents without a key of their own: programs such as coding assistants, for which this
+// repository's executor makes calls. Each has a key that is kept here, and a chain of capabilities from the owner
+// through that key to the executor; the owner issues both links. The executor acts for an agent only under such a
+// chain, so that the agent's limits count, and everybody sees for whom it acted.
 package agents
 
 import (
@@ -26,14 +25,14 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// Spec is what an agent may do.
+// Spec is an agent's authority.
 type Spec struct {
 	Name    string
 	Tools   []string       // names, or patterns with *
-	Calls   uint32         // in all; scope.NoLimit32: any number
-	Rate    *scope.Rate    // nil: as often as it likes
-	Approve *scope.Approve // who has to agree to each call; nil: nobody
-	Cost    *uint64        // of all calls, in the smallest unit; nil: whatever they cost
+	Calls   uint32         // in all; scope.NoLimit32: no limit
+	Rate    *scope.Rate    // nil: no limit
+	Approve *scope.Approve // who has to approve each call; nil: nobody
+	Cost    *uint64        // of all calls, in the smallest unit; nil: no limit
 	TTL     time.Duration  // how long
 }
 
@@ -42,11 +41,11 @@ type Added struct {
 	Agent object.AgentID
 	New   bool // its key was made
 	Cap   caps.Link
-	Tools int // how many tools it may call
+	Tools int // number of tools that it may call
 }
 
-// Add makes the key of an agent, unless there is one, and gives it authority: a capability
-// that it may hand on, and below it the same for the executor.
+// Add makes the key of an agent, unless there is one, and gives it authority: a delegable capability, and below it the
+// same for the executor.
 func Add(ctx context.Context, n *repo.Repo, s Spec) (Added, error) {
 	tools, err := matching(ctx, n, s.Tools)
 	if err != nil {
@@ -61,14 +60,13 @@ func Add(ctx context.Context, n *repo.Repo, s Spec) (Added, error) {
 	return added, err
 }
 
-// Kinds are the kinds of scopes that an agent may be given: calls, and what the tasks of
-// `mcp serve --with tasks` need.
+// Kinds are the kinds of scopes for agents: calls, and what the tasks of `mcp serve --with tasks` need.
 var Kinds = []uint8{scope.KindToolCall, scope.KindComputeSpawn, scope.KindBlobWrite, scope.KindBlobRead}
 
-// ErrKind means that an agent would be given what it has no use for.
+// ErrKind means that a scope is of a kind that agents cannot use.
 var ErrKind = errors.New("agents are given tool.call, compute.spawn, blob.write and blob.read")
 
-// Grant gives an agent one scope, as Add does.
+// Grant gives an agent one scope, like Add.
 func Grant(ctx context.Context, n *repo.Repo, name string, what scope.CapScope, ttl time.Duration) (Added, error) {
 	if !slices.ContainsFunc(Kinds, func(k uint8) bool { return scope.Serves(what.Kind, k) }) {
 		return Added{}, fmt.Errorf("scope %s: %w", what, ErrKind)
@@ -89,7 +87,7 @@ func Grant(ctx context.Context, n *repo.Repo, name string, what scope.CapScope, 
 	return Added{Agent: key.Agent(), New: made, Cap: leaf}, nil
 }
 
-// matching are the ids, ascending, of the registered tools that names and patterns match.
+// matching returns the ids, ascending, of the registered tools that match names and patterns.
 func matching(ctx context.Context, n *repo.Repo, names []string) ([]object.Hash, error) {
 	var ids []object.Hash
 	for _, name := range names {
@@ -129,7 +127,7 @@ func toolsOf(l caps.Link) (*scope.ToolsCall, bool) {
 	return several, ok
 }
 
-// keyOf is the key of an agent, made where there is none.
+// keyOf is the key of an agent; it is made if there is none.
 func keyOf(n *repo.Repo, name string) (key sign.Signer, made bool, err error) {
 	have, err := n.KeyNamed(name)
 	switch {
@@ -147,22 +145,22 @@ func keyOf(n *repo.Repo, name string) (key sign.Signer, made bool, err error) {
 	return fresh, true, keyfile.Save(identity.KeyDir(n.Dir), name, fresh, nil)
 }
 
-// ErrOwner means that an agent would be the owner.
+// ErrOwner means that the key for an agent is the owner's.
 var ErrOwner = errors.New("an agent has a key of its own")
 
-// Agent is an agent and what it may do.
+// Agent is an agent with its authority.
 type Agent struct {
 	Name   string
 	Key    object.AgentID
 	Chains []caps.Chain // by expiry
 }
 
-// heldBy are the chains held here that lead through an agent.
+// heldBy returns the chains held here that lead through an agent.
 func heldBy(ctx context.Context, n *repo.Repo, agent object.AgentID) ([]caps.Chain, error) {
 	return n.Auth.HeldIf(ctx, Kinds, func(c caps.Chain) bool { return len(c) > 1 && c[1].Cap.Subject.Same(agent) })
 }
 
-// Held are the chains that an agent's calls are made under.
+// Held returns the chains for an agent's calls.
 func (a Agent) Held(ctx context.Context, n *repo.Repo) ([]caps.Chain, error) {
 	return heldBy(ctx, n, a.Key)
 }
@@ -180,7 +178,7 @@ func Named(ctx context.Context, n *repo.Repo, name string) (Agent, error) {
 	return Agent{name, key, chains}, err
 }
 
-// Client is what tells the agent's calls in the ledger.
+// Client identifies the agent's calls in the ledger.
 func (a Agent) Client() *history.Client {
 	c := &history.Client{Caps: map[object.Hash]bool{}, Key: []byte(a.Name + "/")}
 	for _, chain := range a.Chains {
@@ -189,7 +187,7 @@ func (a Agent) Client() *history.Client {
 	return c
 }
 
-// List lists the agents that were ever given authority, ascending by name.
+// List lists the agents that have ever had authority, ascending by name.
 func List(ctx context.Context, n *repo.Repo) ([]Agent, error) {
 	keys, err := keyfile.List(identity.KeyDir(n.Dir))
 	if err != nil {
@@ -212,21 +210,21 @@ func List(ctx context.Context, n *repo.Repo) ([]Agent, error) {
 	return list, nil
 }
 
-// Authority is one chain of an agent, as it is now.
+// Authority is the present state of one of an agent's chains.
 type Authority struct {
 	Cap     object.Hash
-	Scope   string // of one that is not of several tools
+	Scope   string // unless it is for several tools
 	Tools   int
-	Calls   *uint64 // at most, in all; nil: any number
-	Left    *uint64 // of them; nil: any number
-	Rate    string  // such as 30/1m; empty: as often as it likes
-	Cost    *uint64 // at most, of all calls; nil: whatever they cost
-	Unspent *uint64 // of it; nil: whatever they cost
+	Calls   *uint64 // most, in all; nil: no limit
+	Left    *uint64 // of them; nil: no limit
+	Rate    string  // for example 30/1m; empty: no limit
+	Cost    *uint64 // most, of all calls; nil: no limit
+	Unspent *uint64 // of it; nil: no limit
 	Until   object.Time
-	Denied  error // why it does not count now; nil: it does
+	Denied  error // why it is not valid now; nil: it is
 }
 
-// Authorities says what an agent may do now.
+// Authorities returns what an agent may do now.
 func (a Agent) Authorities(ctx context.Context, n *repo.Repo) ([]Authority, error) {
 	list := make([]Authority, 0, len(a.Chains))
 	for _, c := range a.Chains {

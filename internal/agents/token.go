@@ -15,7 +15,7 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Token lets whoever has its text be an agent, over HTTP. Only the hash of the text is kept.
+// Token lets the bearer of its text act as an agent, over HTTP. Only the hash of the text is stored.
 type Token struct {
 	Agent string      `json:"agent"`
 	Made  object.Time `json:"made"`
@@ -24,17 +24,17 @@ type Token struct {
 	key string
 }
 
-// ErrToken means that a text is no token of an agent, or no longer.
+// ErrToken means that a text is not a token of an agent, or no longer.
 var ErrToken = errors.New("no agent has this token, or it has ended")
 
-// TokenTTL is how long a token counts where nothing else is said.
+// TokenTTL is the default lifetime of a token.
 const TokenTTL = 30 * 24 * time.Hour
 
-const tokenPrefix = "mythos-agent-" // lets programs that look for secrets know one
+const tokenPrefix = "mythos-agent-" // lets secret scanners recognize a token
 
 func tokenKey(text string) string { return kv.AgentTokens + object.SumText(text).String() }
 
-// NewToken makes a token of an agent. Its text is not kept.
+// NewToken makes a token of an agent. Its text is not stored.
 func NewToken(ctx context.Context, n *repo.Repo, agent string, ttl time.Duration) (text string, t Token, err error) {
 	if _, err := Named(ctx, n, agent); err != nil {
 		return "", t, err
@@ -48,7 +48,7 @@ func NewToken(ctx context.Context, n *repo.Repo, agent string, ttl time.Duration
 	return text, t, err
 }
 
-// ByToken finds whom a text stands for: ErrToken.
+// ByToken finds the agent of a token's text. Error: ErrToken.
 func ByToken(ctx context.Context, n *repo.Repo, text string) (Token, error) {
 	raw, err := kv.GetOrNil(ctx, n.DB, tokenKey(text))
 	if err != nil {
@@ -72,7 +72,7 @@ func readToken(key string, raw []byte) (Token, error) {
 	return t, nil
 }
 
-// Tokens are those of an agent that count now, the one that ends first before the others.
+// Tokens returns an agent's valid tokens, the one that ends first first.
 func Tokens(ctx context.Context, n *repo.Repo, agent string) ([]Token, error) {
 	var list []Token
 	err := kv.Scan(ctx, n.DB, kv.AgentTokens, func(key string, value []byte) error {
@@ -86,7 +86,7 @@ func Tokens(ctx context.Context, n *repo.Repo, agent string) ([]Token, error) {
 	return list, err
 }
 
-// RevokeTokens ends all tokens of an agent, and says how many counted still.
+// RevokeTokens revokes all tokens of an agent, and returns how many were still valid.
 func RevokeTokens(ctx context.Context, n *repo.Repo, agent string) (int, error) {
 	list, err := Tokens(ctx, n, agent)
 	if err != nil || len(list) == 0 {

@@ -1,8 +1,8 @@
-// Package atomicfile writes files so that a reader, or a machine that lost power,
-// finds either the old file or the whole new one.
+// Package atomicfile writes files so that a reader, or a machine that lost power, finds either the old file or the
+// whole new one.
 //
-// [Write] and [WriteFrom] are for one file. A [Group] is for many: it lets the
-// disk work while the caller goes on, and syncs all of them together.
+// [Write] and [WriteFrom] write one file. A [Group] writes many: it lets the disk work while the caller continues, and
+// syncs all files together.
 package atomicfile
 
 import (
@@ -21,8 +21,7 @@ func Write(name string, perm os.FileMode, data []byte) error {
 	})
 }
 
-// WriteFrom replaces the file name by what write produces. When write fails,
-// nothing has changed.
+// WriteFrom replaces the file name by the output of write. If write fails, nothing has changed.
 func WriteFrom(name string, perm os.FileMode, write func(io.Writer) error) (err error) {
 	// In the same folder: a rename must not cross file systems.
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".tmp-*")
@@ -39,7 +38,7 @@ func WriteFrom(name string, perm os.FileMode, write func(io.Writer) error) (err 
 	if err := write(f); err != nil {
 		return err
 	}
-	// CreateTemp's 0600 keeps a secret secret while it is written.
+	// CreateTemp's 0600 protects a secret while it is written.
 	if err := f.Chmod(perm); err != nil {
 		return err
 	}
@@ -62,7 +61,7 @@ func WriteFrom(name string, perm os.FileMode, write func(io.Writer) error) (err 
 // SyncDir makes the names in a folder durable.
 func SyncDir(dir string) error {
 	if runtime.GOOS == "windows" {
-		return nil // folders cannot be synced there; NTFS keeps a journal of names itself
+		return nil // folders cannot be synced there; NTFS has its own journal for names
 	}
 	d, err := os.Open(dir)
 	if err != nil {

@@ -6,13 +6,11 @@ import (
 	"github.com/mythos-project/mythos/internal/par"
 )
 
-// syncers is how many files are synced at a time: the file system merges what
-// their syncs have in common.
+// syncers is how many files are synced at a time: the file system merges the common part of their syncs.
 const syncers = 16
 
-// each calls fn for all of a list, several at a time, and returns the first error.
-// It calls fn for the rest even then, so that nothing is left half done, unless
-// ctx ends.
+// each calls fn for every element of a list, several at a time, and returns the first error. After an error it still
+// calls fn for the rest, so that nothing is left half done, unless ctx ends.
 func each[T any](ctx context.Context, list []T, fn func(T) error) error {
 	errs := make([]error, len(list))
 	par.Do(len(list), syncers, func(i int) {

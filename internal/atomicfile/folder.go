@@ -9,10 +9,10 @@ import (
 	"path/filepath"
 )
 
-// Folder is a new folder, which is there when all of its files are whole, or not at all.
+// Folder is a new folder that appears with all of its files complete, or not at all.
 type Folder struct{ name, temp string }
 
-// NewFolder begins a folder, whose name must be free. Errors wrap fs.ErrExist.
+// NewFolder begins a folder with a free name. Errors wrap fs.ErrExist.
 func NewFolder(name string) (*Folder, error) {
 	name = filepath.Clean(name)
 	if _, err := os.Lstat(name); err == nil {
@@ -24,8 +24,8 @@ func NewFolder(name string) (*Folder, error) {
 	return &Folder{name, temp}, err
 }
 
-// TempFolder makes a folder inside of another one, which it makes, too, with the permissions
-// of a new folder; os.MkdirTemp's are private.
+// TempFolder makes a folder inside another one, and that one if necessary, with the permissions of a new folder;
+// os.MkdirTemp's are private.
 func TempFolder(inside string) (string, error) {
 	if err := os.MkdirAll(inside, 0o777); err != nil {
 		return "", err
@@ -45,7 +45,7 @@ func TempFolder(inside string) (string, error) {
 	return temp, errors.Join(os.Remove(probe), os.Chmod(temp, st.Mode().Perm()))
 }
 
-// Create makes a file of the folder, durable when it is closed.
+// Create makes a file in the folder; Close makes it durable.
 func (f *Folder) Create(name string) (io.WriteCloser, error) {
 	out, err := os.OpenFile(filepath.Join(f.temp, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666) // less the umask
 	if err != nil {
@@ -59,7 +59,7 @@ func (f *Folder) Commit() error {
 	return errors.Join(SyncDir(f.temp), os.Rename(f.temp, f.name), SyncDir(filepath.Dir(f.name)))
 }
 
-// Abort gives the folder up.
+// Abort discards the folder.
 func (f *Folder) Abort() error { return os.RemoveAll(f.temp) }
 
 type syncedFile struct{ *os.File }

@@ -11,17 +11,16 @@ import (
 	"sync/atomic"
 )
 
-// How far a file of a [Group] has come is in its permissions, so that every later
-// process can read it there. They are changed after what they say was done.
+// The permissions of a file in a [Group] show its progress to every later process. They change after the step that they
+// stand for.
 const (
-	Unsynced = fs.FileMode(0o600) // a crash may take the bytes away
+	Unsynced = fs.FileMode(0o600) // a crash may lose the bytes
 	Synced   = fs.FileMode(0o400) // the bytes are durable, the name may not be
 	Durable  = fs.FileMode(0o444) // bytes and name are durable
 )
 
-// Group writes many files, each whole or not at all, and makes them durable
-// together. A file gets its name when its bytes are durable, or at once where
-// the group is not durable. It is safe for concurrent use.
+// Group writes many files, each completely or not at all, and makes them durable together. A file gets its name when
+// its bytes are durable, or at once if the group is not durable. It is safe for concurrent use.
 type Group struct {
 	temp    string // folder of unfinished files, on the same file system
 	durable bool
@@ -31,8 +30,8 @@ type Group struct {
 	mu      sync.Mutex
 	written []file // written, not synced
 	named   []string
-	folders map[string]bool // with names to be synced
-	err     error           // the first failure: what was added before it may be lost
+	folders map[string]bool // with names that need a sync
+	err     error           // the first failure: earlier files may be lost
 	flushes int             // running in the background
 	idle    sync.Cond
 }
@@ -40,23 +39,21 @@ type Group struct {
 type file struct{ temp, name string }
 
 const (
-	flushAt  = 32   // files that are written before a goroutine begins to sync them
-	settleAt = 4096 // names that are given before their folders are synced
+	flushAt  = 32   // files to write before a goroutine begins to sync them
+	settleAt = 4096 // names to give before their folders are synced
 )
 
-// NewGroup starts a group whose unfinished files lie in the folder temp.
+// NewGroup starts a group whose unfinished files are in the folder temp.
 func NewGroup(temp string, durable bool) *Group {
 	g := &Group{temp: temp, durable: durable, folders: map[string]bool{}}
 	g.idle.L = &g.mu
 	return g
 }
 
-// Cold says that the files are not read again soon: those that are durable from now on
-// need not stay in memory, where their pages serve the next ones.
+// Cold announces that the files are not read again soon: pages of files that become durable from now on can be reused.
 func (g *Group) Cold() { g.cold.Store(true) }
 
-// Add writes a file that shall be called name. Its folder is made when it is not
-// there. Whatever has that name is replaced.
+// Add writes a file with the final name name. It makes the folder if necessary, and replaces an existing file.
 func (g *Group) Add(name string, data []byte) (err error) {
 	temp := filepath.Join(g.temp, fmt.Sprintf("%d.%s", g.next.Add(1), filepath.Base(name)))
 	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, Unsynced)
@@ -84,7 +81,7 @@ func (g *Group) Add(name string, data []byte) (err error) {
 	return g.err
 }
 
-// Adopt makes the name of an existing Synced file durable with the group's.
+// Adopt makes the name of an existing Synced file durable together with the group's.
 func (g *Group) Adopt(name string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -92,9 +89,8 @@ func (g *Group) Adopt(name string) {
 	g.folders[filepath.Dir(name)] = true
 }
 
-// Sync returns when all files added before it was called are durable.
-// After an error none of the group's files is to be relied on: a second sync after
-// a failed one can succeed on Linux although bytes were lost.
+// Sync returns when all files added before the call are durable. After an error, rely on none of the group's files: on
+// Linux a sync after a failed one can succeed although bytes were lost.
 func (g *Group) Sync(ctx context.Context) error {
 	g.mu.Lock()
 	batch := g.written
@@ -108,7 +104,7 @@ func (g *Group) Sync(ctx context.Context) error {
 	return g.err
 }
 
-// settle makes the names given so far durable, unless something failed.
+// settle makes the names given so far durable, unless something has failed.
 func (g *Group) settle(ctx context.Context) error {
 	g.mu.Lock()
 	named, folders, err := g.named, g.folders, g.err
@@ -121,14 +117,14 @@ func (g *Group) settle(ctx context.Context) error {
 		return err
 	}
 	for _, name := range named {
-		// What this fails to say is only said again later.
+		// A failure is harmless: the next process syncs again.
 		_ = os.Chmod(name, Durable)
 	}
 	return nil
 }
 
-// flushBatch is what happens in the background. Names are settled in between too,
-// so that memory does not grow with the number of files.
+// flushBatch runs in the background. It also settles names from time to time, so that memory does not grow with the
+// number of files.
 func (g *Group) flushBatch(batch []file) {
 	ctx := context.Background()
 	g.fail(g.sync(ctx, batch))
@@ -144,7 +140,7 @@ func (g *Group) flushBatch(batch []file) {
 	g.idle.Broadcast()
 }
 
-// wait returns when nothing runs in the background.
+// wait returns when nothing runs in the background any more.
 func (g *Group) wait() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -153,7 +149,7 @@ func (g *Group) wait() {
 	}
 }
 
-// Close removes what has no name yet.
+// Close removes unnamed files.
 func (g *Group) Close() error {
 	g.wait()
 	g.mu.Lock()

@@ -12,20 +12,19 @@ import (
 	"strings"
 )
 
-// Output is the result of a command on its way to the name that a person gave. What the
-// name stands for stays what it is:
+// Output writes the result of a command to the name that a user gave. The target keeps its nature:
 //
-//   - A device, a pipe, a socket or one of the process's own streams is written to.
-//   - A symbolic link stays, and the file that it leads to is replaced.
-//   - A regular file is replaced whole or not at all, and keeps its permissions.
-//   - A new file appears whole or not at all, with the permissions 0666 less the umask, as
-//     a shell's redirection makes it. Secrets are for [Write].
+//   - A device, a pipe, a socket or one of the process's own streams is written directly.
+//   - A symbolic link stays, and its target is replaced.
+//   - A regular file is replaced completely or not at all, and keeps its permissions.
+//   - A new file appears completely or not at all, with the permissions 0666 less the umask, as
+//     with a shell's redirection. Use [Write] for secrets.
 //
-// One of Commit and Abort ends it.
+// End it with Commit or Abort.
 type Output struct {
 	f      *os.File
-	name   string // as it was given, for errors
-	target string // the file that is replaced at last; empty: f is written to directly
+	name   string // as given, for errors
+	target string // the file to replace at the end; empty: f is written directly
 }
 
 // Create begins an output. For a pipe it waits for a reader, as every writer does.
@@ -59,8 +58,7 @@ func create(name string) (*Output, error) {
 		f, err := os.OpenFile(target, os.O_WRONLY, 0)
 		return &Output{f: f}, err
 	}
-	// What it replaces may be a secret: nobody else reads the new bytes before they have
-	// its permissions.
+	// The replaced file may be a secret: nobody else may read the new bytes before they have its permissions.
 	f, err := beside(target, 0o600)
 	if err == nil {
 		err = resemble(f, st)
@@ -68,8 +66,8 @@ func create(name string) (*Output, error) {
 	return &Output{f: f, target: target}, err
 }
 
-// stream is a duplicate of one of the process's own descriptors, where name is the name of
-// one: what it leads to has a position, which opening it by its name would lose.
+// stream is a duplicate of one of the process's own descriptors, if name is the name of one. Opening it by name would
+// lose its position.
 func stream(name string) (*os.File, error) {
 	number := ""
 	switch dir, base := filepath.Split(filepath.Clean(name)); dir + base {
@@ -89,10 +87,10 @@ func stream(name string) (*os.File, error) {
 	return duplicate(int(fd), name)
 }
 
-// maxLinks is how many symbolic links lead one to another, as Linux counts.
+// maxLinks is the largest number of symbolic links in a chain, as in Linux.
 const maxLinks = 40
 
-// followed is the name at the end of the symbolic links at name; nothing need be there.
+// followed is the name at the end of a chain of symbolic links; it need not exist.
 func followed(name string) (string, error) {
 	for range maxLinks {
 		st, err := os.Lstat(name)
@@ -107,7 +105,7 @@ func followed(name string) (string, error) {
 			return "", err
 		}
 		if !filepath.IsAbs(to) {
-			// Not Join: what is before "..", if a link, is not to be dropped.
+			// Not Join: it would drop a link before "..".
 			to = filepath.Dir(name) + string(filepath.Separator) + to
 		}
 		name = to
@@ -128,7 +126,7 @@ func beside(target string, perm fs.FileMode) (*os.File, error) {
 	}
 }
 
-// withoutTemp leaves the unfinished file's name out of an error: nobody asked for it.
+// withoutTemp removes the unfinished file's name from an error, because the user does not know it.
 func withoutTemp(err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) && strings.Contains(pe.Path, ".tmp-") {
@@ -137,8 +135,7 @@ func withoutTemp(err error) error {
 	return err
 }
 
-// resemble gives a new file the permissions and, where that is allowed, the owner of the
-// one that it replaces.
+// resemble gives a new file the permissions and, if allowed, the owner of the file that it replaces.
 func resemble(f *os.File, st fs.FileInfo) error {
 	own(f, st)
 	if err := f.Chmod(st.Mode() & (fs.ModePerm | fs.ModeSticky)); err != nil {
@@ -169,7 +166,7 @@ func (o *Output) Commit() (err error) {
 	return SyncDir(filepath.Dir(o.target))
 }
 
-// Abort gives the output up: a file is as it was. What a pipe or a device got, it has.
+// Abort discards the output: a file is unchanged. A pipe or a device has what was written.
 func (o *Output) Abort() error {
 	err := o.f.Close()
 	if o.target != "" {
@@ -178,8 +175,7 @@ func (o *Output) Abort() error {
 	return err
 }
 
-// WriteOutput writes an output that write produces. When write fails, a regular file is as
-// it was.
+// WriteOutput writes the output of write. If write fails, a regular file is unchanged.
 func WriteOutput(name string, write func(io.Writer) error) error {
 	o, err := Create(name)
 	if err != nil {

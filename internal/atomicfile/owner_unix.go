@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// own gives a file the owner and the group of another one, where this process may.
+// own gives a file the owner and the group of another file, if this process may.
 func own(f *os.File, of fs.FileInfo) {
 	want, ok := of.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -21,11 +21,11 @@ func own(f *os.File, of fs.FileInfo) {
 		return
 	}
 	if have, ok := st.Sys().(*syscall.Stat_t); ok && (have.Uid != want.Uid || have.Gid != want.Gid) {
-		_ = f.Chown(int(want.Uid), int(want.Gid)) // as far as this process may: others keep what a new file has
+		_ = f.Chown(int(want.Uid), int(want.Gid)) // if this process may; otherwise the file keeps its own
 	}
 }
 
-// duplicate is another descriptor of what fd leads to.
+// duplicate is another descriptor for the target of fd.
 func duplicate(fd int, name string) (*os.File, error) {
 	other, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {

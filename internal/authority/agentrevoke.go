@@ -9,16 +9,15 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// AgentRevocation is what ended when an agent was revoked.
+// AgentRevocation is the result of revoking an agent.
 type AgentRevocation struct {
-	Held     []object.Hash // capabilities that it held and that were revoked
-	Issued   []object.Hash // capabilities that it issued and that were revoked
+	Held     []object.Hash // revoked capabilities that it held
+	Issued   []object.Hash // revoked capabilities that it issued
 	Standing []caps.Link   // capabilities that only others can revoke: their issuer's key is not here
 }
 
-// RevokeAgent revokes the capabilities that an agent holds or issued and that have not
-// expired or been revoked, with the keys that are here. What was derived from them goes
-// with them.
+// RevokeAgent revokes the capabilities that an agent holds or has issued and that are neither expired nor revoked, with
+// the keys that are here. That also ends everything derived from them.
 func (au *Authority) RevokeAgent(ctx context.Context, agent object.AgentID) (*AgentRevocation, error) {
 	r := &AgentRevocation{}
 	byIssuer := map[object.AgentID][]object.Hash{}
@@ -34,7 +33,7 @@ func (au *Authority) RevokeAgent(ctx context.Context, agent object.AgentID) (*Ag
 		}
 		switch _, err := au.ID.SignerOf(l.Cap.Issuer); {
 		case errors.Is(err, identity.ErrNoKey):
-			if holds { // what it issued without us ends with its trust
+			if holds { // capabilities that it issued elsewhere end with its trust
 				r.Standing = append(r.Standing, l)
 			}
 			return nil

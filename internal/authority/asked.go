@@ -13,16 +13,15 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Asked is what a capability is issued for: a request by who proved to be somebody. One Key
-// is good for one request.
+// Asked is the request behind an issued capability, by an agent with proven identity. One Key is valid for one request.
 type Asked struct {
 	Key   object.Hash    // of the token, or the nonce
 	Agent object.AgentID // who asks
 	Body  object.Hash    // of the request's bytes
-	Until object.Time    // the Key is remembered until then
+	Until object.Time    // how long the Key is remembered
 }
 
-// Given is what was issued for a request.
+// Given is the result of a request.
 type Given struct {
 	Link    caps.Link
 	Receipt []byte // canonical Receipt, which names the proof in its evidence
@@ -42,8 +41,8 @@ type answered struct {
 	Until   object.Time    `can:"5,until"`
 }
 
-// Given is what was issued for a request before; nil: nothing. An error wraps ErrAsked
-// where another agent, or another request, used the key.
+// Given returns the earlier result of a request; nil: none. The error wraps ErrAsked if another agent, or another
+// request, used the key.
 func (au *Authority) Given(ctx context.Context, q Asked) (*Given, error) {
 	raw, err := kv.GetOrNil(ctx, au.DB, kv.Asked+q.Key.String())
 	if err != nil || raw == nil {
@@ -82,12 +81,12 @@ func (au *Authority) given(ctx context.Context, link caps.Link, id object.Hash, 
 	return &Given{link, receipt, proof, seq}, err
 }
 
-// errTaken means that another process of the repository used the key meanwhile.
+// errTaken means that another process of the repository has used the key meanwhile.
 var errTaken = errors.New("used meanwhile")
 
-// IssueTo issues a capability for a request that the policy permits. Capability, proof, the
-// receipt that names its hash, and the use of the key are one update: what is given is given
-// once, and nothing is kept of what was not.
+// IssueTo issues a capability for a request that the policy permits. One update has the capability, the proof, the
+// receipt with its hash, and the use of the key: so each request is answered once, and nothing of a failed one is
+// stored.
 func (au *Authority) IssueTo(ctx context.Context, q Asked, d caps.Draft, proof []byte) (*Given, error) {
 	key, link, err := au.sealed(ctx, d)
 	if err != nil {
@@ -117,7 +116,7 @@ func (au *Authority) IssueTo(ctx context.Context, q Asked, d caps.Draft, proof [
 	return au.given(ctx, link, id, receipt, proof)
 }
 
-// Refuse leaves a receipt for a request that is denied, and keeps what it says.
+// Refuse records a receipt for a denied request, and stores the receipt's content.
 func (au *Authority) Refuse(ctx context.Context, what caps.Refused, why error) error {
 	raw, err := can.Marshal(&what)
 	if err == nil {
@@ -134,7 +133,7 @@ func (au *Authority) Refuse(ctx context.Context, what caps.Refused, why error) e
 	return err
 }
 
-// Over adds the keys of requests that cannot be shown any more to what is to be removed.
+// Over adds the keys of requests that can no longer be repeated to the removals.
 func (au *Authority) Over(ctx context.Context, put map[string][]byte) error {
 	now := au.ID.Now()
 	return au.DB.Scan(ctx, kv.Asked, kv.End(kv.Asked), func(key string, raw []byte) error {

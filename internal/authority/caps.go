@@ -1,5 +1,5 @@
-// Package authority is who may do what here: it holds, issues and revokes capabilities,
-// charges what is done under them, and judges who was trusted when something was signed.
+// Package authority decides who may do what here. It holds, issues and revokes capabilities, charges actions to them,
+// and judges who was trusted when something was signed.
 package authority
 
 import (
@@ -24,8 +24,7 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Built-in effects that nobody calls: the repository's key does them, and they leave
-// receipts.
+// Built-in effects that nobody calls: the repository's own key makes them, and they leave receipts.
 const (
 	effectIssue   = "cap.issue"
 	effectPolicy  = "cap.policy"
@@ -36,7 +35,7 @@ const (
 // Recorded are the names of those effects.
 var Recorded = []string{effectIssue, effectPolicy, effectRevoke, effectRequire}
 
-// Authority holds and issues capabilities, revokes them, and charges what is done under them.
+// Authority holds, issues and revokes capabilities, and charges actions to them.
 type Authority struct {
 	ID          *identity.Identity
 	DB          kv.KV
@@ -47,11 +46,11 @@ type Authority struct {
 	Quotas      *quota.Quotas
 	Revocations *caps.Revocations
 	Policies    *caps.Policies
-	RequireCap  bool // the setting: the owner, too, needs a capability that was issued
+	RequireCap  bool // the setting: the owner, too, needs an issued capability
 	Debugf      func(string, ...any)
 }
 
-// Add keeps capabilities, so that chains through them can be found.
+// Add stores capabilities, so that chains through them can be found.
 func (au *Authority) Add(ctx context.Context, links ...caps.Link) error {
 	objs := make([]store.Object, len(links))
 	for i, l := range links {
@@ -64,7 +63,7 @@ func kept(l caps.Link) store.Object {
 	return store.Object{ID: l.ID, Kind: objects.KindCapability, Raw: l.Raw}
 }
 
-// Chain returns a capability and its ancestors, as far as they are here.
+// Chain returns a capability and those of its ancestors that are here.
 func (au *Authority) Chain(ctx context.Context, id object.Hash) (caps.Chain, error) {
 	var chain caps.Chain
 	for next := &id; next != nil; {
@@ -98,23 +97,23 @@ func (au *Authority) Each(ctx context.Context, fn func(caps.Link) error) error {
 	})
 }
 
-// Covering returns the chains held here that cover a use now, the one that expires
-// first before the others. An empty result is no error.
+// Covering returns the chains held here that cover a use now, the one that expires first first. An empty result is not
+// an error.
 func (au *Authority) Covering(ctx context.Context, use scope.Use) ([]caps.Chain, error) {
 	held, err := au.Held(ctx, use.Kind)
 	return au.Covers(held, use), err
 }
 
-// Held returns the chains that may allow uses of a kind and are held here, the one that expires
-// first before the others, whether they are valid now or not. What the repository's identity issued
-// to somebody else, and they handed on to it, is not among them: it is for what they ask for.
+// Held returns the chains held here that may allow uses of a kind, valid or not, the one that expires first first. It
+// leaves out chains that the repository's identity issued to somebody else, who delegated them back: those are for
+// requests of that agent.
 func (au *Authority) Held(ctx context.Context, kind uint8) ([]caps.Chain, error) {
 	return au.HeldIf(ctx, []uint8{kind}, func(c caps.Chain) bool {
 		return len(c) < 2 || c[1].Cap.Subject.Same(au.ID.Self()) || !au.ID.Issued(c[len(c)-1].Cap.Issuer)
 	})
 }
 
-// HeldIf returns those of some kinds that fit, also of others, as Held does.
+// HeldIf returns chains of some kinds that satisfy fits, like Held, but also those of other agents.
 func (au *Authority) HeldIf(ctx context.Context, kinds []uint8, fits func(caps.Chain) bool) ([]caps.Chain, error) {
 	serves := func(l caps.Link) bool {
 		return slices.ContainsFunc(kinds, func(k uint8) bool { return scope.Serves(l.Cap.Scope.Kind, k) })
@@ -134,7 +133,7 @@ func (au *Authority) HeldIf(ctx context.Context, kinds []uint8, fits func(caps.C
 		chain, err := au.Chain(ctx, id)
 		if err != nil {
 			if errors.Is(err, store.ErrNotFound) {
-				continue // a link is missing: it cannot be shown to anybody
+				continue // a link is missing: the chain cannot be shown to anybody
 			}
 			return nil, err
 		}
@@ -148,7 +147,7 @@ func (au *Authority) HeldIf(ctx context.Context, kinds []uint8, fits func(caps.C
 	return held, nil
 }
 
-// Covers are those of the chains that cover a use now.
+// Covers returns the chains that cover a use now.
 func (au *Authority) Covers(held []caps.Chain, use scope.Use) []caps.Chain {
 	var found []caps.Chain
 	for _, chain := range held {
@@ -159,9 +158,8 @@ func (au *Authority) Covers(held []caps.Chain, use scope.Use) []caps.Chain {
 	return found
 }
 
-// Issue issues a capability with the key that the repository has for its kind,
-// and keeps it. The issuance policy in force must allow it (*caps.PolicyError).
-// The issuance leaves a receipt in the ledger, as every effect does.
+// Issue issues a capability with the repository's key for its kind, and stores it. The issuance policy in force must
+// allow it (*caps.PolicyError). The issuance leaves a receipt in the ledger, like every effect.
 func (au *Authority) Issue(ctx context.Context, d caps.Draft) (caps.Link, error) {
 	if err := au.permit(ctx, d); err != nil {
 		return caps.Link{}, err
@@ -178,7 +176,7 @@ func (au *Authority) issue(ctx context.Context, d caps.Draft) (caps.Link, error)
 	return link, err
 }
 
-// sealed is a new capability by the key that the repository has for its kind.
+// sealed makes a new capability with the repository's key for its kind.
 func (au *Authority) sealed(ctx context.Context, d caps.Draft) (sign.Signer, caps.Link, error) {
 	key, err := au.ID.Issuer(d.Scope.Kind)
 	if err != nil {
@@ -196,8 +194,7 @@ func (au *Authority) sealed(ctx context.Context, d caps.Draft) (sign.Signer, cap
 	return key, link, nil
 }
 
-// permit refuses what the issuance policy does not allow. Without a policy
-// everything may be issued.
+// permit refuses a capability that the issuance policy does not allow. Without a policy everything may be issued.
 func (au *Authority) permit(ctx context.Context, d caps.Draft) error {
 	policy, _, err := au.Policies.Current(ctx)
 	if err != nil || policy == nil {
@@ -210,8 +207,7 @@ func (au *Authority) permit(ctx context.Context, d caps.Draft) error {
 	return err
 }
 
-// Attenuate hands on a part of a capability that is here, under the issuance
-// policy like any other.
+// Attenuate delegates a part of a capability that is here. The issuance policy applies.
 func (au *Authority) Attenuate(ctx context.Context, parent object.Hash, d caps.Draft) (caps.Link, error) {
 	chain, err := au.Chain(ctx, parent)
 	if err != nil {
@@ -233,8 +229,8 @@ func (au *Authority) Attenuate(ctx context.Context, parent object.Hash, d caps.D
 	return link, err
 }
 
-// deriver is the key to make a child with: the identity, which may hold the parent,
-// or the key that issued it, if that is here.
+// deriver is the key for making a child: the identity, which may hold the parent, or the parent issuer's key, if it is
+// here.
 func (au *Authority) deriver(parent *caps.Capability) (sign.Signer, error) {
 	if parent.Subject.Same(au.ID.Self()) {
 		return au.ID.Key, nil
@@ -246,10 +242,8 @@ func (au *Authority) deriver(parent *caps.Capability) (sign.Signer, error) {
 	return key, err
 }
 
-// issued keeps a new capability with its receipt: both, with what rides besides (with, if it is
-// not nil), or neither.
-// One that requires revocation checks needs a list of its issuer, which may be the first one,
-// and empty.
+// issued stores a new capability, its receipt and the additional changes (with, if not nil) in one update. If the
+// capability requires revocation checks, its issuer needs a revocation list, which may be a first, empty one.
 func (au *Authority) issued(ctx context.Context, key sign.Signer, link caps.Link, with func(receipt object.Hash) []ledger.Rider, evidence ...object.Hash) (id object.Hash, receipt []byte, err error) {
 	if err := au.listed(ctx, key, link); err != nil {
 		return id, nil, err
@@ -268,7 +262,7 @@ func (au *Authority) issued(ctx context.Context, key sign.Signer, link caps.Link
 	return id, receipt, au.Ledger.Record(ctx, receipt, riders...)
 }
 
-// putting keeps something together with a receipt.
+// putting is a rider that stores something together with a receipt.
 func putting(put map[string][]byte) ledger.Rider {
 	size := 0
 	for key, value := range put {
@@ -289,8 +283,7 @@ func (au *Authority) listed(ctx context.Context, key sign.Signer, link caps.Link
 	return err
 }
 
-// SetPolicy signs rules as the next issuance policy and puts it in force, with a
-// receipt.
+// SetPolicy signs rules as the next issuance policy and puts it into force, with a receipt.
 func (au *Authority) SetPolicy(ctx context.Context, rules []caps.IssuanceRule) (*caps.IssuancePolicy, error) {
 	kept, err := au.Policies.Kept(ctx)
 	if err != nil {
@@ -303,7 +296,7 @@ func (au *Authority) SetPolicy(ctx context.Context, rules []caps.IssuanceRule) (
 	return au.PutPolicy(ctx, raw)
 }
 
-// PutPolicy puts a signed issuance policy in force, with a receipt.
+// PutPolicy puts a signed issuance policy into force, with a receipt.
 func (au *Authority) PutPolicy(ctx context.Context, raw []byte) (*caps.IssuancePolicy, error) {
 	p, err := au.Policies.Put(ctx, raw)
 	if err != nil {
@@ -312,9 +305,8 @@ func (au *Authority) PutPolicy(ctx context.Context, raw []byte) (*caps.IssuanceP
 	return p, au.Record(ctx, effectPolicy, raw, p.PolicyID)
 }
 
-// Revoke takes capabilities back that a key here issued, and returns the new list
-// and its bytes; without any it only renews the list of the identity. It leaves a
-// receipt for each list.
+// Revoke revokes capabilities that a key here issued, and returns the new list and its bytes. Without any capability it
+// only renews the list of the identity. It leaves a receipt for each list.
 func (au *Authority) Revoke(ctx context.Context, issuer object.AgentID, ids ...object.Hash) (*caps.RevocationList, []byte, error) {
 	key, err := au.ID.SignerOf(issuer)
 	if err != nil {
@@ -324,14 +316,13 @@ func (au *Authority) Revoke(ctx context.Context, issuer object.AgentID, ids ...o
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := au.Store.PutBytes(ctx, raw); err != nil { // each list stays: its place says what was revoked when
+	if _, err := au.Store.PutBytes(ctx, raw); err != nil { // each list stays: its place shows what was revoked when
 		return nil, nil, err
 	}
 	return list, raw, au.Record(ctx, effectRevoke, raw, list.ListID)
 }
 
-// RevocationLists are the newest revocation lists of all issuers that have one
-// here, by issuer.
+// RevocationLists returns the newest revocation list of each issuer that has one here, by issuer.
 func (au *Authority) RevocationLists(ctx context.Context) ([]*caps.RevocationList, error) {
 	var issuers []object.AgentID
 	err := au.DB.Scan(ctx, caps.RevocationPrefix, kv.End(caps.RevocationPrefix), func(key string, _ []byte) error {

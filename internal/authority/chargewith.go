@@ -10,16 +10,15 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// ChargeWith charges a use to a chain in one update with what it permits: neither is there
-// without the other, whenever the process ends. Every key in check must have that value
-// (nil: is absent), or the error wraps store.ErrChanged and nothing is charged. Without a
-// quota that suffices it wraps caps.ErrQuota.
+// ChargeWith charges a use to a chain in one update with the change that it permits: there is never one without the
+// other, whenever the process ends. If a key in check has another value than given (nil: absent), the error wraps
+// store.ErrChanged and nothing is charged. If the quota does not suffice, it wraps caps.ErrQuota.
 func (au *Authority) ChargeWith(ctx context.Context, chain caps.Chain, use scope.Use, check, put map[string][]byte) error {
 	keys, ride, err := au.Quotas.Riding(chain, use, nil)
 	if err != nil {
 		return err
 	}
-	const tries = 1000 // each failure is somebody else's charge
+	const tries = 1000 // each failure is another process's charge
 	for range tries {
 		all, counters := maps.Clone(check), map[string][]byte{}
 		if all == nil {
@@ -45,7 +44,7 @@ func (au *Authority) ChargeWith(ctx context.Context, chain caps.Chain, use scope
 		}
 		maps.Copy(whole, charged)
 		if len(whole) == 0 {
-			return nil // nothing is limited, and nothing goes with it
+			return nil // nothing is limited, and there is no other change
 		}
 		if ok, err := au.DB.Update(ctx, all, whole); err != nil || ok {
 			return err
@@ -61,7 +60,7 @@ func (au *Authority) ChargeWith(ctx context.Context, chain caps.Chain, use scope
 	return fmt.Errorf("charge capability %s: %w", chain[0].ID.Short(), store.ErrChanged)
 }
 
-// changed reports whether a key has another value than it should.
+// changed reports whether a key has another value than expected.
 func (au *Authority) changed(ctx context.Context, check map[string][]byte) (bool, error) {
 	for key, want := range check {
 		have, found, err := au.DB.Get(ctx, key)

@@ -18,20 +18,19 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// Judge says who counted for what, and when. What was signed is judged by the trust of its
-// time and place (spec/ledger.md#judging): an end of trust does not reach back, and nothing
-// that comes after it counts.
+// Judge decides who counted for what, and when. A signature is judged by the trust at its time and place
+// (spec/ledger.md#judging): the end of trust is not retroactive, and no later signature counts.
 type Judge struct {
 	ID     *identity.Identity
 	Ledger *kvledger.Ledger
 	Store  *store.Store
-	Debugf func(string, ...any) // is told what could not be read
+	Debugf func(string, ...any) // receives what could not be read
 
 	mu   sync.Mutex     // guards past
-	past *historyMemory // nil: nothing was read yet
+	past *historyMemory // nil: nothing read yet
 }
 
-// Moment is when a receipt was signed, and where it stands in the ledger here, if it does.
+// Moment is when a receipt was signed, and its place in this ledger, if any.
 func (j *Judge) Moment(ctx context.Context, at model.When) ledger.Moment {
 	m := ledger.Moment{Time: at.Time}
 	if at.Receipt.IsZero() {
@@ -43,7 +42,7 @@ func (j *Judge) Moment(ctx context.Context, at model.When) ledger.Moment {
 	return m
 }
 
-// Counted tells whether an agent was trusted for a domain when it signed something.
+// Counted reports whether an agent was trusted for a domain when it signed something.
 func (j *Judge) Counted(ctx context.Context, agent object.AgentID, domain string, m ledger.Moment) bool {
 	if agent.Same(j.ID.Self()) {
 		return true
@@ -54,8 +53,8 @@ func (j *Judge) Counted(ctx context.Context, agent object.AgentID, domain string
 	return slices.ContainsFunc(j.ID.Former, agent.Same)
 }
 
-// ReceiptCounted is Counted for receipts: the agents whose keys are kept here sign what
-// they did here, whatever else they are trusted for, until their end.
+// ReceiptCounted is Counted for receipts: agents whose keys are kept here may sign what they did here until their end,
+// whatever else they are trusted for.
 func (j *Judge) ReceiptCounted(ctx context.Context, agent object.AgentID, m ledger.Moment) bool {
 	e, named := j.ID.Trust.ByAgent(agent)
 	if named && slices.ContainsFunc(j.ID.Former, agent.Same) && e.Counted(m, j.ID.Now(), j.later(ctx, agent, m)) {
@@ -64,8 +63,7 @@ func (j *Judge) ReceiptCounted(ctx context.Context, agent object.AgentID, m ledg
 	return j.Counted(ctx, agent, keyfile.ForLedger, m)
 }
 
-// SignedUnder tells whether an agent counted for receipts when one was signed, and in
-// words why, where it is not trusted any more.
+// SignedUnder reports whether an agent counted for receipts when one was signed; in words, if it is no longer trusted.
 func (j *Judge) SignedUnder(ctx context.Context, agent object.AgentID, id object.Hash, r *ledger.Receipt) (counted bool, under string) {
 	counted = j.ReceiptCounted(ctx, agent, j.Moment(ctx, model.When{Time: r.TimeObserved, Receipt: id}))
 	e, named := j.ID.Trust.ByAgent(agent)
@@ -82,7 +80,7 @@ func (j *Judge) SignedUnder(ctx context.Context, agent object.AgentID, id object
 	return true, under
 }
 
-// Approved tells whether somebody's approval counted for a role when a receipt was signed.
+// Approved reports whether an agent's approval counted for a role when a receipt was signed.
 func (j *Judge) Approved(ctx context.Context, agent object.AgentID, role string, id object.Hash, r *ledger.Receipt) bool {
 	m := j.Moment(ctx, model.When{Time: r.TimeObserved, Receipt: id})
 	return j.ID.Trust.Held(agent, keyfile.ForApprove+role, m, j.ID.Now(), j.later(ctx, agent, m))
@@ -96,7 +94,7 @@ func (j *Judge) issuerCounted(ctx context.Context, issuer object.AgentID, kind u
 	return issuer.Same(j.ID.Self())
 }
 
-// Then is what counted when a receipt was signed.
+// Then is the trust at the time of a receipt's signature.
 func (j *Judge) Then(ctx context.Context, id object.Hash, r *ledger.Receipt) caps.Past {
 	m := j.Moment(ctx, model.When{Time: r.TimeObserved, Receipt: id})
 	return caps.Past{
@@ -118,7 +116,7 @@ func (j *Judge) Then(ctx context.Context, id object.Hash, r *ledger.Receipt) cap
 // pageSize is how many ledger entries are read at a time.
 const pageSize = 512
 
-// historyMemory remembers what was found in the ledger, for the length of it that was read.
+// historyMemory caches facts from the ledger, up to the length that was read.
 type historyMemory struct {
 	size    uint64
 	ends    map[endKey]uint64
@@ -130,20 +128,20 @@ type endKey struct {
 	at    object.Time
 }
 
-// later tells of a moment's place in the ledger whether it stands after a time: whether
-// entries of other agents, dated at that time or later, stand before it.
+// later reports whether a moment's place in the ledger is after a time: whether entries of other agents, dated at that
+// time or later, come before it.
 func (j *Judge) later(ctx context.Context, agent object.AgentID, m ledger.Moment) func(object.Time) bool {
 	return func(at object.Time) bool {
 		first, err := j.firstAfter(ctx, agent, at)
 		if err != nil {
 			j.Debugf("the end of %s in the ledger: %v", agent, err)
-			return true // what cannot be told does not count
+			return true // an undecidable signature does not count
 		}
 		return m.Seq >= first
 	}
 }
 
-// remembered is the memory of the ledger as it is now. The caller holds mu.
+// remembered is the cache for the ledger's present state. The caller holds mu.
 func (j *Judge) remembered(ctx context.Context) (*historyMemory, error) {
 	size, err := j.Ledger.Size(ctx)
 	if err != nil {
@@ -155,10 +153,9 @@ func (j *Judge) remembered(ctx context.Context) (*historyMemory, error) {
 	return j.past, nil
 }
 
-// firstAfter is the place of the first entry that others than the agent dated at a time
-// or later, of those at the end of the ledger: it reads backwards to an entry of theirs
-// of before. An entry that somebody signs with an old date does not move it, and a
-// clock that was ahead once, long before, does not either.
+// firstAfter is the place of the first entry by others than the agent dated at a time or later, among those at the end
+// of the ledger: it reads backwards to an earlier entry of theirs. An entry that somebody signs with an old date does
+// not move it; nor does a clock that was once ahead, long before.
 func (j *Judge) firstAfter(ctx context.Context, agent object.AgentID, at object.Time) (uint64, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -194,8 +191,8 @@ func (j *Judge) firstAfter(ctx context.Context, agent object.AgentID, at object.
 	return first, nil
 }
 
-// byOther reports whether somebody else than the agent signed an entry. Who signed one
-// that names nobody is not known.
+// byOther reports whether somebody other than the agent signed an entry. The signer of an entry without a name is
+// unknown.
 func byOther(e ledger.Entry, agent object.AgentID) bool {
 	var key *object.Hash
 	switch {
@@ -213,8 +210,7 @@ func byOther(e ledger.Entry, agent object.AgentID) bool {
 	return key != nil && *key != agent.KeyID()
 }
 
-// revokedAt is the place in the ledger of the first revocation of a capability by a list
-// that is kept here.
+// revokedAt is the place in the ledger of the first revocation of a capability by a stored list.
 func (j *Judge) revokedAt(ctx context.Context, id object.Hash) (seq uint64, found bool, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -236,18 +232,18 @@ func (j *Judge) revokedAt(ctx context.Context, id object.Hash) (seq uint64, foun
 	return seq, found, nil
 }
 
-// revocations adds what the list of a revocation's receipt names for the first time.
+// revocations adds the ids that the list of a revocation's receipt names for the first time.
 func (j *Judge) revocations(ctx context.Context, e ledger.Entry, revoked map[object.Hash]uint64) error {
 	raw, err := j.Store.Bytes(ctx, e.Receipt.RequestHash)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil // of before lists were kept
+		return nil // from before lists were stored
 	}
 	if err != nil {
 		return err
 	}
 	list, id, err := caps.OpenRevocationList(raw)
 	if err != nil || id != e.Receipt.ResponseHash {
-		return nil // it is no list that this receipt is about
+		return nil // not the list of this receipt
 	}
 	for _, c := range list.Revoked {
 		if _, earlier := revoked[c]; !earlier {
@@ -257,14 +253,13 @@ func (j *Judge) revocations(ctx context.Context, e ledger.Entry, revoked map[obj
 	return nil
 }
 
-// Operates says whose decisions count in this ledger: our own, and those of agents
-// that were trusted as operators when they decided.
+// Operates reports whose decisions count in this ledger: our own, and those of agents that were trusted as operators
+// when they decided.
 func (j *Judge) Operates(ctx context.Context, agent object.AgentID, m ledger.Moment) bool {
 	return agent.Same(j.ID.Self()) || j.ID.Trust.Held(agent, keyfile.ForOperator, m, j.ID.Now(), j.later(ctx, agent, m))
 }
 
-// TrustsPolicy says whose issuance policies count here: of those who were trusted for
-// them when they signed.
+// TrustsPolicy reports whose issuance policies count here: those of agents who were trusted for them when they signed.
 func (j *Judge) TrustsPolicy(ctx context.Context, p *caps.IssuancePolicy) bool {
 	m := ledger.Moment{Time: p.TimeObserved}
 	return p.Issuer.Same(j.ID.Self()) || j.ID.Trust.Held(p.Issuer, keyfile.ForPolicy, m, j.ID.Now(), j.later(ctx, p.Issuer, m))

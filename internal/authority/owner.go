@@ -16,9 +16,8 @@ import (
 
 const ownerTTL = 10 * time.Minute
 
-// Own gives the repository's own identity a short-lived capability for what
-// its owner does here: the owner, too, acts under one. The issuance policy is about
-// what is handed out, not about these.
+// Own gives the repository's own identity a short-lived capability for its owner's actions here: the owner, too, acts
+// under one. The issuance policy applies to capabilities for others, not to these.
 func (au *Authority) Own(ctx context.Context, sc scope.Scope) (caps.Chain, error) {
 	cs, err := scope.New(sc)
 	if err != nil {
@@ -28,7 +27,7 @@ func (au *Authority) Own(ctx context.Context, sc scope.Scope) (caps.Chain, error
 	return caps.Chain{link}, err
 }
 
-// Record leaves a receipt for something that was done under the node's own key.
+// Record records a receipt for an action under the repository's own key.
 func (au *Authority) Record(ctx context.Context, builtin string, request []byte, response object.Hash) error {
 	_, raw, err := au.receipt(builtin, request, response)
 	if err != nil {
@@ -44,8 +43,8 @@ func (au *Authority) receipt(builtin string, request []byte, response object.Has
 	})
 }
 
-// ForTool is the authority for an effect on datasets: what was given, or the owner's own
-// for this one use, or, where the setting require_cap is on, what is held.
+// ForTool is the authority for an effect on datasets: the given chains, or the owner's own for this use, or, if
+// require_cap is set, the held ones.
 func (au *Authority) ForTool(ctx context.Context, effect string, request []byte, given []caps.Chain) ([]caps.Chain, error) {
 	if given != nil {
 		return given, nil
@@ -59,7 +58,7 @@ func (au *Authority) ForTool(ctx context.Context, effect string, request []byte,
 	return []caps.Chain{chain}, err
 }
 
-// OrNone keeps Call from looking for tool.call capabilities when there are none.
+// OrNone prevents Call from searching for tool.call capabilities when there are none.
 func OrNone(chains []caps.Chain) []caps.Chain {
 	if chains == nil {
 		return []caps.Chain{}
@@ -67,8 +66,8 @@ func OrNone(chains []caps.Chain) []caps.Chain {
 	return chains
 }
 
-// Readable calls fn for every whole object that a capability held here lets us
-// read from its issuer, with that capability's chain.
+// Readable calls fn for every whole object that a capability held here allows us to read from its issuer, with that
+// capability's chain.
 func (au *Authority) Readable(ctx context.Context, fn func(root object.Hash, chain caps.Chain) error) error {
 	return au.Each(ctx, func(l caps.Link) error {
 		if !l.Cap.Subject.Same(au.ID.Self()) || l.Cap.Scope.Kind != scope.KindBlobRead || au.ID.Now() >= l.Cap.ExpiresAt {

@@ -19,7 +19,7 @@ import (
 	"github.com/mythos-project/mythos/packet"
 )
 
-// maxTries is how often a decision that was refused may be asked again.
+// maxTries is how often a refused decision may be requested again.
 const maxTries = 1000
 
 // ErrToolFailed means that a training or evaluating tool ended with a failure.
@@ -32,7 +32,7 @@ func ToolUse(name string) func([]byte) (scope.Use, error) {
 	}
 }
 
-// Outcome is the response of an effect whose outcome is a struct.
+// Outcome is the response of an effect whose result is a struct.
 func Outcome(v any, err error, evidence ...object.Hash) (exec.Response, error) {
 	if err != nil {
 		return exec.Response{}, err
@@ -41,7 +41,7 @@ func Outcome(v any, err error, evidence ...object.Hash) (exec.Response, error) {
 	return exec.Response{Body: raw, Status: exec.StatusOK, Evidence: evidence}, err
 }
 
-// Ask runs an effect whose request, where it was refused before, may be asked again.
+// Ask runs an effect. If its request was refused before, it may be repeated.
 func (ca *Caller) Ask(ctx context.Context, effect string, request any, chains []caps.Chain, use scope.Use) (*Called, error) {
 	raw, err := can.Marshal(request)
 	if err != nil {
@@ -54,7 +54,7 @@ func (ca *Caller) Ask(ctx context.Context, effect string, request any, chains []
 	return ca.Learn(ctx, effect, Spec{Request: raw, Key: key, Caps: chains}, use)
 }
 
-// AskAsOwner is ask under a capability that the owner gives themselves.
+// AskAsOwner is Ask under a capability that the owner issues to themselves.
 func (ca *Caller) AskAsOwner(ctx context.Context, effect string, request any) (*Called, error) {
 	chain, err := ca.Auth.Own(ctx, &scope.ToolCall{ToolID: exec.BuiltinID(effect), MaxCalls: 1})
 	if err != nil {
@@ -63,8 +63,7 @@ func (ca *Caller) AskAsOwner(ctx context.Context, effect string, request any) (*
 	return ca.Ask(ctx, effect, request, []caps.Chain{chain}, scope.Use{})
 }
 
-// Noted notes the receipt of an effect that decided something beside what was decided,
-// where `why` looks for it.
+// Noted indexes the receipt of a decision under its result, where `why` looks for it.
 func (ca *Caller) Noted(ctx context.Context, called *Called, err error) (*Called, error) {
 	if err == nil {
 		_, err = ca.Models.AddEffect(ctx, called.ReceiptID)
@@ -72,16 +71,14 @@ func (ca *Caller) Noted(ctx context.Context, called *Called, err error) (*Called
 	return called, err
 }
 
-// DecideAsOwner runs an effect that decides something, under a capability that the owner
-// gives themselves.
+// DecideAsOwner runs a deciding effect under a capability that the owner issues to themselves.
 func (ca *Caller) DecideAsOwner(ctx context.Context, effect string, request any) (*Called, error) {
 	called, err := ca.AskAsOwner(ctx, effect, request)
 	return ca.Noted(ctx, called, err)
 }
 
-// freshKey is the key of a decision: the request's hash, or, where that
-// was asked before and refused, one that was not used. What was refused may be asked
-// again when the world has changed.
+// freshKey is the key of a decision: the request's hash or, if that was used and refused, an unused one. A refused
+// request may be repeated, because the world may have changed.
 func (ca *Caller) freshKey(ctx context.Context, name string, raw []byte) ([]byte, error) {
 	for try := 0; try < maxTries; try++ {
 		text := raw
@@ -100,8 +97,7 @@ func (ca *Caller) freshKey(ctx context.Context, name string, raw []byte) ([]byte
 	return nil, fmt.Errorf("%w: asked and refused %d times", model.ErrRefused, maxTries)
 }
 
-// Learn runs one of the learning effects. Its error wraps that of package model which
-// the effect's status stands for.
+// Learn runs one of the learning effects. Its error wraps the error of package model for the effect's status.
 func (ca *Caller) Learn(ctx context.Context, name string, s Spec, use scope.Use) (*Called, error) {
 	if s.Caps == nil {
 		var err error
@@ -120,13 +116,13 @@ func (ca *Caller) Learn(ctx context.Context, name string, s Spec, use scope.Use)
 	return called, &FailedError{Effect: name, Status: called.Status, Receipt: called.ReceiptID, Replayed: called.Replayed, Reason: string(called.Body)}
 }
 
-// FailedError is a learning effect that was done and did not succeed. It wraps
-// model.ErrConflict, model.ErrRefused, train.ErrBudget or ErrToolFailed.
+// FailedError is a completed but unsuccessful learning effect. It wraps model.ErrConflict, model.ErrRefused,
+// train.ErrBudget or ErrToolFailed.
 type FailedError struct {
 	Effect   string // train, eval, promote or rollback
 	Status   uint16
 	Receipt  object.Hash
-	Replayed bool // it was done before, and failed then
+	Replayed bool // it was completed before, and failed then
 	Reason   string
 }
 
@@ -138,7 +134,7 @@ func (e *FailedError) Error() string {
 	return fmt.Sprintf("%s failed%s, receipt %s: %s", e.Effect, before, e.Receipt.Short(), strings.TrimPrefix(e.Reason, e.Effect+": "))
 }
 
-// Unwrap gives what the status stands for.
+// Unwrap gives the error for the status.
 func (e *FailedError) Unwrap() error {
 	for _, o := range outcomes {
 		if o.status == e.Status && o.status != exec.StatusFailed {
@@ -148,7 +144,7 @@ func (e *FailedError) Unwrap() error {
 	return ErrToolFailed
 }
 
-// Decoded makes a Builtin.Use of a function over the decoded request.
+// Decoded makes a Builtin.Use from a function over the decoded request.
 func Decoded[T any](use func(*T) scope.Use) func([]byte) (scope.Use, error) {
 	return func(request []byte) (scope.Use, error) {
 		v, err := object.Decode[T](request)
@@ -159,14 +155,14 @@ func Decoded[T any](use func(*T) scope.Use) func([]byte) (scope.Use, error) {
 	}
 }
 
-// Statuses of a learning effect that was done and did not succeed.
+// Statuses of a completed but unsuccessful learning effect.
 const (
 	statusRefused  = exec.StatusDenied // a promotion's conditions do not hold, or the ring is frozen
 	statusConflict = uint16(409)       // somebody else moved the ring first
 	statusOver     = exec.StatusBudget // a training used more than its budget
 )
 
-// outcomes are the errors that are an outcome of the effect, with their statuses.
+// outcomes are the errors that count as an outcome of the effect, with their statuses.
 var outcomes = []struct {
 	err    error
 	status uint16
@@ -179,10 +175,9 @@ var outcomes = []struct {
 	{ErrToolFailed, exec.StatusFailed},
 }
 
-// Job makes a Builtin.Run of a function over the decoded request. What the tool, the
-// policy or the ring said no to is an outcome: a failed effect, with the reason as
-// the response. Anything else (a cancellation, a missing object, a full disk) leaves
-// the effect unfinished, and it is resumed when it is asked for again.
+// Job makes a Builtin.Run from a function over the decoded request. A refusal by the tool, the policy or the ring is an
+// outcome: a failed effect, with the reason as the response. Any other error (a cancellation, a missing object, a full
+// disk) leaves the effect unfinished; the next request resumes it.
 func Job[T any](run func(context.Context, exec.Call, *T) (exec.Response, error)) func(context.Context, exec.Call) (exec.Response, error) {
 	return func(ctx context.Context, call exec.Call) (exec.Response, error) {
 		v, err := object.Decode[T](call.Request)

@@ -1,5 +1,4 @@
-// Package calls runs tools and tasks as effects, under the authority that is given, held or
-// the owner's own.
+// Package calls runs tools and tasks as effects, under given or held capabilities or the owner's own.
 package calls
 
 import (
@@ -40,14 +39,14 @@ type Spec struct {
 	Tool    exec.Tool
 	Request []byte
 	Key     []byte        // idempotency key; empty: none
-	Caps    []caps.Chain  // the authority; nil: what is held and covers the call
-	Held    []caps.Chain  // with nil Caps: look among these instead of all that is held
-	Trace   bool          // keep a trace and an episode, unless the call is replayed
-	Manner  exec.Manner   // how the call is made: waiting, repetitions, its time, its streams
-	Redact  *redact.Rules // keep a redacted episode, too, and no record of the run
+	Caps    []caps.Chain  // the authority; nil: held chains that cover the call
+	Held    []caps.Chain  // if Caps is nil: search these instead of all held chains
+	Trace   bool          // store a trace and an episode, unless the call is replayed
+	Manner  exec.Manner   // how to make the call: waiting, retries, timeout, streams
+	Redact  *redact.Rules // also store a redacted episode, and no run record
 }
 
-// Called is how a call ended.
+// Called is the result of a call.
 type Called struct {
 	Result       *run.Result
 	Body         []byte // the response
@@ -55,14 +54,14 @@ type Called struct {
 	Status       uint16
 	ReceiptID    object.Hash
 	Replayed     bool
-	Recorded     *ledger.Receipt // on a replay: the receipt of the call that was made
-	Cap          object.Hash     // the leaf that was offered; zero: none
+	Recorded     *ledger.Receipt // for a replay: the receipt of the original call
+	Cap          object.Hash     // the offered leaf; zero: none
 	Redacted     *object.Hash    // the redacted episode
-	Cause        error           // of a failure of a built-in tool, as of [exec.Outcome]
+	Cause        error           // for a failed built-in tool, as in [exec.Outcome]
 }
 
-// Call runs one tool through the gate, as a compiled bundle. Refusals and
-// conflicts are errors; a tool that failed is a Called with its status.
+// Call runs one tool through the gate, as a compiled bundle. Refusals and conflicts are errors; a failed tool is a
+// Called with its status.
 func (ca *Caller) Call(ctx context.Context, s Spec) (*Called, error) {
 	if s.Caps == nil {
 		held, err := ca.covering(ctx, s)
@@ -78,7 +77,7 @@ func (ca *Caller) Call(ctx context.Context, s Spec) (*Called, error) {
 		}
 		s.Key = key
 	}
-	if s.Trace && len(s.Key) > 0 { // a replay is no new evidence: it leaves no episode of its own
+	if s.Trace && len(s.Key) > 0 { // a replay is no new evidence, so it leaves no episode
 		state, err := ca.Ledger.Read(ctx, ledger.IdemID(s.Tool.ID, s.Key))
 		if err != nil {
 			return nil, err
@@ -89,8 +88,7 @@ func (ca *Caller) Call(ctx context.Context, s Spec) (*Called, error) {
 	for _, c := range s.Caps {
 		spec.Caps = append(spec.Caps, c[0].ID)
 	}
-	// A call that turns out to have been made by another while this one waited for it is no
-	// new evidence either.
+	// Nor is a call new evidence if another caller made it while this one waited for it.
 	o := run.Options{Caps: s.Caps, NoRecord: s.Redact != nil, NoReplays: s.Trace && len(s.Key) > 0, Manner: s.Manner,
 		Refusing: &exec.Effect{Tool: s.Tool.ID, Request: s.Request, Key: s.Key}}
 	var recorded *ledger.Receipt
@@ -116,13 +114,13 @@ func recordedBy(out exec.Outcome) *ledger.Receipt {
 	}
 	r, err := object.Decode[ledger.Receipt](out.ReceiptRaw)
 	if err != nil {
-		return nil // the gate has opened it already
+		return nil // the gate has opened it before
 	}
 	return r
 }
 
-// HeldFor returns what is held here that may cover calls of a tool, for
-// [Spec.Held]; nil for a built-in one, whose requests say what they need.
+// HeldFor returns held chains that may cover calls of a tool, for [Spec.Held]; nil for a built-in tool, whose requests
+// determine what they need.
 func (ca *Caller) HeldFor(ctx context.Context, tool object.Hash) ([]caps.Chain, error) {
 	if _, builtin := ca.Gate.BuiltinName(tool); builtin {
 		return nil, nil
@@ -134,11 +132,11 @@ func (ca *Caller) HeldFor(ctx context.Context, tool object.Hash) ([]caps.Chain, 
 	return held, err
 }
 
-// covering returns what is held here for a call and, after that, for its tool's probe.
+// covering returns the held chains for a call, followed by those for its tool's probe.
 func (ca *Caller) covering(ctx context.Context, s Spec) ([]caps.Chain, error) {
 	use := scope.Use{Kind: scope.KindToolCall, Tool: s.Tool.ID, Request: s.Request}
 	var err error
-	if _, builtin := ca.Gate.BuiltinName(s.Tool.ID); builtin { // its request says what it needs
+	if _, builtin := ca.Gate.BuiltinName(s.Tool.ID); builtin { // its request determines what it needs
 		if use, err = ca.Gate.Use(ctx, s.Tool.ID, s.Request); err != nil {
 			return nil, err
 		}
@@ -156,8 +154,8 @@ func (ca *Caller) covering(ctx context.Context, s Spec) ([]caps.Chain, error) {
 	return append(held, ca.Auth.Covers(among, scope.Use{Kind: scope.KindToolCall, Tool: *s.Tool.Policy.Probe, Request: s.Request})...), nil
 }
 
-// ended takes the outcome from the run: its result is the response, its last effect the
-// call itself; one before that may be the fetching of its request.
+// ended takes the outcome from the run. The result is the response; the last effect is the call itself, and an effect
+// before it may have fetched the request.
 func (c *Called) ended() error {
 	if c.Result.Halt != nil {
 		return c.Result.Halt
@@ -174,8 +172,8 @@ func (c *Called) ended() error {
 	return nil
 }
 
-// Builtin runs one of the built-in effects as the owner or under held
-// capabilities. The error of one that failed wraps its cause, where it failed now.
+// Builtin runs one of the built-in effects as the owner or under held capabilities. If it fails now, the error wraps
+// the cause.
 func (ca *Caller) Builtin(ctx context.Context, name string, s Spec) (*Called, error) {
 	s.Tool = exec.BuiltinTool(name)
 	called, err := ca.Call(ctx, s)

@@ -12,8 +12,8 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// AppendCell appends events to a cell, as an effect; with a key once. A cell that has
-// not the number of events that the request expects is a Called with [exec.StatusConflict].
+// AppendCell appends events to a cell, as an effect; with a key, once. If the cell does not have the number of events
+// that the request expects, the result is a Called with [exec.StatusConflict].
 func (ca *Caller) AppendCell(ctx context.Context, q *cell.AppendRequest, key []byte, given []caps.Chain) (*cell.Appended, *Called, error) {
 	return cellEffect[cell.Appended](ctx, ca, Spec{Tool: exec.BuiltinTool(cell.Append), Key: key, Caps: given}, q,
 		&scope.CellWrite{CellID: q.CellID, MaxEvents: scope.NoLimit32})
@@ -33,15 +33,15 @@ func (ca *Caller) SnapshotCell(ctx context.Context, q *cell.SnapshotRequest, giv
 	return page, err
 }
 
-// SetCellPolicy says when snapshots of a cell are kept, as an effect.
+// SetCellPolicy sets when snapshots of a cell are stored, as an effect.
 func (ca *Caller) SetCellPolicy(ctx context.Context, id object.Hash, every uint64, given []caps.Chain) error {
 	_, _, err := cellEffect[object.Hash](ctx, ca, Spec{Tool: exec.BuiltinTool(cell.Policy), Caps: given},
 		&cell.PolicyRequest{CellID: id, Every: every}, &scope.CellWrite{CellID: id, MaxEvents: scope.NoLimit32})
 	return err
 }
 
-// cellEffect calls one of the built-in tools of cells under what was given, or is held
-// and covers the request or, unless the setting require_cap says otherwise, the owner's own.
+// cellEffect calls one of the built-in tools for cells under the given chains, or held ones that cover the request or,
+// unless require_cap is set, the owner's own.
 func cellEffect[T any](ctx context.Context, n *Caller, s Spec, request any, scope scope.Scope) (*T, *Called, error) {
 	var err error
 	if s.Request, err = can.Marshal(request); err != nil {

@@ -16,24 +16,23 @@ import (
 // RunSpec is one run of a task.
 type RunSpec struct {
 	Bundle []byte
-	Task   object.Hash   // the only one of the bundle for the zero id
-	Caps   []caps.Chain  // that it may activate
+	Task   object.Hash   // the zero id: the only task of the bundle
+	Caps   []caps.Chain  // capabilities that it may activate
 	NoMemo bool          // as of [run.Options]
-	Redact *redact.Rules // keep a redacted episode, too
+	Redact *redact.Rules // also store a redacted episode
 
 	OnEffect func(exec.Effect, exec.Outcome) // as of [run.Options]
 	Manner   exec.Manner                     // of all its effects
 }
 
-// Ran is how a run ended.
+// Ran is the result of a run.
 type Ran struct {
 	*run.Result
 	Attested []object.Hash // a ContractPass for each contract that held, in order
 	Redacted *object.Hash  // the redacted episode, if the task emits a trace
 }
 
-// Run runs a task of a bundle. Where the task emits attestations, each contract that held
-// is attested.
+// Run runs a task of a bundle. If the task emits attestations, each contract that held is attested.
 func (ca *Caller) Run(ctx context.Context, s RunSpec) (*Ran, error) {
 	var ran Ran
 	o := run.Options{Caps: s.Caps, NoMemo: s.NoMemo, OnEffect: s.OnEffect, Manner: s.Manner, OnContract: func(ctx context.Context, c vm.ContractCheck) error {
@@ -48,12 +47,11 @@ func (ca *Caller) Run(ctx context.Context, s RunSpec) (*Ran, error) {
 	return &ran, err
 }
 
-// maxContractReceipts is how many of the run's receipts, the last ones, an attestation
-// names.
+// maxContractReceipts is how many of the run's receipts, the last ones, an attestation names.
 const maxContractReceipts = 1000
 
-// attestContract signs and keeps a ContractPass: its subject is the contract, its
-// evidence the hash of the arguments and the receipts of the run so far.
+// attestContract signs and stores a ContractPass: its subject is the contract, its evidence the hash of the arguments
+// and the receipts of the run so far.
 func (ca *Caller) attestContract(ctx context.Context, c vm.ContractCheck) (object.Hash, error) {
 	receipts := c.Evidence[max(0, len(c.Evidence)-maxContractReceipts):]
 	id, raw, err := model.NewAttestation(ca.ID.Key, model.Attestation{

@@ -9,9 +9,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// NextKey is the key of the next call of an effect with this request: those that ask at the
-// same time make one call, and each that comes later makes one of its own. Calls are
-// numbered without gaps, so that few of n are looked at.
+// NextKey is the key of the next call of an effect with this request. Concurrent requests share a call; each later one
+// makes a call of its own. Calls are numbered without gaps, so only few of n need to be looked up.
 func (ca *Caller) NextKey(ctx context.Context, effect string, request []byte) ([]byte, error) {
 	key := func(number int) []byte {
 		h := object.Sum(fmt.Appendf([]byte(effect+"\x00"), "%d\x00%s", number, request))
@@ -21,7 +20,7 @@ func (ca *Caller) NextKey(ctx context.Context, effect string, request []byte) ([
 		s, err := ca.Ledger.Read(ctx, ledger.IdemID(exec.BuiltinID(effect), key(number)))
 		return err == nil && s.Commit != nil, err
 	}
-	low, high := 0, 1 // all before low have ended, high has not
+	low, high := 0, 1 // all calls before low have ended; call high has not
 	for {
 		is, err := ended(high)
 		if err != nil {

@@ -1,5 +1,4 @@
-// Package catalog gathers the struct descriptions of all rooms, for code that
-// treats all types alike.
+// Package catalog collects the struct descriptions of all packages, for code that treats all types alike.
 package catalog
 
 import (

@@ -36,13 +36,12 @@ import (
 	"github.com/mythos-project/mythos/store/seekable"
 )
 
-// codes is the one table that maps errors to exit codes; the first row that
-// matches counts.
+// codes is the table that maps errors to exit codes; the first matching row counts.
 var codes = []struct {
 	code int
 	errs []error
 }{
-	{clierr.Invalid, []error{exec.ErrPinned}}, // also where it is why a tool did not start
+	{clierr.Invalid, []error{exec.ErrPinned}}, // also if it is the reason why a tool did not start
 	{clierr.Tool, []error{exec.ErrNotStarted, ledger.ErrStopped}},
 	{clierr.Conflict, []error{ledger.ErrAttempt, ledger.ErrInside, ledger.ErrIdempotencyConflict, ledger.ErrNonDeterministic, ledger.ErrDivergent, run.ErrReplay, exec.ErrPolicyOfOthers, store.ErrChanged, model.ErrConflict, caps.ErrPolicyOld, caps.ErrRevocationOld, caps.ErrRevocationFork, keyfile.ErrExists}},
 	{clierr.Refused, []error{kv.ErrMoved}},
@@ -64,7 +63,7 @@ var codes = []struct {
 	{clierr.Busy, []error{context.DeadlineExceeded}},
 }
 
-// hintOf is what to do next, where the error itself knows.
+// hintOf is the remedy, if the error itself has one.
 func hintOf(err error) string {
 	var denied *caps.DeniedError
 	switch {

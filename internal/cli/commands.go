@@ -30,11 +30,11 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/whycmd"
 )
 
-// commands are the commands of the root. A start makes the one that it is asked for: all
-// of them, with their flags, are a fifth of the time that a short command takes.
+// commands are the commands of the root. A process constructs only the requested one: constructing all of them, with
+// their flags, is a fifth of the time of a short command.
 var commands = []struct {
 	name  string
-	group string // of the overview; within it, the order of the rows is that of use
+	group string // group in the overview; within a group, rows are in the order of use
 	make  func(*cmdutil.Factory) *cobra.Command
 }{
 	{"quickstart", help.Start, quickstart.New},
@@ -119,9 +119,9 @@ func add(root, c *cobra.Command, group string) {
 	root.AddCommand(c)
 }
 
-// addAsked gives the root the one command that the arguments name, or all when they name
-// none: help, shells that complete, words with typing errors. What the arguments name is
-// cobra's own decision, on commands that are names alone.
+// addAsked gives the root the one command that the arguments name, or all commands if they name none: for help, shell
+// completion, and misspelt words. Cobra itself decides which command the arguments name, on commands that have only
+// names.
 func addAsked(f *cmdutil.Factory, root *cobra.Command, args []string) {
 	for _, c := range commands {
 		root.AddCommand(&cobra.Command{Use: c.name})

@@ -23,8 +23,8 @@ import (
 	"github.com/mythos-project/mythos/ledger"
 )
 
-// argSorts says what the words of usage lines stand for. A command is completed by its
-// usage line alone: "show CAP" takes a capability.
+// argSorts maps the words of usage lines to kinds of values. A command's usage line alone defines its completion: "show
+// CAP" takes a capability.
 var argSorts = map[string][]string{
 	"OBJECT": {lookup.AnyRef, lookup.AnyObject, lookup.AnyReceipt}, "HASH": {lookup.AnyRef, lookup.AnyObject, lookup.AnyReceipt},
 	"CID":      {lookup.AnyRef, lookup.AnyBlob},
@@ -38,15 +38,14 @@ var argSorts = map[string][]string{
 	"tool NAME": {lookup.AnyTool}, "peer NAME": {lookup.AnyPeer}, "trust NAME": {lookup.AnyAgent},
 }
 
-// flagSorts says what the values of flags are.
+// flagSorts maps flags to kinds of values.
 var flagSorts = map[string][]string{
 	"cap": {"Capability"}, "tool": {lookup.AnyTool}, "to": {lookup.AnyAgent}, "agent": {lookup.AnyAgent}, "holder": {lookup.AnyAgent},
 	"policy": {lookup.AnyRef, "PolicyDef"}, "ref": {lookup.AnyRef}, "corpus": {lookup.AnyRef, lookup.AnyBlob + ":" + dataset.MediaCorpus},
 	"expect": {lookup.AnyRef, lookup.AnyObject}, "parent": {lookup.AnyRef, lookup.AnyBlob}, "root": {lookup.AnyRef, lookup.AnyBlob}, "key": {lookup.AnyKey},
 }
 
-// flagWords are flags with a fixed set of values, by their names, or by the path of their
-// command and their name where commands differ.
+// flagWords are flags with a fixed set of values, by name, or by command path and name if commands differ.
 var flagWords = map[string]func() []string{
 	"struct":                catalog.Names,
 	"decision":              ledgercmd.Decisions,
@@ -66,10 +65,10 @@ func words(list ...string) func() []string {
 	return func() []string { return slices.Clone(list) }
 }
 
-// numbers are the types of flags whose values nobody completes.
+// numbers are types of flags whose values are not completed.
 var numbers = []string{"int", "int64", "uint8", "uint32", "uint64", "float64"}
 
-// completionTime is how long a shell waits for us at most.
+// completionTime is how long a shell waits for completions.
 const completionTime = time.Second
 
 // completer completes arguments and flags from the repository.
@@ -167,7 +166,7 @@ func (c *completer) argument(words []string, cmd *cobra.Command, args []string, 
 	return c.list(prefix, sorts...), cobra.ShellCompDirectiveNoFileComp
 }
 
-// list asks the repository; without one, or when it is busy, there is nothing to say.
+// list asks the repository; if there is none, or it is busy, there are no completions.
 func (c *completer) list(prefix string, sorts ...string) []string {
 	ctx, cancel := context.WithTimeout(context.Background(), completionTime)
 	defer cancel()
@@ -187,8 +186,8 @@ func (c *completer) list(prefix string, sorts ...string) []string {
 	return out
 }
 
-// positional reads the arguments off a command's usage line: the words in capitals that
-// are no flag's value, of the first form.
+// positional reads the arguments from a command's usage line: the words in capitals that are not a flag's value, in the
+// first form.
 func positional(cmd *cobra.Command) []string {
 	line, _, _ := strings.Cut(cmd.Use, " | "+cmd.Name()+" ")
 	var words []string

@@ -29,8 +29,7 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// hints is what helps with the errors of the rooms below; the first row that matches
-// counts.
+// hints are the remedies for errors of the packages below; the first matching row counts.
 var hints = []struct {
 	err  error
 	hint string
@@ -86,12 +85,12 @@ func hintFor(err error) string {
 	return ""
 }
 
-// inRepository reports whether a file is the store's: one that a command names is not.
+// inRepository reports whether a file belongs to the store, unlike a file that a command names.
 func inRepository(path string) bool {
 	return slices.Contains(strings.Split(filepath.ToSlash(path), "/"), repo.Folder)
 }
 
-// explain is what is told of an error to somebody who is not at this terminal.
+// explain describes an error for somebody who is not at this terminal.
 func explain(err error) (kind, hint string) {
 	e := classify(err)
 	if e.Hint == "" {
@@ -100,8 +99,8 @@ func explain(err error) (kind, hint string) {
 	return e.Kind(), e.Hint
 }
 
-// addHint says what to do next where the error does not: for an effect that was refused, the
-// command that allows it; for a capability that was denied, what its check suggests.
+// addHint adds the remedy if the error has none: for a refused effect, the command that allows it; for a denied
+// capability, the advice of its check.
 func addHint(ctx context.Context, f *cmdutil.Factory, e *clierr.Error) {
 	if e.Hint != "" {
 		return
@@ -124,7 +123,7 @@ func addHint(ctx context.Context, f *cmdutil.Factory, e *clierr.Error) {
 		return
 	}
 	if _, builtin := n.Gate.BuiltinName(refused.Tool); builtin && denied.Help != "" {
-		return // blobs have scopes of their own, which the check knows best
+		return // blobs have scopes of their own, for which the check has the best advice
 	}
 	e.Hint = cmdutil.AllowHint(n, e, n.Toolbox.Name(ctx, refused.Tool))
 	if e.Object == "" {

@@ -1,6 +1,5 @@
-// Package cli is the command line of mythos: the root command, exit codes, and
-// the printing of errors and hints. Commands live in one package a noun, one
-// file a verb: options, validate, run.
+// Package cli is the command line of mythos: the root command, exit codes, and the printing of errors and hints. Each
+// noun has a package of its own, and each verb a file: options, validate, run.
 package cli
 
 import (
@@ -28,14 +27,14 @@ import (
 // code.
 func Main() int { return MainAt(nil) }
 
-// MainAt is Main by another clock than the machine's; nil: that one.
+// MainAt is Main with another clock than the machine's; nil: the machine's.
 func MainAt(now func() object.Time) (code int) {
 	defer func() {
 		if r := recover(); r != nil {
 			code = internalError(os.Stderr, r, debug.Stack())
 		}
 	}()
-	if err := supervise.CloseOnExec(); err != nil { // before anything is started: pager, tools, servers, go build
+	if err := supervise.CloseOnExec(); err != nil { // before starting anything: pager, tools, servers, go build
 		fmt.Fprintln(os.Stderr, "mythos: keep inherited descriptors from children:", err)
 		return clierr.Failed
 	}
@@ -50,19 +49,19 @@ func MainAt(now func() object.Time) (code int) {
 	root, args := newRoot(f), commandAfterDash(os.Args[1:])
 	addAsked(f, root, args)
 	if slices.ContainsFunc(os.Args[1:], func(arg string) bool { return strings.HasPrefix(arg, cobra.ShellCompRequestCmd) }) {
-		complete(f, root) // for shells alone: it looks at every flag of every command
+		complete(f, root) // only for shells: it visits every flag of every command
 	}
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	var e *clierr.Error
-	if err != nil && (ctx.Err() == nil || interrupted.Err() != nil) { // not because the person left the pager
+	if err != nil && (ctx.Err() == nil || interrupted.Err() != nil) { // unless the user left the pager
 		e = classify(err)
 		addHint(ctx, f, e)
 	}
 	if cerr := f.Close(); e == nil && cerr != nil {
 		e = classify(cerr)
 	}
-	f.IO.EndPage() // when the database is free again
+	f.IO.EndPage() // after the database is free again
 	if lost := f.IO.Lost(); e == nil && lost != nil {
 		e = classify(lost)
 	}
@@ -77,10 +76,9 @@ func MainAt(now func() object.Time) (code int) {
 	return e.Status()
 }
 
-// exitStatus gives an error the exit status of the program that failed only where the
-// command ends with that. Any other error of such a command has a status that no program is
-// expected to have, unless a signal stopped it. Where the caller knows one status for all
-// errors, it is that.
+// exitStatus sets the exit status of a command that ends with that of the program it runs. Only a failure of the
+// program gives that status. Any other error of such a command gets a status that no program is expected to have,
+// unless a signal stopped it. If the caller expects one status for all errors, exitStatus uses that.
 func exitStatus(f *cmdutil.Factory, e *clierr.Error) *clierr.Error {
 	out := *e
 	switch {
@@ -94,8 +92,8 @@ func exitStatus(f *cmdutil.Factory, e *clierr.Error) *clierr.Error {
 	return &out
 }
 
-// untilSignal is a context that ends at the first interrupt or SIGTERM, which caught then
-// holds. A second one ends the process at once.
+// untilSignal is a context that ends at the first interrupt or SIGTERM, which is then in caught. A second one ends the
+// process at once.
 func untilSignal() (ctx context.Context, caught <-chan os.Signal) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals, first := make(chan os.Signal, 1), make(chan os.Signal, 1)
@@ -109,8 +107,8 @@ func untilSignal() (ctx context.Context, caught <-chan os.Signal) {
 	return ctx, first
 }
 
-// stopped gives the error of a command that a signal stopped the exit code that shells have
-// for it. What became of an effect is still said.
+// stopped gives a command that a signal stopped the exit code that shells use for that. It still reports the outcome of
+// an effect.
 func stopped(e *clierr.Error, s os.Signal) *clierr.Error {
 	code := clierr.Interrupted
 	if s == syscall.SIGTERM {
@@ -122,7 +120,7 @@ func stopped(e *clierr.Error, s os.Signal) *clierr.Error {
 	return &clierr.Error{Code: code, Err: e.Err, Object: e.Object, Hint: e.Hint}
 }
 
-// internalError reports a panic: a fault of this program and not of who called it.
+// internalError reports a panic: a fault of this program and not of its user.
 func internalError(w io.Writer, what any, stack []byte) int {
 	fmt.Fprintf(w, "mythos: internal error: %v\n  hint: this is a fault of mythos; report it with what follows\n%s", what, stack)
 	return clierr.Failed
@@ -133,16 +131,16 @@ type ErrorDocument struct {
 	Error ErrorBody `json:"error"`
 }
 
-// ErrorBody is an error with all that is known about it.
+// ErrorBody is an error with everything known about it.
 type ErrorBody struct {
 	Code    int    `json:"code"`             // the exit code
 	Kind    string `json:"kind"`             // the exit code's name
-	Message string `json:"message"`          // what was asked, and which check failed
+	Message string `json:"message"`          // the request, and the failed check
 	Object  string `json:"object,omitempty"` // what the check was about
 	Hint    string `json:"hint,omitempty"`   // what to do next
 }
 
-// report prints an error: for people two lines, with --json one document.
+// report prints an error: two lines for people, one document with --json.
 func report(f *cmdutil.Factory, e *clierr.Error) {
 	if f.JSON {
 		doc := ErrorDocument{ErrorBody{e.Status(), e.Kind(), e.Error(), e.Object, e.Hint}}
@@ -169,8 +167,7 @@ func classify(err error) *clierr.Error {
 	return &clierr.Error{Code: clierr.Failed, Err: err}
 }
 
-// commandAfterDash lets everything after --process be a command with flags of its
-// own: it puts "--" there.
+// commandAfterDash lets everything after --process be a command with flags of its own, by inserting "--".
 func commandAfterDash(args []string) []string {
 	for i, arg := range args {
 		if arg == "--" {

@@ -15,12 +15,10 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/repocmd"
 )
 
-// paged are the verbs whose output is for reading: on a terminal a long one goes
-// through a pager.
+// paged are the verbs with output for reading: on a terminal, long output goes through a pager.
 var paged = map[string]bool{"ls": true, "log": true, "show": true, "status": true, "why": true, "diff": true, "ids": true, "disasm": true, "help": true}
 
-// lenient are the commands that run whatever the settings are: help and what installs and
-// identifies the program.
+// lenient are the commands that run whatever the settings are: help, and commands that install or identify the program.
 var lenient = map[string]bool{"mythos": true, "help": true, "version": true, "completion": true, cobra.ShellCompRequestCmd: true, cobra.ShellCompNoDescRequestCmd: true}
 
 // NewRoot builds the whole command tree.
@@ -31,10 +29,10 @@ func NewRoot(f *cmdutil.Factory) *cobra.Command {
 	return root
 }
 
-// together are the flags that cobra says were given together and may not be.
+// together matches cobra's error for flags that exclude each other.
 var together = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\[([^\]]*)\] were all set`) })
 
-// exclusive refuses flags that exclude each other, as wrong usage and in words of ours.
+// exclusive refuses flags that exclude each other as a usage error, in our own words.
 func exclusive(c *cobra.Command) error {
 	err := c.ValidateFlagGroups()
 	if err == nil {
@@ -97,7 +95,7 @@ func newRoot(f *cmdutil.Factory) *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVarP(&dir, "directory", "C", "", "run as if started in this directory")
 	flags.StringVar(&f.From, "repo", os.Getenv("MYTHOS_DIR"), "the repository, instead of searching upwards")
-	flags.Lookup("repo").DefValue = "" // help and manual pages are the same for everybody
+	flags.Lookup("repo").DefValue = "" // help and manual pages must not depend on the user
 	flags.BoolVar(&f.JSON, "json", false, "one JSON document on standard output; lists and streams print one a line")
 	flags.BoolVarP(&f.IO.Quiet, "quiet", "q", false, "no notes on standard error")
 	flags.BoolVarP(&f.IO.Verbose, "verbose", "v", false, "more notes on standard error")

@@ -20,40 +20,38 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Where proposals and agreements are kept. An accepted one is also an object, and so
-// is its codebook; the codebook of a proposal from elsewhere is kept only as long as
-// the proposal, because objects stay for ever.
+// Keys of proposals and agreements. An accepted agreement is also an object, and so is its codebook. The codebook of a
+// proposal from elsewhere is stored only as long as the proposal, because objects stay forever.
 const (
 	agreementKeys    = kv.Agreements         // CODEBOOK/AGREEMENT: canonical CodebookAgreement
 	offeredKeys      = kv.OfferedCodebooks   // AGREEMENT: canonical Codebook of a proposal
-	withdrawnKeys    = kv.WithdrawnCodebooks // AGREEMENT: expiry; it is not taken from a network again
-	codebooksChanged = kv.CodebooksChanged   // another value after each change
+	withdrawnKeys    = kv.WithdrawnCodebooks // AGREEMENT: expiry; it is not accepted from a network again
+	codebooksChanged = kv.CodebooksChanged   // changes with every change of the above
 )
 
 // kindAgreement is the kind of an agreement as an object.
 const kindAgreement = "CodebookAgreement"
 
-// Bounds of what is kept that has not expired.
+// Bounds of unexpired entries.
 const (
 	maxAgreements = 64 // proposals and agreements
 	maxProposals  = 8  // of one proposer, not accepted
 )
 
-// Agreement is a proposal or an agreement about a codebook, as it is kept.
+// Agreement is a stored proposal or agreement about a codebook.
 type Agreement struct {
 	packet.CodebookAgreement
 	Raw []byte // canonical
 }
 
-// InForce reports whether both sides signed it and it has not expired.
+// InForce reports whether both sides have signed it and it has not expired.
 func (a *Agreement) InForce(now object.Time) bool { return a.Accepted() && now < a.ExpiresAt }
 
 func (a *Agreement) key() string {
 	return agreementKeys + a.CodebookID.String() + "/" + a.AgreementID.String()
 }
 
-// Agreements calls fn for every proposal and agreement kept here, expired ones
-// included, ascending by codebook.
+// Agreements calls fn for every stored proposal and agreement, expired ones included, ascending by codebook.
 func (c *Codebooks) Agreements(ctx context.Context, fn func(Agreement) error) error {
 	return c.scanAgreements(ctx, agreementKeys, fn)
 }
@@ -87,8 +85,8 @@ func (c *Codebooks) Agreement(ctx context.Context, id object.Hash) (found *Agree
 	return found, err
 }
 
-// ResolveAgreement finds what text names: a whole id or a unique prefix of 6 or more
-// hex digits. The error wraps store.ErrNotFound.
+// ResolveAgreement finds the agreement with a whole id or a unique prefix of 6 or more hex digits. The error wraps
+// store.ErrNotFound.
 func (c *Codebooks) ResolveAgreement(ctx context.Context, text string) (object.Hash, error) {
 	prefix := strings.ToLower(strings.TrimPrefix(text, "sha256:"))
 	missing := fmt.Errorf("codebook agreement %s: %w", text, store.ErrNotFound)
@@ -108,8 +106,8 @@ func (c *Codebooks) ResolveAgreement(ctx context.Context, text string) (object.H
 	return lookup.One(prefix, found, missing)
 }
 
-// Propose returns the offer of a codebook to a peer: of what was proposed before
-// and has not expired, or else of a fresh proposal that is good for ttl.
+// Propose returns the offer of a codebook to a peer: an earlier, unexpired proposal, or a new one that is valid for
+// ttl.
 func (c *Codebooks) Propose(ctx context.Context, id object.Hash, to object.AgentID, ttl time.Duration) ([]byte, error) {
 	if to.Same(c.ID.Self()) {
 		return nil, fmt.Errorf("%w: an agreement with oneself", packet.ErrCodebook)
@@ -146,7 +144,7 @@ func (c *Codebooks) Propose(ctx context.Context, id object.Hash, to object.Agent
 	return c.offer(ctx, fresh)
 }
 
-// offer is how an agreement that is kept here travels.
+// offer is the transferable form of a stored agreement.
 func (c *Codebooks) offer(ctx context.Context, a *Agreement) ([]byte, error) {
 	raw, offered, err := c.DB.Get(ctx, offeredKeys+a.AgreementID.String())
 	if err == nil && !offered {
@@ -158,8 +156,8 @@ func (c *Codebooks) offer(ctx context.Context, a *Agreement) ([]byte, error) {
 	return can.Marshal(&packet.CodebookOffer{Agreement: a.Raw, Codebook: raw})
 }
 
-// Accept accepts a proposal that is kept here and returns the offer for the
-// proposer. Errors wrap packet.ErrCodebook or store.ErrNotFound.
+// Accept accepts a stored proposal and returns the offer for the proposer. Errors wrap packet.ErrCodebook or
+// store.ErrNotFound.
 func (c *Codebooks) Accept(ctx context.Context, id object.Hash) ([]byte, *Agreement, error) {
 	a, err := c.Agreement(ctx, id)
 	if err != nil {
@@ -172,9 +170,8 @@ func (c *Codebooks) Accept(ctx context.Context, id object.Hash) ([]byte, *Agreem
 	return c.TakeOffer(ctx, offer, true)
 }
 
-// TakeOffer keeps what an offer holds: a proposal to us, which accept signs, or an
-// agreement with us that both sides signed. It returns the offer as it now stands, for
-// the other side. Nothing of it is believed that is not signed; errors wrap
+// TakeOffer stores the content of an offer: a proposal to us, which accept signs, or an agreement with us that both
+// sides signed. It returns the resulting offer for the other side. It believes only what is signed; errors wrap
 // packet.ErrCodebook.
 func (c *Codebooks) TakeOffer(ctx context.Context, raw []byte, accept bool) ([]byte, *Agreement, error) {
 	o, signed, cb, err := packet.OpenOffer(raw, c.ID.Now())
@@ -217,10 +214,10 @@ func (c *Codebooks) accept(a *Agreement, cb *packet.Codebook) (*Agreement, error
 	return &Agreement{*both, raw}, nil
 }
 
-// OfferFrom is TakeOffer for an offer that arrived over a network: the other side must
-// be trusted for packets (packet.ErrUntrusted), and what was withdrawn here stays so.
+// OfferFrom is TakeOffer for an offer from a network: the other side must be trusted for packets (packet.ErrUntrusted),
+// and agreements withdrawn here stay withdrawn.
 func (c *Codebooks) OfferFrom(ctx context.Context, raw []byte, accept bool) ([]byte, *Agreement, error) {
-	a, err := packet.OfferedBy(raw, c.ID.Now()) // before the codebook is looked at
+	a, err := packet.OfferedBy(raw, c.ID.Now()) // before the codebook is read
 	if err != nil {
 		return nil, nil, err
 	}
@@ -237,7 +234,7 @@ func (c *Codebooks) OfferFrom(ctx context.Context, raw []byte, accept bool) ([]b
 	return c.TakeOffer(ctx, raw, accept)
 }
 
-// keepAgreement stores a checked proposal or agreement. Expired ones make room.
+// keepAgreement stores a checked proposal or agreement. It removes expired ones for room.
 func (c *Codebooks) keepAgreement(ctx context.Context, a *Agreement, cb *packet.Codebook) error {
 	put, err := c.makeRoom(ctx, a)
 	if err != nil {
@@ -263,7 +260,7 @@ func (c *Codebooks) keepAgreement(ctx context.Context, a *Agreement, cb *packet.
 	return c.changeAgreements(ctx, put)
 }
 
-// makeRoom lists the expired as to be removed, and refuses what would be too many.
+// makeRoom lists expired entries for removal, and refuses a new entry if there are too many.
 func (c *Codebooks) makeRoom(ctx context.Context, a *Agreement) (put map[string][]byte, err error) {
 	put = map[string][]byte{}
 	kept, proposals := 0, 0
@@ -296,8 +293,8 @@ func (c *Codebooks) makeRoom(ctx context.Context, a *Agreement) (put map[string]
 	return put, err
 }
 
-// RemoveAgreement forgets a proposal or an agreement: packets with its codebook are
-// refused from then on. The error wraps store.ErrNotFound.
+// RemoveAgreement deletes a proposal or an agreement: packets with its codebook are refused from then on. The error
+// wraps store.ErrNotFound.
 func (c *Codebooks) RemoveAgreement(ctx context.Context, id object.Hash) error {
 	a, err := c.Agreement(ctx, id)
 	if err != nil {
@@ -309,7 +306,7 @@ func (c *Codebooks) RemoveAgreement(ctx context.Context, id object.Hash) error {
 	})
 }
 
-// changeAgreements makes every process that has agreements in memory read them again.
+// changeAgreements makes every process with agreements in memory read them again.
 func (c *Codebooks) changeAgreements(ctx context.Context, put map[string][]byte) error {
 	put[codebooksChanged] = []byte(rand.Text())
 	_, err := c.DB.Update(ctx, nil, put)

@@ -1,4 +1,4 @@
-// Package codebook keeps codebooks, and the agreements with peers about them.
+// Package codebook stores codebooks, and the agreements with peers about them.
 package codebook
 
 import (
@@ -20,7 +20,7 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Codebooks keeps codebooks and the agreements about them.
+// Codebooks stores codebooks and the agreements about them.
 type Codebooks struct {
 	ID     *identity.Identity
 	DB     kv.KV
@@ -36,8 +36,8 @@ type Codebooks struct {
 // KindCodebook is the kind of a codebook as an object.
 const KindCodebook = "Codebook"
 
-// Put keeps a codebook as an object and returns its id. One without a
-// dictionary is refused (packet.ErrCodebook): it would change no packet.
+// Put stores a codebook as an object and returns its id. It refuses a codebook without a dictionary
+// (packet.ErrCodebook), which would change no packet.
 func (c *Codebooks) Put(ctx context.Context, cb *packet.Codebook) (object.Hash, error) {
 	if len(cb.Dictionary) == 0 {
 		return object.Hash{}, fmt.Errorf("%w: without a dictionary it changes no packet, the baseline serves as well", packet.ErrCodebook)
@@ -62,15 +62,14 @@ func (c *Codebooks) Get(ctx context.Context, id object.Hash) (*packet.Codebook, 
 	return packet.OpenCodebook(raw)
 }
 
-// Bounds of what a codebook is trained from, when it is recorded runs.
+// Bounds of the recorded runs from which a codebook is trained.
 const (
 	maxTrainSamples = 4096
 	maxTrainBytes   = 64 << 20
 )
 
-// PastBundles returns the bundles of recorded runs, submitted ones among them, for
-// [packet.Train]: at most 4096, and about 64 MiB of them. A bundle that was run twice
-// comes once.
+// PastBundles returns the bundles of recorded runs, submitted ones included, for [packet.Train]: at most 4096, and
+// about 64 MiB. A bundle that ran twice occurs once.
 func (c *Codebooks) PastBundles(ctx context.Context) ([][]byte, error) {
 	var list [][]byte
 	seen, size := map[object.Hash]bool{}, 0
@@ -89,8 +88,7 @@ func (c *Codebooks) PastBundles(ctx context.Context) ([][]byte, error) {
 	return list, err
 }
 
-// With is the codebook whose agreement with the agent is in force for longest;
-// nil: there is none, and the baseline serves.
+// With is the codebook whose agreement with the agent is in force for longest; nil: none, use the baseline.
 func (c *Codebooks) With(ctx context.Context, agent object.AgentID) (*packet.Codebook, error) {
 	var best *Agreement
 	err := c.Agreements(ctx, func(a Agreement) error {
@@ -106,9 +104,8 @@ func (c *Codebooks) With(ctx context.Context, agent object.AgentID) (*packet.Cod
 	return c.For(ctx, best.CodebookID, []object.AgentID{agent})
 }
 
-// For returns a codebook for packets to the agents: with each of them, or with
-// anyone where none is named, an agreement about it is in force. The error wraps
-// packet.ErrCodebook.
+// For returns a codebook for packets to the agents. An agreement about it must be in force with each of them, or with
+// anyone if none is named. The error wraps packet.ErrCodebook.
 func (c *Codebooks) For(ctx context.Context, id object.Hash, agents []object.AgentID) (*packet.Codebook, error) {
 	r, err := c.memory.registry(ctx, c, id)
 	if err != nil {
@@ -127,8 +124,7 @@ func (c *Codebooks) Registry(ctx context.Context, id object.Hash) (*packet.Regis
 	return c.memory.registry(ctx, c, id)
 }
 
-// codebookMemory holds the codebooks agreed on that packets have named since the
-// agreements last changed.
+// codebookMemory caches the agreed codebooks that packets have named since the agreements last changed.
 type codebookMemory struct {
 	mu     sync.Mutex
 	mark   string // what codebooksChanged was
@@ -136,8 +132,7 @@ type codebookMemory struct {
 	loaded map[object.Hash]bool
 }
 
-// registry knows the agreements about the codebook; those that ended since are told by
-// their expiry.
+// registry returns the agreements about the codebook; their expiry shows which have ended since.
 func (m *codebookMemory) registry(ctx context.Context, n *Codebooks, id object.Hash) (*packet.Registry, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -174,7 +169,7 @@ func (m *codebookMemory) load(ctx context.Context, n *Codebooks, id object.Hash)
 		}
 		return m.reg.Add(cb, a.Raw, n.ID.Now())
 	})
-	if err == nil && cb != nil { // nothing is remembered of a codebook that nobody agreed on: anyone can name any
+	if err == nil && cb != nil { // do not cache a codebook without an agreement: anyone can name any
 		m.loaded[id] = true
 	}
 	return err

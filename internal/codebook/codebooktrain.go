@@ -54,9 +54,9 @@ func (c *Codebooks) trainCodebook(ctx context.Context, q *packet.CodebookTrainin
 	return &packet.TrainedCodebook{Codebook: id, Measured: uint64(s.Samples), Plain: uint64(s.Plain), Baseline: uint64(s.Baseline), Trained: uint64(s.Trained)}, err
 }
 
-// Train makes a codebook of bundles as an effect, and keeps it. The same bundles
-// in the same order give the same codebook again. It changes no packet until a peer
-// agrees to it. The error is a *calls.FailedError where the samples make no useful codebook.
+// Train makes a codebook from bundles as an effect, and stores it. The same bundles in the same order give the same
+// codebook again. It changes no packet until a peer agrees to it. The error is a *calls.FailedError if the samples make
+// no useful codebook.
 func (c *Codebooks) Train(ctx context.Context, samples [][]byte, size int) (*packet.TrainedCodebook, error) {
 	q := packet.CodebookTraining{Samples: []object.Hash{}, Size: uint32(size)}
 	for _, raw := range samples {

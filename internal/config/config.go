@@ -1,9 +1,8 @@
-// Package config reads the settings of mythos: flags over MYTHOS_* variables over
-// .mythos/config.yaml over the user's config. It is the only importer of viper.
+// Package config reads the settings of mythos: flags over MYTHOS_* variables over .mythos/config.yaml over the user's
+// config. No other package imports viper.
 //
-// A setting decides what is protected, so nothing is guessed: a name that is not known, a
-// value of another type, a value out of range, a name that is there twice and a variable
-// MYTHOS_* that means nothing are refused with their place.
+// A setting may protect something, so nothing is guessed: an unknown name, a value of the wrong type or out of range, a
+// repeated name and an unknown variable MYTHOS_* are refused with their place.
 package config
 
 import (
@@ -17,10 +16,8 @@ import (
 	"github.com/spf13/viper"
 )
 
-// Config is what can be set. The tags of a field are its definition: its name in
-// config.yaml (the variable is MYTHOS_ and the name in capitals), the value that it has when
-// nobody sets it, the rule that a value must meet (a key of rules), and its words in
-// docs/settings.md.
+// Config has all settings. The tags of a field define the setting: its name in config.yaml (the variable is MYTHOS_ and
+// the name in capitals), its default, the rule for its value (a key of rules), and its description in docs/settings.md.
 type Config struct {
 	Lease   time.Duration `name:"lease" default:"1m" rule:"positive" help:"how long the owner of an effect has before others can take over"`
 	Timeout time.Duration `name:"timeout" default:"5m" rule:"positive" help:"time limit of one tool call, if the tool sets none"`
@@ -52,19 +49,19 @@ type Config struct {
 
 	Key string `name:"key" default:"" secret:"yes" help:"the identity instead of the repository's own: the name of a key of the repository, a seed of 64 hex digits, or the path of a key file; for CI, as MYTHOS_KEY"`
 
-	// Notes say which files could not be looked for, and were taken for none.
+	// Notes say which files could not be read and were treated as missing.
 	Notes []string
 }
 
 // File is the name of the settings file inside a repository.
 const File = "config.yaml"
 
-// ErrSetting means that a setting, or the file that it stands in, is not understood.
+// ErrSetting means that a setting, or its file, is not valid.
 var ErrSetting = errors.New("settings")
 
-// Load reads the settings for the repository at dir (its .mythos folder), or without a
-// repository when dir is empty. What is not understood wraps ErrSetting and names the file
-// and the line, or the variable; a value of a secret setting is in no error.
+// Load reads the settings for the repository at dir (its .mythos folder), or without a repository if dir is empty. An
+// invalid setting wraps ErrSetting and names the file and the line, or the variable; no error contains the value of a
+// secret setting.
 func Load(dir string) (*Config, error) {
 	v := viper.New()
 	for _, s := range settings {
@@ -98,8 +95,8 @@ func Load(dir string) (*Config, error) {
 	return c, nil
 }
 
-// merge adds the settings of a file. The user's own may be out of reach, as it is to
-// accounts without a home: it is none then, and the notes say so.
+// merge adds the settings of a file. The user's own file may be out of reach, for example for an account without a
+// home; it then counts as missing, and the notes say so.
 func (c *Config) merge(v *viper.Viper, path string, user bool) error {
 	values, err := readFile(path)
 	if user && outOfReach(err) {

@@ -8,11 +8,11 @@ import (
 	"sync"
 )
 
-// prefix begins the variables of the environment that are ours.
+// prefix begins our environment variables.
 const prefix = "MYTHOS_"
 
-// Variables are those that are no settings, and what each is for. MYTHOS_DIR, the pager and
-// the passphrases are read where they are needed.
+// Variables are the variables that are not settings, with their descriptions. MYTHOS_DIR, the pager and the passphrases
+// are read where they are needed.
 var Variables = []struct{ Name, Help string }{
 	{"MYTHOS_DIR", "the repository, as --repo"},
 	{"MYTHOS_KEY_PASSPHRASE", "the passphrase of the key that is read"},
@@ -26,20 +26,18 @@ var Variables = []struct{ Name, Help string }{
 	{"MYTHOS_OUT", "set for tools that give a tree: the folder that becomes it"},
 }
 
-// testVariables are variables of the tests and benchmarks of this project, whose commands
-// inherit them, beside all that begin with MYTHOS_TEST_ or MYTHOS_BENCH_.
+// testVariables are variables of this project's tests and benchmarks, which commands inherit, besides those that begin
+// with MYTHOS_TEST_ or MYTHOS_BENCH_.
 var testVariables = []string{"MYTHOS_CTVP", "MYTHOS_BATCH", "MYTHOS_KILLS", "MYTHOS_NETWORK", "MYTHOS_BADGER_TEST_DIR", "MYTHOS_STORE_TEST_DIR", "MYTHOS_SOCKET_TEST_PROBE",
 	"MYTHOS_ONCE", "MYTHOS_ONCE_ROUNDS", "MYTHOS_ATTACK"}
 
-// service matches what Kubernetes sets in every container beside a service whose name
-// begins with "mythos".
+// service matches the variables that Kubernetes sets in every container for a service whose name begins with "mythos".
 var service = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^MYTHOS_([A-Z0-9_]+_)?(SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 })
 
-// environment reads the settings among the variables "NAME=value". An empty value is not
-// set. A name that means nothing here is refused: most often it is a setting with a typing
-// error, which would protect nothing.
+// environment reads the settings among the variables "NAME=value". An empty value counts as unset. An unknown name is
+// refused: usually it is a misspelt setting, which would protect nothing.
 func environment(list []string) (map[string]any, error) {
 	values := map[string]any{}
 	for _, entry := range list {

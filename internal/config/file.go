@@ -17,12 +17,12 @@ import (
 
 const maxFile = 1 << 20 // bytes
 
-// outOfReach tells whether a file is not there as far as this account can tell.
+// outOfReach reports whether a file does not exist as far as this account can see.
 func outOfReach(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR)
 }
 
-// readFile reads the settings of a file; of one that is not there, none.
+// readFile reads the settings of a file; none if the file does not exist.
 func readFile(path string) (map[string]any, error) {
 	f, err := plainfile.OpenLinked(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -42,11 +42,11 @@ func readFile(path string) (map[string]any, error) {
 	return parseFile(path, data)
 }
 
-// parseFile reads the one mapping of names and values that a file is.
+// parseFile reads a file, which is one mapping of names to values.
 func parseFile(path string, data []byte) (map[string]any, error) {
 	root, err := strictyaml.Document(data)
 	if errors.Is(err, strictyaml.ErrEmpty) {
-		return nil, nil // nothing, or comments alone
+		return nil, nil // empty, or only comments
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrSetting, path, err)
@@ -91,7 +91,7 @@ func parseEntry(at string, key, value *yaml.Node) (*Setting, any, error) {
 	return s, parsed, nil
 }
 
-// checkTag refuses a scalar that YAML takes for another type than the setting has.
+// checkTag refuses a scalar that YAML reads as another type than the setting's.
 func (s *Setting) checkTag(value *yaml.Node) error {
 	tag := value.ShortTag()
 	switch {
@@ -104,9 +104,9 @@ func (s *Setting) checkTag(value *yaml.Node) error {
 		return errors.New("is neither true nor false")
 	case s.kind == numberType && tag != "!!float" && tag != "!!int", s.kind == countType && tag != "!!int":
 		return errors.New("is not a number")
-	case s.kind == durationType && tag != "!!str" && tag != "!!int" && tag != "!!float": // numbers are told of their unit
+	case s.kind == durationType && tag != "!!str" && tag != "!!int" && tag != "!!float": // a number needs its unit
 		return errors.New("is not a duration")
-	case s.kind == stringType && tag != "!!str" && tag != "!!int": // digits are a text, too: a size, a seed
+	case s.kind == stringType && tag != "!!str" && tag != "!!int": // digits are valid text: a size, a seed
 		return errors.New("is not a text")
 	}
 	return nil
@@ -120,12 +120,12 @@ func names() []string {
 	return list
 }
 
-// unknown says that a name is not known, and which one may have been meant.
+// unknown reports an unknown name, and suggests a similar one.
 func unknown(name string, all []string) string {
 	flat := func(s string) string {
 		return strings.ToLower(strings.NewReplacer("-", "", "_", "", ".", "").Replace(s))
 	}
-	best, least := "", min(4, len(name)/2+1) // of more typing errors nobody recognises a name
+	best, least := "", min(4, len(name)/2+1) // with more typing errors no name is recognizable
 	for _, n := range all {
 		if d := distance(flat(name), flat(n)); d < least {
 			best, least = n, d

@@ -17,10 +17,10 @@ import (
 type Setting struct {
 	Name    string // in config.yaml
 	Type    string // in words: "true or false"
-	Default string // as it is written; empty: none
+	Default string // in text form; empty: none
 	Help    string
-	Secret  bool // its value is shown nowhere
-	User    bool // no repository sets it: the user's own file and the environment do
+	Secret  bool // its value is never displayed
+	User    bool // only the user's own file and the environment can set it, not a repository
 
 	field int // of Config
 	kind  reflect.Type
@@ -56,7 +56,7 @@ var (
 	countType    = reflect.TypeFor[int]()
 )
 
-// words are what the types are called here.
+// words are the names of the types.
 var words = map[reflect.Type]string{
 	durationType: "a duration such as 90s, 1h30m or 7d",
 	boolType:     "true or false",
@@ -75,7 +75,7 @@ func lookup(name string) (*Setting, bool) {
 	return nil, false
 }
 
-// parse reads a value as it is written, exactly or not at all.
+// parse reads a value in text form, exactly or not at all.
 func (s *Setting) parse(text string) (value any, err error) {
 	switch s.kind {
 	case durationType:
@@ -104,7 +104,7 @@ func parseDuration(text string) (time.Duration, error) {
 
 func parseBool(text string) (bool, error) {
 	switch text {
-	case "true", "True", "TRUE": // as YAML 1.2 writes it
+	case "true", "True", "TRUE": // as in YAML 1.2
 		return true, nil
 	case "false", "False", "FALSE":
 		return false, nil
@@ -122,18 +122,18 @@ func parseNumber(text string) (float64, error) {
 
 func parseCount(text string) (int, error) {
 	n, err := strconv.ParseInt(text, 10, 32)
-	if err != nil || strconv.FormatInt(n, 10) != text { // 010 is 8 to some
+	if err != nil || strconv.FormatInt(n, 10) != text { // some read 010 as 8
 		return 0, fmt.Errorf("is not a whole number")
 	}
 	return int(n), nil
 }
 
 const (
-	leastBytes = 64 << 10  // a second; with less, a peer would be taken for stalled
+	leastBytes = 64 << 10  // per second; with less, a peer would count as stalled
 	mostRate   = 1_000_000 // requests a second
 )
 
-// rules say what else a value must be.
+// rules are further conditions on values.
 var rules = map[string]func(value any) error{
 	"positive": func(v any) error {
 		if v.(time.Duration) <= 0 {
@@ -179,7 +179,7 @@ var rules = map[string]func(value any) error{
 	},
 }
 
-// Check says which rule of a setting a value breaks; the value has the type of its field.
+// Check returns the rule of a setting that a value breaks; the value has the type of its field.
 func Check(name string, value any) error {
 	s, known := lookup(name)
 	if !known {
@@ -191,7 +191,7 @@ func Check(name string, value any) error {
 	return rules[s.rule](value)
 }
 
-// shown is a value in an error: quoted, shortened, and of a secret nothing.
+// shown is a value for an error: quoted and shortened; nothing for a secret.
 func (s *Setting) shown(text string) string {
 	const most = 80 // bytes
 	switch {
@@ -203,7 +203,7 @@ func (s *Setting) shown(text string) string {
 	return strconv.Quote(text)
 }
 
-// wrong is the error of a value that is not understood; at is its place.
+// wrong is the error for an invalid value; at is its place.
 func (s *Setting) wrong(at, name, text string, err error) error {
 	return fmt.Errorf("%w: %s: %s: %s: %w (expected: %s)", ErrSetting, at, name, s.shown(text), err, s.Type)
 }

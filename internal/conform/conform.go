@@ -1,7 +1,6 @@
-// Package conform rebuilds the vectors of a conformance pack from their inputs
-// and compares bytes (spec/README.md): the public pack's, and golden vectors such
-// as those of spec/vectors. It never just hashes a pack's files: what this
-// project's packages make of the inputs is what is compared.
+// Package conform rebuilds the vectors of a conformance pack from their inputs and compares bytes (spec/README.md): the
+// public pack's, and golden vectors such as those of spec/vectors. It never just hashes a pack's files: it compares the
+// results of this project's packages for the inputs.
 package conform
 
 import (
@@ -30,20 +29,20 @@ type vector struct {
 	Expected map[string]any    `json:"expected"`
 }
 
-// suite is one pack under examination.
+// suite is the pack being checked.
 type suite struct {
 	fsys fs.FS
 	key  *sign.Key
 }
 
-// one is one vector under examination.
+// one is the vector being checked.
 type one struct {
 	*suite
 	vector
 	notes []string
 }
 
-// builders rebuild the vectors that are known, by id.
+// builders rebuild the known vectors, by id.
 var builders = map[string]func(*one) error{
 	"CAN_001": (*one).canHash, "CAN_002": (*one).canAgent, "CAN_003": (*one).canMap,
 	"MERKLE_001": (*one).merkleList, "BLOB_001": (*one).chunkedBlob,

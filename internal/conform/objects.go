@@ -110,7 +110,7 @@ func (o *one) chunkedBlob() error {
 	return all(func() error { return o.same("rootnode_bin", nodes[root.CID]) }, func() error { return o.expect("root_cid", root.CID) })
 }
 
-// bare signs an id as the pack does: without naming the key.
+// bare signs an id like the pack: without naming the key.
 func (o *one) bare(id object.Hash) (object.Signature, error) {
 	sig, err := o.key.Sign(id.Sum[:])
 	return object.Signature{Alg: object.Ed25519, Sig: sig}, err

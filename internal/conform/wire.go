@@ -18,7 +18,7 @@ import (
 	"github.com/mythos-project/mythos/packet"
 )
 
-// packSource is a dataset.Source with nothing but the nodes of a corpus.
+// packSource is a dataset.Source with only the nodes of a corpus.
 type packSource struct{ nodes pack.Nodes }
 
 func (p packSource) Nodes(context.Context) merkle.NodeReader { return p.nodes }
@@ -100,8 +100,8 @@ func (o *one) codebook() error {
 	return all(func() error { return o.same("entries_bin", entries) }, func() error { return o.expect("codebook_id", object.Sum(entries)) })
 }
 
-// wire rebuilds the pack's packet, whose layout is not that of its own text: it
-// has a writer and a reader of its own, and the real parser must refuse it.
+// wire rebuilds the pack's packet. Its layout differs from the pack's own text, so it has a writer and a reader of its
+// own, and the real parser must refuse it.
 func (o *one) wire() error {
 	var in struct {
 		Codebook string      `json:"codebook_id"`
@@ -154,8 +154,8 @@ type emptySigEntry struct {
 	Sig    []byte         `can:"3,sig_bytes"`
 }
 
-// packBundle rebuilds the minimal bundle: CONST r0 "hello"; RET r0. Its ids are
-// hashes of labels, and the constant departs from the definition.
+// packBundle rebuilds the minimal bundle: CONST r0 "hello"; RET r0. Its ids are hashes of labels, and the constant
+// departs from the definition.
 func (o *one) packBundle() ([]byte, error) {
 	meta := object.Meta{Spec: "mythos", Version: 2, Author: o.key.Agent(), ArtifactID: object.SumText("irbundle-001"), Signatures: []object.Signature{}}
 	text := "hello"
@@ -176,7 +176,7 @@ func (o *one) packBundle() ([]byte, error) {
 	return can.Marshal(&b)
 }
 
-// packBundle and its parts are IRBundle as the pack writes it.
+// packBundle and its parts are IRBundle in the pack's form.
 type packBundle struct {
 	Meta      object.Meta      `can:"1,meta"`
 	Consts    packConsts       `can:"2,const_pool"`

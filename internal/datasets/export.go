@@ -21,27 +21,27 @@ import (
 	"github.com/mythos-project/mythos/store/codec"
 )
 
-// Export says what leaves, and how.
+// Export says what is exported, and how.
 type Export struct {
 	Dataset  object.Hash // its DatasetRef, or its manifest
 	Format   export.Format
-	Split    string // as export.ParseSplit reads it; empty: one part
+	Split    string // as [export.ParseSplit] reads it; empty: one part
 	Shards   int
 	Rows     export.Rows
 	Payloads bool // the captured requests and responses, not only their hashes
 	Card     bool // README.md and croissant.json beside the files
-	// Signals is the list of the signals that are seen; zero: what the definition says.
+	// Signals is the list of the visible signals; zero: what the definition says.
 	Signals object.Hash
-	// Redact is how payloads are redacted; nil: not at all, unless the policy says so.
+	// Redact says how payloads are redacted; nil: not at all, unless the policy says so.
 	Redact *redact.Rules
-	Caps   []caps.Chain // the authority; nil: what is held, or the owner's own
+	Caps   []caps.Chain // the authority; nil: the held capabilities, or the owner's own
 	Open   func(name string) (io.WriteCloser, error)
-	// Progress is told how far the export is; nil: nobody asks.
+	// Progress is told how far the export has come; nil: nobody is told.
 	Progress store.Progress
 }
 
-// exportRequest is the request of the effect dataset.export: JSON, so that the
-// constraints of a capability can speak of its members, as eq:/redaction=ID does.
+// exportRequest is the request of the effect dataset.export: JSON, so that the constraints of a capability can refer to
+// its members, for example eq:/redaction=ID.
 type exportRequest struct {
 	Manifest     object.Hash `json:"manifest"`
 	Definition   object.Hash `json:"dataset_def_id"`
@@ -51,7 +51,7 @@ type exportRequest struct {
 	Shards       int         `json:"shards"`
 	Payloads     bool        `json:"payloads"`
 	Card         bool        `json:"card"`
-	Signals      string      `json:"signals"`       // root of the list of those that are seen; empty: what the definition says
+	Signals      string      `json:"signals"`       // root of the list of the visible signals; empty: what the definition says
 	Redaction    string      `json:"redaction"`     // id of the rules; empty: none
 	RedactionKey string      `json:"redaction_key"` // id of the key
 }
@@ -61,7 +61,7 @@ type ExportedFile struct {
 	Name   string            `json:"name"`
 	Part   string            `json:"part,omitempty"`
 	Rows   uint64            `json:"rows"`
-	Left   uint64            `json:"left_out,omitempty"`     // episodes that give no such row
+	Left   uint64            `json:"left_out,omitempty"`     // episodes that gave no such row
 	Why    map[string]uint64 `json:"left_out_for,omitempty"` // how often rows were left out, by the reason
 	Bytes  int64             `json:"bytes"`
 	SHA256 object.Hash       `json:"sha256"`
@@ -71,11 +71,11 @@ type ExportedFile struct {
 type Exported struct {
 	Files   []ExportedFile
 	Receipt object.Hash
-	Signals object.Hash // the list of the signals that pairs were made from; zero: the request says which
+	Signals object.Hash // the list of the signals that the pairs were made from; zero: the request names it
 }
 
-// Export writes the files of a dataset as the effect dataset.export, whose
-// receipt names what left: the request, and the hash of every file.
+// Export writes the files of a dataset as the effect dataset.export. Its receipt names what was exported: the request,
+// and the hash of every file.
 func (d *Datasets) Export(ctx context.Context, e Export) (*Exported, error) {
 	if e.Redact == nil {
 		var err error
@@ -114,17 +114,17 @@ func (d *Datasets) Export(ctx context.Context, e Export) (*Exported, error) {
 	return x, json.Unmarshal(called.Body, &x.Files)
 }
 
-// destination is what the request of an export names by its hash or cannot name: where the
-// files go, how the dataset came about, the redaction rules and their key.
+// destination holds what the request of an export names only by its hash, or cannot name: where the files go, how the
+// dataset was made, the redaction rules and their key.
 type destination struct {
 	ref      *dataset.DatasetRef
 	open     func(name string) (io.WriteCloser, error)
 	redact   *redact.Rules
 	progress store.Progress
-	seen     object.Hash // by the export: the list of signals, as of Exported
+	seen     object.Hash // set by the export: the list of signals, as in Exported
 }
 
-// runExport is the built-in effect dataset.export. It runs only for ExportDataset here.
+// runExport is the built-in effect dataset.export. It runs only for Export here.
 func (d *Datasets) runExport(ctx context.Context, call exec.Call) (exec.Response, error) {
 	to, ok := call.Local.(*destination)
 	if !ok {
@@ -146,7 +146,7 @@ func (d *Datasets) runExport(ctx context.Context, call exec.Call) (exec.Response
 	return exec.Response{Body: body, Status: exec.StatusOK, Evidence: evidence}, err
 }
 
-// openExport reads a request, whose dataset and redaction are those that are at hand.
+// openExport reads a request. Its dataset and redaction must be those of the destination.
 func openExport(request []byte, to *destination) (*exportRequest, error) {
 	q := &exportRequest{}
 	if err := jsontext.Unmarshal(request, q); err != nil {
@@ -165,7 +165,7 @@ func openExport(request []byte, to *destination) (*exportRequest, error) {
 	return q, nil
 }
 
-// exportOptions is a request as package dataset takes it.
+// exportOptions returns the options of package dataset for a request.
 func (d *Datasets) exportOptions(q *exportRequest, to *destination) (o export.Options, err error) {
 	o = export.Options{Shards: q.Shards, Redact: to.redact, Open: to.open, Progress: to.progress, Tool: d.knownTools()}
 	if o.Format, err = export.ParseFormat(q.Format); err != nil {
@@ -184,8 +184,8 @@ func (d *Datasets) exportOptions(q *exportRequest, to *destination) (o export.Op
 	return o, err
 }
 
-// export writes the files, and keeps the list of the signals that pairs were made from where
-// nothing else names them [ds-110].
+// export writes the files, and stores the list of the signals that pairs were made from if nothing else names them
+// [ds-110].
 func (d *Datasets) export(ctx context.Context, q *exportRequest, to *destination) (out []ExportedFile, err error) {
 	if err := d.Episodes.MayLeave(to.redact); err != nil {
 		return nil, err
@@ -226,7 +226,7 @@ func (d *Datasets) export(ctx context.Context, q *exportRequest, to *destination
 	return append(out, cards...), err
 }
 
-// signalsOf are the lists of signals that an export sees; nil: every signal.
+// signalsOf returns the lists of signals that an export sees; nil: every signal.
 func signalsOf(def *dataset.DatasetDef, root string) ([]object.Hash, error) {
 	switch {
 	case root == "":
@@ -238,7 +238,7 @@ func signalsOf(def *dataset.DatasetDef, root string) ([]object.Hash, error) {
 	return []object.Hash{id}, err
 }
 
-// cards writes the files that say what the others are.
+// cards writes the files that describe the others.
 func (d *Datasets) cards(ctx context.Context, c export.Card, open func(name string) (io.WriteCloser, error)) (out []ExportedFile, err error) {
 	built, err := d.Source.Receipt(ctx, c.Ref.BuildReceiptID)
 	switch {
@@ -263,10 +263,10 @@ func (d *Datasets) cards(ctx context.Context, c export.Card, open func(name stri
 	return out, nil
 }
 
-// knownTools names tools that are known here; empty for others. It looks each up once,
-// since most receipts are of few tools.
+// knownTools returns a function that names the tools that are known here, and returns empty for others. It looks up
+// each tool once, since most receipts are of few tools.
 func (d *Datasets) knownTools() func(ctx context.Context, id object.Hash) string {
-	var names sync.Map // of text by hash
+	var names sync.Map // text by hash
 	return func(ctx context.Context, id object.Hash) string {
 		if name, ok := names.Load(id); ok {
 			return name.(string)
@@ -280,10 +280,10 @@ func (d *Datasets) knownTools() func(ctx context.Context, id object.Hash) string
 	}
 }
 
-// maxTrace bounds the trace of imported evidence that is read, in bytes.
+// maxTrace is the largest trace of imported evidence that is read, in bytes.
 const maxTrace = 256 << 20
 
-// trace reads a trace that is here.
+// trace reads a stored trace.
 func (d *Datasets) trace(ctx context.Context, cid object.Hash) ([]byte, bool, error) {
 	b, err := d.Store.OpenBlob(ctx, cid, codec.Keys{})
 	if errors.Is(err, store.ErrNotFound) {
@@ -305,8 +305,7 @@ func (d *Datasets) trace(ctx context.Context, cid object.Hash) ([]byte, bool, er
 	return data.Bytes(), err == nil, err
 }
 
-// The files that say what the others are, under the names that dataset loaders and catalogs
-// look for.
+// The files that describe the others, under the names that dataset loaders and catalogs look for.
 const (
 	CardName      = "README.md"
 	CroissantName = "croissant.json"

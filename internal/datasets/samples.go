@@ -12,8 +12,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Lines writes the episodes of a manifest as JSON lines, in the manifest's order: the same bytes
-// for the same evidence. They are samples, or, where rows names a kind, rows as an export has them.
+// Lines writes the episodes of a manifest as JSON lines, in the manifest's order: the same bytes for the same evidence.
+// They are samples or, if rows names a kind, rows as in an export.
 func (d *Datasets) Lines(ctx context.Context, manifest object.Hash, rows string, w io.Writer) error {
 	if rows == "" {
 		return d.samples(ctx, manifest, w)

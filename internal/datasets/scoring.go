@@ -20,15 +20,15 @@ type scored struct {
 	Value json.RawMessage `json:"value"`
 }
 
-// scorerRequest is what a scorer is asked.
+// scorerRequest is the request to a scorer.
 type scorerRequest struct {
 	Episode  object.Hash `json:"episode"`
 	Request  string      `json:"request_text"`
 	Response string      `json:"response_text"`
 }
 
-// Score runs a scorer over one episode, as a keyed effect without an episode of
-// its own, and signs the signals that it answers with.
+// Score runs a scorer over one episode, as a keyed effect without an episode of its own, and signs the signals of its
+// answer.
 func (d *Datasets) Score(ctx context.Context, tool exec.Tool, episode object.Hash, chains []caps.Chain) ([][]byte, *calls.Called, error) {
 	s, err := d.Episodes.Sample(ctx, episode)
 	if err != nil {

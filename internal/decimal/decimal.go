@@ -1,4 +1,4 @@
-// Package decimal reads numbers of JSON exactly: none passes through a float.
+// Package decimal reads JSON numbers exactly, without floating point.
 package decimal
 
 import (
@@ -15,12 +15,12 @@ type Number struct {
 	exp    int
 }
 
-// numberText is a number of JSON. A leading zero is allowed: times in texts have them.
+// numberText matches a JSON number. A leading zero is allowed, since times in texts have them.
 var numberText = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,5}))?$`)
 })
 
-// maxDigits bounds a number, so that one of a few bytes does not take all memory.
+// maxDigits bounds a number, so that a few bytes cannot take all memory.
 const maxDigits = 400
 
 // Parse reads a JSON number; ok is false for anything else, and for a number of
@@ -45,7 +45,7 @@ func Parse(text string) (d Number, ok bool) {
 	return d, true
 }
 
-// Times is the number times a factor, rounded down; exact reports that it was whole.
+// Times returns the number times a factor, rounded down; exact reports whether the product was whole.
 func (d Number) Times(factor *big.Int) (n *big.Int, exact bool) {
 	n = new(big.Int).Mul(d.digits, factor)
 	if n.Sign() == 0 {
@@ -60,7 +60,7 @@ func (d Number) Times(factor *big.Int) (n *big.Int, exact bool) {
 	return n, rest.Sign() == 0
 }
 
-// Whole reads a whole number, in whatever form: 200, 200.0 and 2e2 are the same.
+// Whole reads a whole number in any form: 200, 200.0 and 2e2 are the same.
 func Whole(text string) (*big.Int, bool) {
 	d, ok := Parse(strings.TrimSpace(text))
 	if !ok {
@@ -69,5 +69,5 @@ func Whole(text string) (*big.Int, bool) {
 	return d.Times(big.NewInt(1))
 }
 
-// Thousandth is the number divided by a thousand.
+// Thousandth returns the number divided by a thousand.
 func (d Number) Thousandth() Number { return Number{d.digits, d.exp - 3} }

@@ -15,7 +15,7 @@ import (
 
 const architecture = "docs/architecture.svg"
 
-// drawn are the packages that the picture of the house shows, and what each is for.
+// drawn lists the packages in the architecture picture, and what each is for.
 var drawn = map[string]string{
 	"object/can": "canonical encoding", "object": "structs and ids", "object/sign": "signatures", "object/merkle": "trees and proofs",
 	"store": "blobs and objects", "caps": "capabilities", "ledger": "receipts and effects", "packet": "signed bundles",
@@ -23,7 +23,7 @@ var drawn = map[string]string{
 	"internal/repo": "one repository", "internal/peer": "other repositories", "internal/cli": "commands",
 }
 
-// room is a package in the picture: it stands above all that it imports.
+// room is a package in the picture. It stands above everything that it imports.
 type room struct {
 	name  string
 	below []string
@@ -31,7 +31,7 @@ type room struct {
 	x, y  int
 }
 
-// architecture draws the packages by what their code really imports.
+// architecture draws the packages by the real imports of their code.
 func (t *Tree) architecture(files map[string][]byte) error {
 	rooms := map[string]*room{}
 	for name := range drawn {
@@ -48,8 +48,7 @@ func (t *Tree) architecture(files map[string][]byte) error {
 	return nil
 }
 
-// imports lists the packages of the picture that a package imports; for the command
-// line, with its folders.
+// imports lists the packages of the picture that a package imports; for the command line, with its subfolders.
 func (t *Tree) imports(name string) ([]string, error) {
 	pattern := filepath.Join(t.source, name, "*.go")
 	list, err := filepath.Glob(pattern)
@@ -89,7 +88,7 @@ func (t *Tree) imports(name string) ([]string, error) {
 	return slices.Sorted(maps.Keys(found)), nil
 }
 
-// height is the length of the longest path down from a room.
+// height returns the length of the longest path down from a room.
 func height(rooms map[string]*room, name string) int {
 	most := 0
 	for _, b := range rooms[name].below {
@@ -98,7 +97,7 @@ func height(rooms map[string]*room, name string) int {
 	return most
 }
 
-// direct leaves out what is below another room below anyway.
+// direct leaves out what is also below another room below.
 func direct(rooms map[string]*room, r *room) []string {
 	return slices.DeleteFunc(slices.Clone(r.below), func(b string) bool {
 		return slices.ContainsFunc(r.below, func(other string) bool { return other != b && reaches(rooms, other, b) })

@@ -23,7 +23,7 @@ func newComments(root string) *comments {
 	return &comments{root: root, text: map[string]map[string]string{}}
 }
 
-// lookup is the comment of a type, or of a field of it; empty without any.
+// lookup returns the comment of a type, or of one of its fields; empty: it has none.
 func (c *comments) lookup(t reflect.Type, field string) string {
 	rel, ok := strings.CutPrefix(t.PkgPath(), module)
 	if !ok {

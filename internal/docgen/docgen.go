@@ -1,7 +1,6 @@
-// Package docgen makes the files that follow from the live command tree: manual
-// pages, completion scripts, a JSON Schema for each command that writes JSON, and
-// the tables of exit codes and of settings, and a picture of the packages. They are checked in; a test compares them with what
-// Generate makes, and `make generate` writes them.
+// Package docgen generates files from the live command tree: manual pages, completion scripts, a JSON Schema for each
+// command that writes JSON, the tables of exit codes and of settings, and a picture of the packages. They are checked
+// in; a test compares them with the output of Generate, and `make generate` writes them.
 package docgen
 
 //go:generate go run ./gen
@@ -20,10 +19,10 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 )
 
-// Folders are those that hold nothing but generated files, from the module's root.
+// Folders are the folders that hold only generated files, relative to the module's root.
 var Folders = []string{"completions", "man", "schemas"}
 
-// Tree is the live command tree with what its commands declared.
+// Tree is the live command tree with everything that its commands declare.
 type Tree struct {
 	Root    *cobra.Command
 	Factory *cmdutil.Factory
@@ -36,8 +35,7 @@ func Load(source string) *Tree {
 	return &Tree{Root: cli.NewRoot(f), Factory: f, source: source}
 }
 
-// Commands lists every command that a person can run, the root first, in the order of
-// their paths.
+// Commands lists every command that a person can run: the root first, then ordered by path.
 func (t *Tree) Commands() []*cobra.Command {
 	var list []*cobra.Command
 	var walk func(c *cobra.Command)
@@ -55,13 +53,13 @@ func (t *Tree) Commands() []*cobra.Command {
 	return list
 }
 
-// Leaf reports whether c does something itself, rather than hold verbs.
+// Leaf reports whether c does something itself, instead of grouping other commands.
 func Leaf(c *cobra.Command) bool { return !c.HasSubCommands() }
 
 // fileName is the command's path as a file's name: "mythos-blob-put".
 func fileName(c *cobra.Command) string { return strings.ReplaceAll(c.CommandPath(), " ", "-") }
 
-// Generate makes every file, by its path from the module's root.
+// Generate generates every file; the keys are paths from the module's root.
 func (t *Tree) Generate() (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for _, part := range []func(map[string][]byte) error{t.man, t.completions, t.schemas, t.exitCodes, t.settings, t.architecture, t.openAPI} {
@@ -72,8 +70,8 @@ func (t *Tree) Generate() (map[string][]byte, error) {
 	return files, nil
 }
 
-// Stale compares the files on the disk with files: it says of each that differs, is
-// missing or should not be there what is the matter.
+// Stale compares the files on the disk with files. For each one that differs, is missing or should not exist, it says
+// what is wrong.
 func Stale(root string, files map[string][]byte) ([]string, error) {
 	var found []string
 	for name, want := range files {

@@ -15,7 +15,7 @@ const (
 	tableEnd      = "<!-- end -->\n"
 )
 
-// exitCodes writes the one table of codes into its page, between two marks.
+// exitCodes writes the table of exit codes into its page, between two marks.
 func (t *Tree) exitCodes(files map[string][]byte) error {
 	var b strings.Builder
 	b.WriteString("| code | kind | meaning |\n|---|---|---|\n")
@@ -25,7 +25,7 @@ func (t *Tree) exitCodes(files map[string][]byte) error {
 	return t.table(files, exitCodesFile, tableStart, b.String())
 }
 
-// table puts a generated table into its page, behind the mark start.
+// table writes a generated table into its page, after the mark start.
 func (t *Tree) table(files map[string][]byte, name, start, text string) error {
 	page, there := files[name]
 	if !there {

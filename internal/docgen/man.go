@@ -12,8 +12,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 )
 
-// dated is the date in a page's title line: a page changes when the command does,
-// not with the calendar.
+// dated matches the date in a page's title line: a page changes with the command, not with the calendar.
 var dated = regexp.MustCompile(`(?m)^(\.TH "[^"]*" "1") "[^"]*"`)
 
 // man makes a manual page for each command, man/mythos-blob-put.1.
@@ -30,7 +29,7 @@ func (t *Tree) man(files map[string][]byte) error {
 	return nil
 }
 
-// withExitStatus puts the exit codes before the examples, or else before what to see also.
+// withExitStatus inserts the exit codes before the examples or, without examples, before the "see also" section.
 func withExitStatus(page string) string {
 	for _, next := range []string{".SH EXAMPLE\n", ".SH SEE ALSO\n"} {
 		if before, after, ok := strings.Cut(page, next); ok {
@@ -40,7 +39,7 @@ func withExitStatus(page string) string {
 	return page + exitStatus()
 }
 
-// exitStatus is the section of a manual page that lists the exit codes.
+// exitStatus returns the section of a manual page that lists the exit codes.
 func exitStatus() string {
 	var b strings.Builder
 	b.WriteString(".SH EXIT STATUS\n")

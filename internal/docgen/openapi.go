@@ -9,10 +9,10 @@ import (
 	"github.com/mythos-project/mythos/internal/gateway/api"
 )
 
-// openAPIFile is the description of the gate over HTTP, beside the code that serves it.
+// openAPIFile is the description of the HTTP API, next to the code that serves it.
 const openAPIFile = "internal/gateway/api/openapi.json"
 
-// members are those of a JSON object.
+// members are the members of a JSON object.
 type members map[string]any
 
 // openAPI describes api.Operations (OpenAPI 3.1, whose schemas are JSON Schema 2020-12).
@@ -55,7 +55,7 @@ func (t *Tree) openAPI(files map[string][]byte) error {
 	return err
 }
 
-// replies describes answers, and adds what they are to the schemas.
+// replies describes answers, and adds their types to the schemas.
 func replies(r *reflector, list []api.Reply, schemas members) members {
 	all := members{}
 	for _, a := range list {

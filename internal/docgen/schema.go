@@ -18,8 +18,7 @@ import (
 
 const schemaBase = "https://github.com/mythos-project/mythos/schemas/"
 
-// schemas makes a JSON Schema (2020-12) for each command that writes JSON, and the
-// one of errors.
+// schemas makes a JSON Schema (2020-12) for each command that writes JSON, and one for errors.
 func (t *Tree) schemas(files map[string][]byte) error {
 	r := t.reflector()
 	for _, c := range t.Commands() {
@@ -57,10 +56,10 @@ func addSchema(files map[string][]byte, name string, s *jsonschema.Schema) error
 	return nil
 }
 
-// SchemaFile is the path of a command's schema: name is its path with hyphens.
+// SchemaFile returns the path of a command's schema. name is the command's path with hyphens.
 func SchemaFile(name string) string { return "schemas/" + name + ".json" }
 
-// SchemaOf is the path of c's schema.
+// SchemaOf returns the path of c's schema.
 func SchemaOf(c *cobra.Command) string { return SchemaFile(fileName(c)) }
 
 type reflector struct{ jsonschema.Reflector }
@@ -74,7 +73,7 @@ func (t *Tree) reflector() *reflector {
 	return r
 }
 
-// output is the schema of a document: of its one type, or any of several.
+// output returns the schema of a document: of its single type, or of any of several.
 func (r *reflector) output(o cmdutil.Output) *jsonschema.Schema {
 	if len(o.Types) == 1 {
 		return r.one(o.Types[0])
@@ -103,13 +102,13 @@ var known = map[reflect.Type]func() *jsonschema.Schema{
 	reflect.TypeFor[object.Time](): timeSchema,
 }
 
-// timeSchema allows the integer that a time outside the years 0 to 9999 prints as.
+// timeSchema also allows the integer that a time outside the years 0 to 9999 is printed as.
 func timeSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Type: "string", Format: "date-time"}, {Type: "integer"}}}
 }
 
-// mapped gives the types of the protocol the schema of their JSON view, and types
-// with a JSON of their own theirs.
+// mapped gives the types of the protocol the schema of their JSON view, and types with their own JSON form the schema
+// of that.
 func (r *reflector) mapped(t reflect.Type) *jsonschema.Schema {
 	if make, ok := known[t]; ok {
 		return make()

@@ -9,9 +9,8 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// view is the schema of what object.ToJSON makes of a struct of the protocol. A
-// member "$N" is a field that this version does not know. A type inside itself is
-// any value, as deep down as it occurs again.
+// view returns the schema of what object.ToJSON makes of a struct of the protocol. A member "$N" is a field that this
+// version does not know. A type inside itself is any value from its second occurrence down.
 func (r *reflector) view(t *can.Type, inside []reflect.Type) *jsonschema.Schema {
 	if make, ok := known[t.Go]; ok {
 		return make()

@@ -1,5 +1,5 @@
-// Package embedding has tools embed texts: each text under each embedder is one effect with a
-// receipt, once, however often and by whomever it is asked for (spec/learning.md#vectors).
+// Package embedding has tools embed texts. Each text is embedded by each embedder once, as one effect with a receipt,
+// no matter how often and for whom (spec/learning.md#vectors).
 package embedding
 
 import (
@@ -34,8 +34,8 @@ type Embeddings struct {
 }
 
 const (
-	atOnce = 8   // texts that are embedded at a time
-	batch  = 256 // texts under one capability, which lasts some minutes
+	atOnce = 8   // texts embedded at a time
+	batch  = 256 // texts under one capability, which lasts a few minutes
 )
 
 // Vector is the embedding of a text.
@@ -44,8 +44,8 @@ type Vector struct {
 	Receipt object.Hash
 }
 
-// Query embeds one text that a person asks for. One that was embedded here is read, so that
-// asking again writes nothing.
+// Query embeds one text that a person searches for. A text that was embedded here is read, so that asking again writes
+// nothing.
 func (em *Embeddings) Query(ctx context.Context, e model.Embedder, text string) (Vector, error) {
 	if v, err := em.Find(ctx, e, text); !errors.Is(err, model.ErrEmbedding) {
 		return v, err
@@ -57,8 +57,8 @@ func (em *Embeddings) Query(ctx context.Context, e model.Embedder, text string) 
 	return em.embed(ctx, e, text, chain)
 }
 
-// Each embeds n texts of episodes, unless they are embedded already; done is told of each
-// one. The first error ends it; what was embedded before stays so.
+// Each embeds n texts of episodes that are not embedded yet; done is called after each one. It stops at the first
+// error; earlier embeddings remain.
 func (em *Embeddings) Each(ctx context.Context, e model.Embedder, n int, text func(ctx context.Context, i int) (string, error), done func()) error {
 	if err := em.mayLeave(ctx, e); err != nil {
 		return err
@@ -71,7 +71,7 @@ func (em *Embeddings) Each(ctx context.Context, e model.Embedder, n int, text fu
 		if err := par.Each(ctx, min(batch, n-from), atOnce, func(ctx context.Context, i int) error {
 			t, err := text(ctx, from+i)
 			if err == nil {
-				_, err = em.Find(ctx, e, t) // for another index, or before an update that broke off
+				_, err = em.Find(ctx, e, t) // for another index, or before an update that was interrupted
 			}
 			if errors.Is(err, model.ErrEmbedding) {
 				_, err = em.embed(ctx, e, t, chain)
@@ -87,13 +87,13 @@ func (em *Embeddings) Each(ctx context.Context, e model.Embedder, n int, text fu
 	return nil
 }
 
-// authority is the owner's, for n calls of the embedder's tool.
+// authority returns the owner's authority for n calls of the embedder's tool.
 func (em *Embeddings) authority(ctx context.Context, e model.Embedder, n uint32) (caps.Chain, error) {
 	return em.Auth.Own(ctx, &scope.ToolCall{ToolID: e.Tool, MaxCalls: n})
 }
 
-// mayLeave refuses to send episodes to another machine, or to a server that may send them on,
-// where they may leave redacted only.
+// mayLeave refuses to send episodes to another machine, or to a server that may forward them, if they may leave only
+// redacted.
 func (em *Embeddings) mayLeave(ctx context.Context, e model.Embedder) error {
 	t, err := em.Gate.Tools.Get(ctx, e.Tool)
 	if err != nil {
@@ -108,8 +108,7 @@ func (em *Embeddings) mayLeave(ctx context.Context, e model.Embedder) error {
 	return nil
 }
 
-// embed embeds a text. An attempt that failed before is made again, and so is one that broke
-// off: to embed a text twice changes nothing.
+// embed embeds a text. A failed or interrupted attempt is made again: embedding a text twice changes nothing.
 func (em *Embeddings) embed(ctx context.Context, e model.Embedder, text string, chain caps.Chain) (Vector, error) {
 	request, err := e.Request(text)
 	if err != nil {
@@ -129,8 +128,7 @@ func (em *Embeddings) embed(ctx context.Context, e model.Embedder, text string, 
 	return Vector{v, out.ReceiptID}, nil
 }
 
-// Find is the embedding of a text that was embedded here. The error wraps
-// model.ErrEmbedding where it was not.
+// Find returns the embedding of a text that was embedded here. Otherwise the error wraps model.ErrEmbedding.
 func (em *Embeddings) Find(ctx context.Context, e model.Embedder, text string) (Vector, error) {
 	request, err := e.Request(text)
 	if err != nil {
@@ -150,8 +148,8 @@ func (em *Embeddings) Find(ctx context.Context, e model.Embedder, text string) (
 	return em.open(ctx, e, request, r, id)
 }
 
-// Check reads the vector that a receipt signs, and checks that it is that of the text. The
-// error wraps model.ErrEmbedding where it is not.
+// Check reads the vector that a receipt signs, and checks that it belongs to the text. Otherwise the error wraps
+// model.ErrEmbedding.
 func (em *Embeddings) Check(ctx context.Context, e model.Embedder, text string, receipt object.Hash) (Vector, error) {
 	request, err := e.Request(text)
 	if err != nil {
@@ -177,7 +175,7 @@ func (em *Embeddings) open(ctx context.Context, e model.Embedder, request []byte
 	return Vector{v, id}, err
 }
 
-// Read is the vector that a receipt signs.
+// Read returns the vector that a receipt signs.
 func (em *Embeddings) Read(ctx context.Context, e model.Embedder, r *ledger.Receipt, id object.Hash) ([]float32, error) {
 	response, err := em.Store.Bytes(ctx, r.ResponseHash)
 	if errors.Is(err, store.ErrNotFound) {

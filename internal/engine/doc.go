@@ -1,8 +1,8 @@
-// Package engine opens what a repository stands on: Badger and files in its own folder, or PostgreSQL and a
-// bucket that many machines share. Nobody above knows which.
+// Package engine opens the storage of a repository: Badger and files in its own folder, or PostgreSQL and a bucket that
+// many machines share. The packages above do not know which.
 //
-// A folder of the second kind has a file engines.yaml with the two addresses. Keys, trust, settings and the locks
-// of what runs on this machine are in the folder in either case. The file named "database" has the id of the database.
+// A folder of the second kind has a file engines.yaml with the two addresses. Keys, trust, settings and the locks of
+// this machine's processes are in the folder in either case. The file "database" holds the id of the database.
 package engine
 
 import (
@@ -29,11 +29,11 @@ import (
 	"github.com/mythos-project/mythos/store/socket"
 )
 
-// Engine is what an open repository stands on.
+// Engine is the storage of an open repository.
 type Engine struct {
 	DB     store.KV
 	Chunks store.Chunks
-	Shared *Shared // nil: nobody on another machine works here
+	Shared *Shared // nil: the repository is not shared with other machines
 
 	local *local
 	close []func() error
@@ -41,30 +41,30 @@ type Engine struct {
 
 // Options tune Open.
 type Options struct {
-	Wait   time.Duration // how long to wait for a database that is busy or away
+	Wait   time.Duration // how long to wait for a database that is busy or unreachable
 	Debugf func(format string, args ...any)
 	Moved  func(place string) // is told where the repository has gone, once
 
 	arriving bool // the repository may be one that is still being moved here
 }
 
-// Places says where a repository is kept that many machines share.
+// Places says where a shared repository is stored.
 type Places struct {
 	Store  string `yaml:"store"`  // postgres://
 	Chunks string `yaml:"chunks"` // s3://
-	Seed   string `yaml:"seed"`   // random, of this folder
+	Seed   string `yaml:"seed"`   // random, for this folder
 }
 
 const (
 	// placesFile is the name of the file with the Places.
 	placesFile = "engines.yaml"
-	// IDFile holds the id of the repository's database. It lies outside of the database's folder, so
-	// that an empty or an exchanged folder is not taken for a new one.
+	// IDFile holds the id of the repository's database. It lies outside the database's folder, so that an empty or
+	// exchanged folder is not taken for a new one.
 	IDFile = "database"
 )
 
-// Open opens the engines of the repository at root, a .mythos folder. Databases are connected to by their
-// first operation.
+// Open opens the storage of the repository at root, a .mythos folder. Databases are connected to at the first
+// operation.
 func Open(root string, o Options) (*Engine, error) {
 	if o.Debugf == nil {
 		o.Debugf = func(string, ...any) {}
@@ -83,9 +83,9 @@ func Open(root string, o Options) (*Engine, error) {
 	return openLocal(root, id, o)
 }
 
-// Listen lets the other commands on this repository work through this process, until the server is
-// closed. The error wraps socket.ErrServed when they do so through another one, and errors.ErrUnsupported where they
-// reach the database themselves.
+// Listen lets other commands on this repository work through this process until the server is closed. The error wraps
+// socket.ErrServed if another process already serves them, and errors.ErrUnsupported if they reach the database
+// themselves.
 func (e *Engine) Listen() (*socket.Server, error) {
 	if e.local == nil {
 		return nil, fmt.Errorf("they reach PostgreSQL themselves: %w", errors.ErrUnsupported)
@@ -93,7 +93,7 @@ func (e *Engine) Listen() (*socket.Server, error) {
 	return e.local.listen()
 }
 
-// Close closes what Open opened, last first.
+// Close closes everything that Open opened, in reverse order.
 func (e *Engine) Close() error {
 	var errs []error
 	for i := len(e.close) - 1; i >= 0; i-- {
@@ -103,7 +103,7 @@ func (e *Engine) Close() error {
 	return errors.Join(errs...)
 }
 
-// placesOf reads the file of the places; false: there is none.
+// placesOf reads the file with the places; false: there is none.
 func placesOf(root string) (p Places, shared bool, err error) {
 	path := filepath.Join(root, placesFile)
 	text, err := plainfile.Read(path, 64<<10)
@@ -125,7 +125,7 @@ func placesOf(root string) (p Places, shared bool, err error) {
 	return p, true, nil
 }
 
-// keep writes the file of the places, and then that of the id.
+// keep writes the file with the places, and then the file with the id.
 func (p Places) keep(root string, id [16]byte) error {
 	var seed [16]byte
 	_, _ = rand.Read(seed[:]) // never fails
@@ -144,7 +144,7 @@ func keepID(root, id string) error {
 	return atomicfile.Write(filepath.Join(root, IDFile), 0o600, []byte(id+"\n"))
 }
 
-// home is a mark of this folder on this machine, for the instances that run in it.
+// home returns a mark of this folder on this machine, for the instances that run in it.
 func (p Places) home(root string) []byte {
 	host, err := os.Hostname()
 	if err != nil {
@@ -154,8 +154,7 @@ func (p Places) home(root string) []byte {
 	return sum[:8]
 }
 
-// ID reads the id that the repository's database must have. The error wraps identity.ErrDamaged where there
-// is none.
+// ID reads the id that the repository's database must have. The error wraps identity.ErrDamaged if there is none.
 func ID(root string) (id [16]byte, err error) {
 	path := filepath.Join(root, IDFile)
 	text, err := plainfile.Read(path, 1<<10)
@@ -175,7 +174,7 @@ func ID(root string) (id [16]byte, err error) {
 	return [16]byte(raw), nil
 }
 
-// Clock is the clock by which leases and time limits count: the database's where many machines share it, else own.
+// Clock returns the clock for leases and time limits: the database's if many machines share it, else own.
 func (e *Engine) Clock(ctx context.Context, own func() object.Time) func() object.Time {
 	if e.Shared == nil {
 		return own
@@ -183,7 +182,7 @@ func (e *Engine) Clock(ctx context.Context, own func() object.Time) func() objec
 	return func() object.Time {
 		now, err := e.Shared.db.Now(ctx)
 		if err != nil {
-			return own() // nothing can be recorded then
+			return own() // nothing can be recorded in that case
 		}
 		return object.TimeOf(now)
 	}

@@ -23,7 +23,7 @@ const (
 type local struct {
 	root string
 	own  *badger.DB
-	db   *socket.DB // of the process that serves the repository, or our own
+	db   *socket.DB // that of the serving process, or our own
 }
 
 func openLocal(root string, id [16]byte, o Options) (*Engine, error) {
@@ -65,7 +65,7 @@ func (l *local) listen() (*socket.Server, error) {
 	return s, nil
 }
 
-// Make makes empty engines in the repository's folder, unless its database has an id already.
+// Make creates empty storage in the repository's folder, unless its database already has an id.
 func Make(root string) error {
 	for _, d := range []string{databaseFolder, chunksFolder} {
 		if err := os.MkdirAll(filepath.Join(root, d), 0o700); err != nil {
@@ -78,7 +78,7 @@ func Make(root string) error {
 	return makeDatabase(root)
 }
 
-// makeDatabase makes an empty database, and takes down its id.
+// makeDatabase creates an empty database, and records its id.
 func makeDatabase(root string) error {
 	db, err := badger.Open(filepath.Join(root, databaseFolder), badger.Options{})
 	if err != nil {
@@ -96,8 +96,8 @@ func makeDatabase(root string) error {
 // ErrShared means that a database is not in the repository's folder.
 var ErrShared = errors.New("the repository is in PostgreSQL")
 
-// Renew gives a repository whose database is lost an empty one. What is left of the old one is kept beside it, in a
-// folder whose name is returned; empty: nothing was left. Effects that the old one knew can run a second time.
+// Renew gives a repository whose database is lost an empty one. The remains of the old one are kept next to it, in the
+// folder that is returned; empty: there were none. Effects that the old database knew can run a second time.
 func Renew(root string) (kept string, err error) {
 	if _, shared, err := placesOf(root); err != nil || shared {
 		return "", errors.Join(err, ErrShared)

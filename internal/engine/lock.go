@@ -15,8 +15,8 @@ import (
 
 const locksFolder = "locks"
 
-// Lock waits until no other process that works on the repository has the lock with a name, a file's. It ends with
-// the process. The error wraps ledger.ErrBusy when that takes longer than wait.
+// Lock waits until no other process of the repository holds the lock with this name, a file name. The lock ends with
+// the process. The error wraps ledger.ErrBusy if that takes longer than wait.
 func (e *Engine) Lock(ctx context.Context, name string, wait time.Duration) (release func(), err error) {
 	if e.Shared != nil {
 		return e.Shared.lock(ctx, name, wait)
@@ -29,7 +29,7 @@ func (e *Engine) Lock(ctx context.Context, name string, wait time.Duration) (rel
 	if err != nil {
 		return nil, err
 	}
-	locked := make(chan error, 1) // the kernel wakes who waits for it
+	locked := make(chan error, 1) // the kernel wakes the waiter
 	go func() { locked <- flock.Exclusive(file) }()
 	timeout := time.NewTimer(wait)
 	defer timeout.Stop()
@@ -44,7 +44,7 @@ func (e *Engine) Lock(ctx context.Context, name string, wait time.Duration) (rel
 	case <-timeout.C:
 		err = fmt.Errorf("another process has the lock %s: %w", name, ledger.ErrBusy)
 	}
-	go func() { // anyone who does not wait any more gives the lock back once it comes
+	go func() { // a caller that no longer waits releases the lock when it comes
 		<-locked
 		file.Close()
 	}()

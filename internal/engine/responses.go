@@ -16,19 +16,19 @@ const (
 	againIn  = time.Second      // between two tries
 )
 
-// Responses keeps the responses of tools. One that goes to a bucket which is away waits for it: its tool
-// has run, and will not say it again.
+// Responses stores the responses of tools. A response for an unreachable bucket waits for it: its tool has run, and
+// will not repeat it.
 type Responses struct {
 	*store.Store
 	waits func(bytes int, why error)
 }
 
-// Responses keeps them in s; waits is told once of each that waits for the bucket.
+// Responses stores responses in s; waits is called once for each response that waits for the bucket.
 func (e *Engine) Responses(s *store.Store, waits func(bytes int, why error)) Responses {
 	return Responses{s, waits}
 }
 
-// BytesUpdate is [store.Store.BytesUpdate]. The error wraps bucket.ErrUnreachable where the bucket stayed away.
+// BytesUpdate is [store.Store.BytesUpdate]. The error wraps bucket.ErrUnreachable if the bucket remained unreachable.
 func (r Responses) BytesUpdate(ctx context.Context, data []byte) (h object.Hash, put map[string][]byte, err error) {
 	told := false
 	for deadline := time.Now().Add(enduring); ; {

@@ -13,9 +13,9 @@ import (
 	"github.com/mythos-project/mythos/store/postgres"
 )
 
-// Shared is what a repository has besides that many machines share.
+// Shared is what a shared repository has in addition.
 type Shared struct {
-	Home []byte // begins the instance of every process of this folder
+	Home []byte // the start of the instance id of every process of this folder
 
 	db     *postgres.DB
 	bucket *bucket.Bucket
@@ -40,7 +40,7 @@ func openShared(root string, p Places, id [16]byte, o Options) (*Engine, error) 
 	return e, nil
 }
 
-// ErrPlaces means that the two addresses do not go together, or with the repository.
+// ErrPlaces means that the two addresses do not match each other or the repository.
 var ErrPlaces = errors.New("addresses of the repository")
 
 func (p Places) check() error {
@@ -53,8 +53,8 @@ func (p Places) check() error {
 // reaching is how long init and join try to reach the servers.
 const reaching = 10 * time.Second
 
-// MakeShared makes an empty repository in a database and a bucket, and takes them down in the folder. With
-// acceptLoss, servers will do that may lose what they have acknowledged.
+// MakeShared makes an empty repository in a database and a bucket, and records their addresses in the folder.
+// acceptLoss allows servers that may lose what they have acknowledged.
 func MakeShared(ctx context.Context, root string, p Places, acceptLoss bool) error {
 	if err := p.check(); err != nil {
 		return err
@@ -77,11 +77,11 @@ func MakeShared(ctx context.Context, root string, p Places, acceptLoss bool) err
 	if err := chunks.Take(ctx, a.ID); err != nil {
 		return err
 	}
-	ctx = context.WithoutCancel(ctx) // what is begun is finished, or what became of it is found out
+	ctx = context.WithoutCancel(ctx) // what has begun is finished, or its outcome is found out
 	err = db.Create(ctx, a)
 	there, lerr := db.About(ctx)
 	switch {
-	case lerr == nil && there.ID == a.ID: // also where nobody answered
+	case lerr == nil && there.ID == a.ID: // also if nobody answered
 		return p.keep(root, a.ID)
 	case lerr == nil, errors.Is(lerr, postgres.ErrNoRepository):
 		return errors.Join(err, chunks.Free(ctx))
@@ -89,8 +89,8 @@ func MakeShared(ctx context.Context, root string, p Places, acceptLoss bool) err
 	return fmt.Errorf("whether the repository was made is not known: `mythos join` works on it if it was; if not, give it another prefix: %w", errors.Join(err, lerr))
 }
 
-// Join takes a repository down in the folder that a database and a bucket have. The error wraps
-// postgres.ErrNoRepository where there is none.
+// Join records in the folder the repository that a database and a bucket hold. The error wraps postgres.ErrNoRepository
+// if there is none.
 func Join(ctx context.Context, root string, p Places) error {
 	if err := p.check(); err != nil {
 		return err
@@ -130,21 +130,21 @@ func (s *Shared) lock(ctx context.Context, name string, wait time.Duration) (rel
 // Member is a process that works on the repository for others.
 type Member = postgres.Member
 
-// Register makes a process known to all machines until it is given up; it says meanwhile that it lives.
+// Register makes a process known to all machines until giveUp is called, and signals meanwhile that it is alive.
 func (s *Shared) Register(ctx context.Context, m Member) (giveUp func() error, err error) {
 	return s.db.Register(ctx, m)
 }
 
-// Alive reports whether the server with the id has given a sign of life lately.
+// Alive reports whether the server with this id has shown a recent sign of life.
 func (s *Shared) Alive(ctx context.Context, id string) (bool, error) { return s.db.Registered(ctx, id) }
 
-// Vitals is how the database is, and who works on it.
+// Vitals returns the state of the database, and who works on it.
 func (s *Shared) Vitals(ctx context.Context) (postgres.Vitals, error) { return s.db.Vitals(ctx) }
 
-// answering is how long the bucket may take to say whose it is.
+// answering is how long the bucket may take to say which repository it belongs to.
 const answering = 5 * time.Second
 
-// Bucket asks the bucket whose it is: an error says why it cannot be used now.
+// Bucket asks the bucket which repository it belongs to; an error says why it cannot be used now.
 func (s *Shared) Bucket(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, answering, fmt.Errorf("it gave no answer within %s", answering))
 	defer cancel()

@@ -28,10 +28,10 @@ type Episodes struct {
 	Source  *dataset.StoreSource
 	Toolbox *toolbox.Toolbox
 	Auth    *authority.Authority
-	Rules   string // the setting redact: a file of rules that everything which leaves must be redacted by; empty: none
+	Rules   string // the setting redact: a file of rules by which everything that leaves must be redacted; empty: none
 }
 
-// Each calls fn for every episode that is here, ascending by id.
+// Each calls fn for every stored episode, ascending by id.
 func (ep *Episodes) Each(ctx context.Context, fn func(*object.EpisodeRef, []byte) error) error {
 	return ep.Store.Objects(ctx, dataset.KindEpisode, func(o store.Object) error {
 		e, err := object.Decode[object.EpisodeRef](o.Raw)
@@ -42,9 +42,8 @@ func (ep *Episodes) Each(ctx context.Context, fn func(*object.EpisodeRef, []byte
 	})
 }
 
-// CallOf is the receipt of the tool call that an episode of `mythos call` is about:
-// the last one that is not of a built-in tool; of an imported episode, the last one,
-// which has what was asked and answered.
+// CallOf returns the receipt of the tool call that an episode of `mythos call` is about: the last one that is not of a
+// built-in tool. For an imported episode it is the last receipt, which has the request and the response.
 func (ep *Episodes) CallOf(ctx context.Context, e *object.EpisodeRef) (*ledger.Receipt, error) {
 	for _, id := range slices.Backward(e.TraceRef.ReceiptIDs) {
 		r, err := ep.Source.Receipt(ctx, id)
@@ -61,8 +60,8 @@ func (ep *Episodes) CallOf(ctx context.Context, e *object.EpisodeRef) (*ledger.R
 	return nil, fmt.Errorf("episode %s calls no tool: %w", e.EpisodeID.Short(), store.ErrNotFound)
 }
 
-// RequestOf is the hash of what the call of an episode asked; of an episode without a
-// call, or that is not here, its own id.
+// RequestOf returns the hash of the request of an episode's call; for an episode that has no call or is not stored, its
+// own id.
 func (ep *Episodes) RequestOf(ctx context.Context, episode object.Hash) (object.Hash, error) {
 	raw, err := ep.Source.Episode(ctx, episode)
 	var r *ledger.Receipt
@@ -81,8 +80,7 @@ func (ep *Episodes) RequestOf(ctx context.Context, episode object.Hash) (object.
 	return r.RequestHash, nil
 }
 
-// Sample is one episode as tools see it: what was asked and answered, and what
-// signals say about it.
+// Sample is one episode as tools see it: the request, the response, and its signals.
 type Sample struct {
 	Episode  object.Hash    `json:"episode"`
 	Tool     string         `json:"tool"`
@@ -99,8 +97,7 @@ type SampleSignal struct {
 	Value any    `json:"value"`
 }
 
-// Sample gathers what tools are shown of an episode. Request and response must
-// have been captured.
+// Sample gathers what tools see of an episode. Request and response must have been captured.
 func (ep *Episodes) Sample(ctx context.Context, id object.Hash) (*Sample, error) {
 	src := ep.Source
 	raw, err := src.Episode(ctx, id)

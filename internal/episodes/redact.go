@@ -23,7 +23,7 @@ type redactRequest struct {
 	Key    string      `json:"key_id"`
 }
 
-// Redact makes redacted episodes of episodes, and records it. It returns their ids.
+// Redact makes redacted copies of episodes, and records this. It returns their ids.
 func (ep *Episodes) Redact(ctx context.Context, rules *redact.Rules, ids []object.Hash) ([]object.Hash, error) {
 	return ep.redact(ctx, rules, ids, export.StorePayload(ep.Store))
 }
@@ -52,11 +52,11 @@ func (ep *Episodes) redact(ctx context.Context, rules *redact.Rules, ids []objec
 	return out, ep.Auth.Record(ctx, effectRedact, request, to.CID)
 }
 
-// maxHeldRequests is how many bytes of requests are held in memory until a run that is
-// redacted ends. What does not fit counts as not captured.
+// maxHeldRequests is how many bytes of requests are held in memory until a redacted run ends. Requests beyond that
+// count as not captured.
 const maxHeldRequests = 64 << 20
 
-// requests are those of a run, by hash. They reach the disk redacted only.
+// requests are the requests of a run, by hash. They reach the disk only redacted.
 type requests struct {
 	mu    sync.Mutex
 	bytes map[object.Hash][]byte
@@ -73,8 +73,8 @@ func (r *requests) hold(e exec.Effect, out exec.Outcome) {
 	r.size += len(e.Request)
 }
 
-// Redacting lets run run and, with rules, keeps a redacted episode of it, if it left an
-// episode of its own. Requests are redacted as if they had been captured.
+// Redacting calls run and, with rules, stores a redacted episode of it, if run left an episode of its own. Requests are
+// redacted as if they had been captured.
 func (ep *Episodes) Redacting(ctx context.Context, rules *redact.Rules, o run.Options, run func(run.Options) (*run.Result, error)) (*run.Result, *object.Hash, error) {
 	if rules == nil {
 		res, err := run(o)

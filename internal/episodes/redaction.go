@@ -16,7 +16,7 @@ import (
 // ErrUnredacted means that the policy here lets nothing leave unredacted.
 var ErrUnredacted = fmt.Errorf("%w: the setting redact lets nothing leave without its redaction rules", caps.ErrDenied)
 
-// MayLeave refuses what the policy does not let leave.
+// MayLeave refuses what the policy does not allow to leave.
 func (ep *Episodes) MayLeave(r *redact.Rules) error {
 	policy, err := ep.PolicyRedaction()
 	if err != nil || policy == nil {
@@ -28,7 +28,7 @@ func (ep *Episodes) MayLeave(r *redact.Rules) error {
 	return nil
 }
 
-// PolicyRedaction is the redaction that the setting redact names; nil for none.
+// PolicyRedaction returns the redaction that the setting redact names; nil: none.
 func (ep *Episodes) PolicyRedaction() (*redact.Rules, error) {
 	if ep.Rules == "" {
 		return nil, nil
@@ -51,8 +51,7 @@ func (ep *Episodes) PolicyRedaction() (*redact.Rules, error) {
 // redactionKey is the file of the key under which values are replaced.
 const redactionKey = "redaction.key"
 
-// Redaction reads redaction rules and applies the repository's own redaction key, which
-// is made at its first use.
+// Redaction reads redaction rules and applies the repository's own redaction key, which is made at first use.
 func (ep *Episodes) Redaction(rules []byte) (*redact.Rules, error) {
 	path := filepath.Join(ep.ID.Dir, redactionKey)
 	key, err := os.ReadFile(path)

@@ -1,5 +1,5 @@
-// Package evidence opens bundles of evidence whole: the ledger's part and the
-// capability chain, which the ledger does not read (spec/evidence.md#evidence-bundles).
+// Package evidence opens complete bundles of evidence: the ledger's part and the capability chain, which the ledger
+// does not read (spec/evidence.md#evidence-bundles).
 package evidence
 
 import (
@@ -15,15 +15,14 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Open checks that a bundle is intact. Whom it shows as signers, and whether they are
-// trusted, is for the caller to judge. Errors are those of [ledger.VerifyEvidence],
-// those of [caps.OpenChain], a *caps.DeniedError, and ErrChain.
+// Open checks that a bundle is intact. The caller decides whether its signers are trusted. Errors are those of
+// [ledger.VerifyEvidence], those of [caps.OpenChain], a *caps.DeniedError, and ErrChain.
 func Open(raw []byte) (*ledger.Evidence, error) {
 	ev, _, err := open(raw)
 	return ev, err
 }
 
-// open is Open, and returns who agreed to the call.
+// open is Open, and also returns who approved the call.
 func open(raw []byte) (*ledger.Evidence, []Signer, error) {
 	ev, err := ledger.VerifyEvidence(raw, nil)
 	if err != nil {
@@ -36,12 +35,11 @@ func open(raw []byte) (*ledger.Evidence, []Signer, error) {
 	return ev, agreed, nil
 }
 
-// ErrChain means that the capabilities of a bundle are not those of its receipt.
+// ErrChain means that the capabilities of a bundle do not belong to its receipt.
 var ErrChain = errors.New("not the authority of this receipt")
 
-// authority returns who agreed, and checks that the chain is whole and is the one that the receipt names. The
-// root issuer is taken as it is, and no revocation list is asked for: a bundle holds
-// neither trust nor lists.
+// authority returns who approved, and checks that the chain is complete and is the one that the receipt names. The root
+// issuer is accepted as it is, and no revocation list is consulted: a bundle holds neither trust nor lists.
 func authority(ev *ledger.Evidence) (agreed []Signer, err error) {
 	if len(ev.Caps) == 0 {
 		if len(ev.Agreed) > 0 {
@@ -72,8 +70,7 @@ func authority(ev *ledger.Evidence) (agreed []Signer, err error) {
 	return approved(ev, chain, scope.ApproveOf(leaf))
 }
 
-// approved checks what people agreed to, where the capability asks for it. They are among who has
-// to be trusted.
+// approved checks the approvals that the capability asks for. The approvers are among those who have to be trusted.
 func approved(ev *ledger.Evidence, chain caps.Chain, need *scope.Approve) ([]Signer, error) {
 	if need == nil {
 		if len(ev.Agreed) > 0 {
@@ -97,8 +94,7 @@ func approved(ev *ledger.Evidence, chain caps.Chain, need *scope.Approve) ([]Sig
 	return signers, nil
 }
 
-// Charged is the tool that a receipt's capability has to be for: of mythos.once the program
-// that it ran.
+// Charged returns the tool that a receipt's capability has to be for; for mythos.once, the program that it ran.
 func Charged(r *ledger.Receipt) object.Hash {
 	if r.ToolID == ir.BuiltinTool("once") && len(r.Evidence) > 1 {
 		return r.Evidence[1]

@@ -22,16 +22,16 @@ type Line struct {
 	Evidence  []byte // the canonical EvidenceBundle
 }
 
-// lineJSON is how a line is written: the two members that the in-toto predicate has, too.
+// lineJSON is the written form of a line: two members that the in-toto predicate also has.
 type lineJSON struct {
 	ReceiptID *string `json:"receiptId"`
 	Evidence  *string `json:"evidence"` // base64
 }
 
-// ErrLine means that a line of an evidence file is no line of one.
+// ErrLine means that a line of an evidence file is malformed.
 var ErrLine = errors.New("no line of an evidence file")
 
-// MaxLine bounds a line of a file of many, in bytes.
+// MaxLine is the maximum length of a line in a file of many, in bytes.
 const MaxLine = 16 << 20
 
 // AppendLine writes a line.
@@ -41,8 +41,8 @@ func AppendLine(dst []byte, l Line) ([]byte, error) {
 	return append(append(dst, text...), '\n'), err
 }
 
-// ParseLine reads a line. The bundle in it is opened by [Line.Open]; the receipt's id is what
-// the line says, also of a bundle that is damaged.
+// ParseLine reads a line. [Line.Open] opens the bundle in it. The receipt's id is the one that the line names, even if
+// the bundle is damaged.
 func ParseLine(text []byte) (l Line, err error) {
 	var v lineJSON
 	if err := jsontext.Unmarshal(text, &v); err != nil {
@@ -61,8 +61,7 @@ func ParseLine(text []byte) (l Line, err error) {
 	return l, nil
 }
 
-// Open checks that the line's bundle is intact, and that it is of the receipt that the line
-// names.
+// Open checks that the line's bundle is intact, and that it belongs to the receipt that the line names.
 func (l Line) Open() (*ledger.Evidence, error) {
 	ev, _, err := l.open()
 	return ev, err
@@ -79,9 +78,8 @@ func (l Line) open() (*ledger.Evidence, []Signer, error) {
 	return ev, agreed, nil
 }
 
-// Many tells whether what r holds is a file of many, with a line for each receipt: of evidence,
-// or of in-toto envelopes. It gives the reader back from which all of it is read. A first line
-// that is damaged does not hide the lines behind it.
+// Many reports whether r holds a file of many, with one line for each receipt, of evidence or of in-toto envelopes. It
+// returns a reader from which the whole file can be read. A damaged first line does not hide the lines after it.
 func Many(r *bufio.Reader) (bool, *bufio.Reader, error) {
 	first, tooLong, err := nextLine(r)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -97,8 +95,8 @@ func Many(r *bufio.Reader) (bool, *bufio.Reader, error) {
 	return many, bufio.NewReader(io.MultiReader(bytes.NewReader(first), r)), nil
 }
 
-// EachLine calls fn with each line of a file of many, from 1, without its line end. A line
-// that is too long is given as none, with an error; fn decides whether to go on.
+// EachLine calls fn with each line of a file of many, numbered from 1, without its line end. A line that is too long is
+// passed as nil, with an error; fn decides whether to continue.
 func EachLine(r *bufio.Reader, fn func(n int, line []byte, err error) error) error {
 	for n := 1; ; n++ {
 		line, tooLong, err := nextLine(r)
@@ -115,13 +113,13 @@ func EachLine(r *bufio.Reader, fn func(n int, line []byte, err error) error) err
 		if err := fn(n, bytes.TrimRight(line, "\r\n"), wrong); err != nil {
 			return err
 		}
-		if err != nil { // the last line has no line end
+		if err != nil { // the last line may lack a line end
 			return nil
 		}
 	}
 }
 
-// nextLine reads to the next line end, and keeps at most MaxLine of it.
+// nextLine reads to the next line end, and returns at most MaxLine bytes.
 func nextLine(r *bufio.Reader) (line []byte, tooLong bool, err error) {
 	for {
 		part, err := r.ReadSlice('\n')

@@ -12,42 +12,42 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Verdict is what is thought of a receipt: two verdicts apart.
+// Verdict is the result of verifying a receipt: two separate verdicts.
 type Verdict struct {
 	OK      bool         `json:"ok"`
-	Intact  bool         `json:"intact"`            // the bytes are what was signed
-	Trusted bool         `json:"trusted"`           // who verifies trusts all who signed
+	Intact  bool         `json:"intact"`            // the bytes are those that were signed
+	Trusted bool         `json:"trusted"`           // the verifier trusts all signers
 	Line    int          `json:"line,omitempty"`    // of a file of many, from 1
-	Receipt *object.Hash `json:"receipt,omitempty"` // absent where not even that is known
+	Receipt *object.Hash `json:"receipt,omitempty"` // absent: not even that is known
 	Status  uint16       `json:"status,omitempty"`
 	Signers []Signer     `json:"signers"`
 	LogSize *uint64      `json:"log_size,omitempty"` // entries that the checkpoint covers
 	Error   string       `json:"error,omitempty"`    // why it is not intact
 }
 
-// Signer is somebody who signed some of it.
+// Signer is one who signed a part of it.
 type Signer struct {
 	What    string `json:"what"` // signer (of the receipt), log, envelope or approval/ROLE
 	Key     string `json:"key"`  // public key, hex
 	Trusted bool   `json:"trusted"`
-	Under   string `json:"under,omitempty"` // under what, where it is not trusted for what is signed now
+	Under   string `json:"under,omitempty"` // why the signer is not trusted for what is signed now, though for this
 
 	Agent object.AgentID `json:"-"`
 	Role  string         `json:"-"` // of an approval
 }
 
-// Finding is a receipt that is intact, and who is to be trusted for it.
+// Finding is an intact receipt, and who must be trusted for it.
 type Finding struct {
 	Raw     []byte // the canonical receipt
 	Receipt *ledger.Receipt
 	ID      object.Hash
 	Signers []Signer
-	Log     *mlog.Checkpoint // of the evidence; nil: the receipt is alone
+	Log     *mlog.Checkpoint // of the evidence; nil: the receipt stands alone
 	Note    []byte           // that checkpoint, signed
 }
 
-// Find opens a receipt, evidence of one, or an in-toto envelope, whose signer is among the
-// known or signed what is in it. Errors are those of [Open], of [ledger.OpenReceipt] and of [intoto.Open].
+// Find opens a receipt, evidence of one, or an in-toto envelope whose signer is among known or signed its contents.
+// Errors are those of [Open], of [ledger.OpenReceipt] and of [intoto.Open].
 func Find(data []byte, known ...object.AgentID) (*Finding, error) {
 	if r, id, err := ledger.OpenReceipt(data); err == nil {
 		return &Finding{Raw: data, Receipt: r, ID: id, Signers: []Signer{signerOf("signer", r.Signer)}}, nil
@@ -58,7 +58,7 @@ func Find(data []byte, known ...object.AgentID) (*Finding, error) {
 	return findEnvelope(data, known)
 }
 
-// FindLine is Find for a line of a file of many. The id is what the line says, if it says it.
+// FindLine is Find for a line of a file of many. id is the one that the line names, if any.
 func FindLine(line []byte, known ...object.AgentID) (v *Finding, id *object.Hash, err error) {
 	l, lerr := ParseLine(line)
 	if lerr == nil {
@@ -71,7 +71,7 @@ func FindLine(line []byte, known ...object.AgentID) (v *Finding, id *object.Hash
 	return v, &v.ID, nil
 }
 
-// lineError says why a line is neither evidence nor an envelope: by what it looks like.
+// lineError says why a line is neither evidence nor an envelope, depending on which it resembles.
 func lineError(line []byte, asEvidence, asEnvelope error) error {
 	if bytes.Contains(line[:min(len(line), 256)], []byte(`"payload`)) {
 		return asEnvelope
@@ -79,7 +79,7 @@ func lineError(line []byte, asEvidence, asEnvelope error) error {
 	return asEvidence
 }
 
-// findEnvelope opens an in-toto statement in its envelope, with the evidence inside.
+// findEnvelope opens an in-toto statement in its envelope, with the evidence inside it.
 func findEnvelope(data []byte, known []object.AgentID) (*Finding, error) {
 	var envelope intoto.Envelope
 	var s intoto.Statement
@@ -98,7 +98,7 @@ func findEnvelope(data []byte, known []object.AgentID) (*Finding, error) {
 	return v, err
 }
 
-// found is evidence that is intact; trust is judged later.
+// found is the finding of intact evidence; trust is judged later.
 func found(ev *ledger.Evidence, agreed []Signer, err error) (*Finding, error) {
 	if err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func signerOf(what string, agent object.AgentID) Signer {
 	return Signer{What: what, Key: agent.KeyHex(), Agent: agent}
 }
 
-// Under gives a receipt the checkpoint that it is proven under.
+// Under sets the checkpoint that a receipt is proven under.
 func (v *Finding) Under(c mlog.Checkpoint, note []byte) {
 	v.Log, v.Note = &c, note
 	if !slices.ContainsFunc(v.Signers, func(s Signer) bool { return s.What == "log" && s.Agent.Same(c.Signer) }) {
@@ -119,8 +119,8 @@ func (v *Finding) Under(c mlog.Checkpoint, note []byte) {
 	}
 }
 
-// Judge gives the two verdicts. counts says whether a signer is trusted and, where it is not
-// for what is signed now, under what.
+// Judge returns the two verdicts. counts says whether a signer is trusted and, if it is not trusted for what is signed
+// now, under what.
 func (v *Finding) Judge(counts func(Signer) (trusted bool, under string, err error)) (Verdict, error) {
 	out := Verdict{Intact: true, Receipt: &v.ID, Status: v.Receipt.Status, Signers: v.Signers}
 	if v.Log != nil {
@@ -138,7 +138,7 @@ func (v *Finding) Judge(counts func(Signer) (trusted bool, under string, err err
 	return out, nil
 }
 
-// Broken is the verdict on what is not intact; the receipt's id is nil where that is not known.
+// Broken is the verdict on something that is not intact; the receipt's id is nil if it is not known.
 func Broken(id *object.Hash, err error) Verdict {
 	return Verdict{Receipt: id, Signers: []Signer{}, Error: err.Error()}
 }

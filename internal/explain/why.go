@@ -1,4 +1,4 @@
-// Package explain walks from a thing to what it rests on, and verifies every link.
+// Package explain walks from a thing to everything that it rests on, and verifies every link.
 package explain
 
 import (
@@ -24,7 +24,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// Explainer walks from a thing to what it rests on.
+// Explainer walks from a thing to everything that it rests on.
 type Explainer struct {
 	ID       *identity.Identity
 	Store    *store.Store
@@ -38,15 +38,15 @@ type Explainer struct {
 	Packets  *packets.Packets
 }
 
-// Options say how much of what is walked is shown, and verified.
+// Options say how much of the walk is shown and verified.
 type Options struct {
-	Width  int  // objects of one kind that are shown
+	Width  int  // how many objects of one kind are shown
 	Sample bool // verify only what is shown
 }
 
-// Why walks from a start down to what it rests on, verifying every link. A dataset that
-// was built here is walked from how it came about, and a run from its record; of a ring,
-// the decisions that a crash cut short are finished first.
+// Why walks from a start down to everything that it rests on, verifying every link. A dataset that was built here is
+// walked from the record of its build, and a run from its record. For a ring, decisions that a crash interrupted are
+// finished first.
 func (ex *Explainer) Why(ctx context.Context, start why.Start, o Options) (*why.Node, error) {
 	if start.Ring != nil {
 		if err := ex.Learn.Settle(ctx, *start.Ring); err != nil {
@@ -81,7 +81,7 @@ func (ex *Explainer) Options(ctx context.Context, o Options) why.Options {
 		}}
 }
 
-// below walks from each start and hangs what is found below root.
+// below walks from each start and adds what it finds below root.
 func (ex *Explainer) below(ctx context.Context, root *why.Node, res why.Resolver, starts []why.Start, o Options) (*why.Node, error) {
 	for _, s := range starts {
 		child, err := why.Explain(ctx, res, s, ex.Options(ctx, o))
@@ -93,8 +93,7 @@ func (ex *Explainer) below(ctx context.Context, root *why.Node, res why.Resolver
 	return root, nil
 }
 
-// whyRun walks from a run: its program, its result, and its episode or, where it left
-// none, its receipts.
+// whyRun walks from a run: its program, its result, and its episode or, without an episode, its receipts.
 func (ex *Explainer) whyRun(ctx context.Context, rec *run.Record, o Options) (*why.Node, error) {
 	root := &why.Node{Kind: "RunRecord", ID: rec.RunID, Label: fmt.Sprintf("run %s of task %s, %s", rec.RunID.Short(), rec.TaskID.Short(), rec.Time), Verified: true}
 	if _, err := ex.below(ctx, root, ex.Resolver(), []why.Start{{ID: rec.BundleHash, Kind: why.KindBytes}, {ID: rec.ResultHash, Kind: why.KindBytes}}, o); err != nil {
@@ -122,7 +121,7 @@ func (ex *Explainer) whyRun(ctx context.Context, rec *run.Record, o Options) (*w
 	return ex.below(ctx, root, ex.Resolver(), starts, o)
 }
 
-// toolName says of a tool that its harness runs, and nobody here, just that.
+// toolName says if a tool is run by its harness, and by nobody here.
 func (ex *Explainer) toolName(ctx context.Context, id object.Hash) string {
 	name := ex.Toolbox.Name(ctx, id)
 	if ex.Toolbox.Declared(ctx, id) {

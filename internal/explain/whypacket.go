@@ -12,7 +12,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// carried is a Resolver that finds what travelled in a packet, too.
+// carried is a Resolver that also finds what travelled in a packet.
 type carried struct {
 	why.Resolver
 	kinds map[object.Hash]string
@@ -39,9 +39,8 @@ func (c *carried) Kind(ctx context.Context, id object.Hash) (string, error) {
 	return c.Resolver.Kind(ctx, id)
 }
 
-// Packet walks from a packet down to what it rests on: whose signatures it has, its
-// program, the capabilities that travel with it, and the receipts of an answer. What
-// travels in it need not be here.
+// Packet walks from a packet down to everything that it rests on: its signers, its program, the capabilities that
+// travel with it, and the receipts of an answer. What travels in it need not be stored here.
 func (ex *Explainer) Packet(ctx context.Context, raw []byte, o Options) (*why.Node, error) {
 	root := &why.Node{Kind: "Packet", ID: object.Sum(raw), Label: fmt.Sprintf("packet of %d bytes", len(raw)), Verified: true}
 	got, err := ex.Packets.Open(ctx, raw)
@@ -77,7 +76,7 @@ func (ex *Explainer) bundleNode(got *packets.Received) (*why.Node, error) {
 	return c, nil
 }
 
-// starts takes in what travelled with a packet, and lists what to walk from.
+// starts adds what travelled with a packet, and lists the starts of the walk.
 func (c *carried) starts(got *packets.Received) (list []why.Start) {
 	for _, chain := range got.Caps {
 		for _, link := range chain {

@@ -1,7 +1,7 @@
-// Package flock locks open files across processes, advisorily: who does not ask for the
-// lock is not held up by it. A lock belongs to the open file; closing it, or the end of the
-// process, frees it. On Unix it is flock(2), on Windows LockFileEx over one byte far behind
-// the end of any file, so that reads and writes stay free there, too.
+// Package flock locks open files across processes. The locks are advisory: they stop only those who ask for them. A
+// lock belongs to the open file; closing the file or the end of the process releases it. On Unix it is flock(2); on
+// Windows it is LockFileEx on one byte far beyond the end of any file, so that the lock does not block reads and
+// writes.
 package flock
 
 import "os"
@@ -12,8 +12,7 @@ func Exclusive(f *os.File) error {
 	return err
 }
 
-// Shared waits until no other open file holds the lock exclusively, and takes it beside
-// others who share it.
+// Shared waits until no other open file holds the lock exclusively, and takes it together with others who share it.
 func Shared(f *os.File) error {
 	_, err := lock(f, false, true)
 	return err
@@ -25,5 +24,5 @@ func TryExclusive(f *os.File) (bool, error) { return lock(f, true, false) }
 // TryShared is Shared without waiting; false: another open file holds it exclusively.
 func TryShared(f *os.File) (bool, error) { return lock(f, false, false) }
 
-// Unlock frees the lock.
+// Unlock releases the lock.
 func Unlock(f *os.File) error { return unlock(f) }

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// place is the byte that is locked. Locks on Windows keep others from reading what is
-// locked, so it is one that no file has.
+// place returns the byte that is locked. A lock on Windows keeps others from reading the locked bytes, so it is a byte
+// that no file has.
 func place() *windows.Overlapped { return &windows.Overlapped{OffsetHigh: 1 << 30} }
 
 func lock(f *os.File, exclusive, wait bool) (bool, error) {

@@ -10,8 +10,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// unasked refuses a charge without a key to a capability that asks for approval: people agree to
-// one call, and that has a key.
+// unasked refuses a charge without a key to a capability that requires approval: people approve one call, which has a
+// key.
 func unasked(chain caps.Chain) error {
 	need, err := approval.Need(chain)
 	if err == nil && need != nil {
@@ -20,13 +20,13 @@ func unasked(chain caps.Chain) error {
 	return err
 }
 
-// wish is the call of a register, under one of its capabilities. What implements the tool is known
-// where it runs; here its id stands for it.
+// wish is the call of a register, under one of its capabilities. The tool's implementation is known where it runs; here
+// its id stands for it.
 func (d *decision) wish(chain caps.Chain) approval.Wish {
 	return approval.Wish{Tool: d.q.ToolID, Request: d.q.Request, RequestHash: object.Sum(d.q.Request), Key: d.q.Key, Chain: chain}
 }
 
-// asked asks people, where that is what a register lacks; nil: they have agreed meanwhile.
+// asked asks people for approval, if a register lacks only that; nil: they have approved meanwhile.
 func (d *decision) asked(ctx context.Context, err error) error {
 	var lacks *approval.LackingError
 	if !errors.As(err, &lacks) {
@@ -35,8 +35,8 @@ func (d *decision) asked(ctx context.Context, err error) error {
 	return d.s.Approvals.Ask(ctx, d.wish(lacks.Chain))
 }
 
-// agreed is what people agreed to, for the receipt of an attempt that was charged to a capability;
-// leaf nil: to one of those that ask for approval, or to none.
+// agreed returns the approvals for the receipt of an attempt that was charged to a capability; with a nil leaf it was
+// charged to one of those that require approval, or to none.
 func (d *decision) agreed(ctx context.Context, leaf *object.Hash) ([][]byte, error) {
 	for _, chain := range d.allowed[d.free:] {
 		if leaf != nil && *leaf != chain[0].ID {
@@ -49,7 +49,7 @@ func (d *decision) agreed(ctx context.Context, leaf *object.Hash) ([][]byte, err
 	return nil, nil
 }
 
-// unspent gives back what people agreed to, for an attempt that did not start.
+// unspent gives back the approvals of an attempt that did not start.
 func (s *Service) unspent(chain caps.Chain, r *ledger.EffectRegister) ledger.Rider {
 	return s.Approvals.Returning(approval.Wish{Tool: r.ToolID, RequestHash: r.RequestHash, Key: r.IdempotencyKey, Chain: chain})
 }

@@ -1,8 +1,7 @@
-// Package gateway is the ledger as a service (spec/wire.md#a-ledger-elsewhere): agents on other machines
-// register, commit and read effects here, under capabilities.
+// Package gateway is the ledger as a service (spec/wire.md#a-ledger-elsewhere): agents on other machines register,
+// commit and read effects here, under capabilities.
 //
-// Who makes an attempt builds and signs its entries. What they change is judged here by the
-// state machine, and charged here, in the update that records it. A request that comes twice
-// is answered alike: an entry is itself what tells it from another. Nothing is held in memory
-// that another server of the repository, or the next process, would need.
+// The maker of an attempt builds and signs its entries. The state machine here judges their effect, and the update that
+// records them charges for them. A repeated request gets the same answer: an entry's bytes distinguish it from every
+// other. Nothing that another server of the repository or the next process would need is held only in memory.
 package gateway

@@ -17,8 +17,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// owned serves a request of somebody who made an attempt at the effect. That is all the
-// authority it needs: what happened is recorded, though a capability has expired meanwhile.
+// owned serves a request of an agent that made an attempt at the effect. No other authority is needed: what happened is
+// recorded even if a capability has expired meanwhile.
 func (s *Service) owned(serve func(w http.ResponseWriter, r *http.Request, c caller, st *ledger.State) (*wire.Answer, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var c caller
@@ -50,12 +50,12 @@ func (s *Service) owned(serve func(w http.ResponseWriter, r *http.Request, c cal
 	}
 }
 
-// attempted says whether an agent made an attempt at an effect.
+// attempted reports whether an agent made an attempt at an effect.
 func attempted(st *ledger.State, agent object.AgentID) bool {
 	return slices.ContainsFunc(st.History, func(e ledger.Entry) bool { return e.Register != nil && e.Register.Owner.Same(agent) })
 }
 
-// renew prolongs the lease of the latest attempt: it is the sign of life of whoever makes it.
+// renew extends the lease of the latest attempt: it is the sign of life of the attempt's maker.
 func (s *Service) renew(w http.ResponseWriter, r *http.Request, c caller, st *ledger.State) (*wire.Answer, error) {
 	q, err := body[wire.Renewal](s, w, r)
 	if err != nil {
@@ -72,7 +72,7 @@ func (s *Service) renew(w http.ResponseWriter, r *http.Request, c caller, st *le
 	return &wire.Answer{Verdict: wire.Recorded}, err
 }
 
-// ending is an attempt's end on its way.
+// ending is the end of an attempt while it is being recorded.
 type ending struct {
 	s       *Service
 	c       caller
@@ -155,7 +155,7 @@ func (e *ending) record(ctx context.Context) (*wire.Answer, error) {
 			return nil, err
 		}
 		if i := slices.IndexFunc(st.History, func(h ledger.Entry) bool { return h.Kind == e.end.Kind && bytes.Equal(h.Raw, e.end.Raw) }); i >= 0 {
-			return recorded(st.History[i].Seq), nil // it came before, and its answer was lost
+			return recorded(st.History[i].Seq), nil // it was recorded before, and the answer was lost
 		}
 		v, err := e.judge(&st)
 		if err != nil {
@@ -186,7 +186,7 @@ func (e *ending) record(ctx context.Context) (*wire.Answer, error) {
 	}
 }
 
-// judge asks the state machine.
+// judge asks the state machine for its verdict.
 func (e *ending) judge(st *ledger.State) (ledger.Verdict, error) {
 	if e.end.Resolution != nil {
 		return ledger.Decide(*st, ledger.Event{Resolution: e.end.Resolution}, e.s.Now(), ledger.Policy{}), nil

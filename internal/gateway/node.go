@@ -10,8 +10,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// For is the repository's ledger for agents elsewhere, who run tools and `mythos once`
-// on their own machines. Other built-in tools work on a repository: that of who calls them.
+// For returns the repository's ledger for agents elsewhere, who run tools and `mythos once` on their own machines.
+// Other built-in tools work on the caller's own repository.
 func For(n *repo.Repo) *Service {
 	return &Service{Self: n.Self(), Now: n.Now, Ledger: n.Ledger, Verifier: n.Verifier, Quotas: n.Quotas, Holds: n.Holds, Approvals: n.Approvals, KV: n.DB, Responses: n.Store, Tools: n.Tools,
 		Use: func(tool object.Hash, request []byte) (scope.Use, bool, error) {

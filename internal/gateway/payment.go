@@ -12,8 +12,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// price is what a call of a tool is charged: what its registration here says, or what who asks
-// says, whichever is more.
+// price returns the charge for a call of a tool: the price in its registration here or the one in the request,
+// whichever is higher.
 func (s *Service) price(ctx context.Context, tool object.Hash, price uint64) (uint64, error) {
 	t, err := s.Tools.Get(ctx, tool)
 	if errors.Is(err, exec.ErrNoTool) {
@@ -22,9 +22,9 @@ func (s *Service) price(ctx context.Context, tool object.Hash, price uint64) (ui
 	return max(price, t.Policy.Price), err
 }
 
-// settled forgets the payment of an attempt that ended. If the chain that is shown is the one that was charged, it gets back what
-// was charged for an attempt that did not start, and of one that has an outcome what the tool did not use; what the
-// tool used beyond its price counts.
+// settled forgets the payment of an attempt that ended. If the chain in the request is the one that was charged, the
+// whole charge of an attempt that did not start is returned to it and, for an attempt with an outcome, the part that
+// the tool did not use. What the tool used beyond its price counts.
 func (e *ending) settled(ctx context.Context, st *ledger.State) ([]ledger.Rider, error) {
 	p, err := e.s.Quotas.Paid(ctx, e.c.idem)
 	if err != nil {
@@ -50,7 +50,7 @@ func (e *ending) settled(ctx context.Context, st *ledger.State) ([]ledger.Rider,
 	return append(riders, ledger.Rider{Size: 1 << 10, Reads: keys, Ride: ride}), err
 }
 
-// used is what the receipt says that the tool used of its price, or beyond it.
+// used returns what the receipt says the tool used, within its price or beyond it.
 func (e *ending) used(price uint64) uint64 {
 	if notes := e.receipt.Receipt.Notes; notes != nil {
 		if use, _ := output.Used(*notes); use.Cost != nil {
@@ -60,8 +60,8 @@ func (e *ending) used(price uint64) uint64 {
 	return price
 }
 
-// beyond counts what a tool used beyond the price of a call without a key. Nothing is returned of such a call: whether the
-// tool started, nobody here can tell.
+// beyond counts what a tool used beyond the price of a call without a key. Nothing is returned for such a call, because
+// nobody here can tell whether the tool started.
 func (s *Service) beyond(r *ledger.Receipt, chain caps.Chain) ([]ledger.Rider, error) {
 	if r.Notes == nil {
 		return nil, nil

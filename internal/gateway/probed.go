@@ -17,7 +17,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// probed settles an outcome that nobody knew by what a probe found.
+// probed settles an unknown outcome by the finding of a probe.
 func (s *Service) probed(w http.ResponseWriter, r *http.Request) {
 	a, err := s.settle(w, r)
 	s.answer(w, r, a, err)
@@ -57,7 +57,7 @@ func (s *Service) settle(w http.ResponseWriter, r *http.Request) (*wire.Answer, 
 	return s.happened(ctx, c, q, found, receipt)
 }
 
-// finding is what a probe answered whose receipt is here, about that very attempt.
+// finding returns the answer of a probe whose receipt is stored here and is about this very attempt.
 func (s *Service) finding(ctx context.Context, c caller, q *wire.Probed) (p probed.Answer, receipt object.Hash, err error) {
 	e, err := ledger.ParseEntry(ledger.EntryReceipt, q.Receipt)
 	if err == nil {
@@ -94,8 +94,8 @@ func (s *Service) finding(ctx context.Context, c caller, q *wire.Probed) (p prob
 	return p, rec.ReceiptID, err
 }
 
-// again lets an effect that did not happen run again. The decision is the ledger's, and names
-// the receipt of the probe.
+// again lets an effect that did not happen run again. The ledger makes the decision, which names the receipt of the
+// probe.
 func (s *Service) again(ctx context.Context, c caller, q *wire.Probed, receipt object.Hash) (*wire.Answer, error) {
 	if q.Record != nil {
 		return nil, fmt.Errorf("%w: what did not happen left nothing", object.ErrInvalid)
@@ -118,7 +118,7 @@ func (s *Service) again(ctx context.Context, c caller, q *wire.Probed, receipt o
 	return recorded(seq), err
 }
 
-// decided is where the decision stands that a receipt is the evidence of.
+// decided returns the position of the decision that has a receipt as its evidence.
 func (s *Service) decided(ctx context.Context, idem, receipt object.Hash) (seq uint64, done bool, err error) {
 	st, err := s.Ledger.Read(ctx, idem)
 	if err != nil {
@@ -133,7 +133,7 @@ func (s *Service) decided(ctx context.Context, idem, receipt object.Hash) (seq u
 	return st.History[i].Seq, true, nil
 }
 
-// happened records the outcome that a probe found, by whoever made the attempt.
+// happened records the outcome that a probe found, signed by the maker of the attempt.
 func (s *Service) happened(ctx context.Context, c caller, q *wire.Probed, found probed.Answer, receipt object.Hash) (*wire.Answer, error) {
 	if q.Record == nil || q.Record.Commit == nil || q.Record.About == nil || *q.Record.About != q.About {
 		return nil, fmt.Errorf("%w: what happened has a commit about the attempt", object.ErrInvalid)

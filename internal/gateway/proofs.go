@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// prove adds the proof that an answer's entry is in the log, where one is asked for.
+// prove adds the proof that an answer's entry is in the log, if the caller asked for one.
 func (s *Service) prove(ctx context.Context, a *wire.Answer, since *uint64) (err error) {
 	if since != nil {
 		a.Proof, err = s.proof(ctx, *since, *a.Seq)
@@ -18,9 +18,8 @@ func (s *Service) prove(ctx context.Context, a *wire.Answer, since *uint64) (err
 	return err
 }
 
-// proof is a fresh checkpoint, with the proofs that it goes on from one of since entries and
-// that it covers entries. Where the log is shorter than the asker's checkpoint there is
-// nothing to prove, and the asker sees that.
+// proof returns a fresh checkpoint, with the proofs that it extends one of since entries and that it covers the given
+// entries. If the log is shorter than the caller's checkpoint there is nothing to prove, and the caller sees that.
 func (s *Service) proof(ctx context.Context, since uint64, seqs ...uint64) (*wire.Proof, error) {
 	text, err := s.Ledger.Checkpoint(ctx)
 	if err != nil {
@@ -47,8 +46,7 @@ func (s *Service) proof(ctx context.Context, since uint64, seqs ...uint64) (*wir
 	return p, nil
 }
 
-// proofs answers for entries that were recorded: who records many at a time proves them
-// together.
+// proofs answers for recorded entries: a caller that records many at a time has them proven together.
 func (s *Service) proofs(w http.ResponseWriter, r *http.Request) {
 	c, err := s.capable(r)
 	if err != nil {

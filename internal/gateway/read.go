@@ -20,7 +20,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// history answers with the entries of an effect, to who has a capability for its tool.
+// history answers with the entries of an effect, for a caller that has a capability for its tool.
 func (s *Service) history(w http.ResponseWriter, r *http.Request) {
 	raw, err := s.entries(r)
 	if err != nil {
@@ -52,8 +52,8 @@ func (s *Service) entries(r *http.Request) ([]byte, error) {
 	return can.Marshal(&h)
 }
 
-// mayRead lets in who made an attempt, and who may call the tool with any request; of
-// mythos.once, its program. To others an effect is as one that never was.
+// mayRead admits the maker of an attempt, and a caller that may call the tool with any request; for mythos.once, its
+// program. To others an effect looks as if it never existed.
 func mayRead(c caller, st *ledger.State) bool {
 	if attempted(st, c.agent) {
 		return true
@@ -67,7 +67,7 @@ func mayRead(c caller, st *ledger.State) bool {
 	})
 }
 
-// toolsOf are the tools that a chain lets call; free: with any request.
+// toolsOf returns the tools that a chain allows to call; free: with any request.
 func toolsOf(chain caps.Chain) (tools []object.Hash, free bool) {
 	of, err := chain[0].Cap.Scope.Decode()
 	if err != nil {
@@ -77,8 +77,7 @@ func toolsOf(chain caps.Chain) (tools []object.Hash, free bool) {
 	return scope.Tools(of), !one || call.Constraints == nil
 }
 
-// mark appends a mark that somebody trusted for ledgers signed, about a conflict that was
-// found elsewhere.
+// mark appends a mark about a conflict that was found elsewhere, signed by an agent trusted for ledgers.
 func (s *Service) mark(w http.ResponseWriter, r *http.Request) {
 	a, err := s.marked(w, r)
 	s.answer(w, r, a, err)
@@ -129,8 +128,8 @@ func (s *Service) marked(w http.ResponseWriter, r *http.Request) (*wire.Answer, 
 	}
 }
 
-// charges takes a use of a tool without a key from a capability. It is not deduplicated by
-// what is asked, so that a request works once.
+// charges charges a use of a tool without a key to a capability. It is deduplicated not by what is asked but by the
+// request, so that a request works once.
 func (s *Service) charges(w http.ResponseWriter, r *http.Request) {
 	a, err := s.charged(w, r)
 	s.answer(w, r, a, err)
@@ -150,7 +149,7 @@ func (s *Service) charged(w http.ResponseWriter, r *http.Request) (*wire.Answer,
 	if err != nil {
 		return nil, err
 	}
-	if len(q.Caps) > 0 { // what covers the use is what is charged
+	if len(q.Caps) > 0 { // the capability that covers the use is charged
 		return nil, fmt.Errorf("%w: a charge is to the capability that is shown, and to no other", object.ErrInvalid)
 	}
 	use, _, err := s.authority(r.Context(), c, q)
@@ -166,11 +165,10 @@ func (s *Service) charged(w http.ResponseWriter, r *http.Request) (*wire.Answer,
 	return &wire.Answer{Verdict: wire.Recorded, Cap: &c.chain[0].ID, Price: use.Price}, err
 }
 
-// lateReceipt is how long after its time the receipt of an effect without a key is taken.
+// lateReceipt is how late the receipt of an effect without a key is accepted.
 const lateReceipt = 24 * time.Hour
 
-// receipts keeps the receipt of an effect without a key, whose capability was good when the
-// effect happened.
+// receipts stores the receipt of an effect without a key, whose capability was valid when the effect happened.
 func (s *Service) receipts(w http.ResponseWriter, r *http.Request) {
 	a, err := s.received(w, r)
 	s.answer(w, r, a, err)
@@ -214,7 +212,7 @@ func (s *Service) received(w http.ResponseWriter, r *http.Request) (*wire.Answer
 	}
 	ctx := context.WithoutCancel(r.Context())
 	if seq, err := s.Ledger.ReceiptSeq(ctx, rec.ReceiptID); err == nil {
-		return recorded(seq), nil // it came before, and its answer was lost
+		return recorded(seq), nil // it was recorded before, and the answer was lost
 	}
 	beyond, err := s.beyond(rec, chain)
 	if err != nil {

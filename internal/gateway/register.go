@@ -20,14 +20,14 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// Bounds of a lease, and how far its end may be from what the clock here makes of it.
+// Bounds of a lease, and how far its end may be from what our clock gives.
 const (
 	minLease  = time.Second
 	maxLease  = time.Hour
 	tolerance = 5 * time.Second
 )
 
-// register judges a wish to run an effect, and records it.
+// register judges a request to run an effect, and records it.
 func (s *Service) register(w http.ResponseWriter, r *http.Request, c caller, q *wire.Ask) (*wire.Answer, error) {
 	e, lease, err := s.signed(c, q)
 	if err != nil {
@@ -53,7 +53,7 @@ func (s *Service) register(w http.ResponseWriter, r *http.Request, c caller, q *
 	return a, s.prove(r.Context(), a, q.Since)
 }
 
-// signed is the register that an Ask brings.
+// signed returns the register in an Ask.
 func (s *Service) signed(c caller, q *wire.Ask) (ledger.Entry, time.Duration, error) {
 	e, err := ledger.ParseEntry(ledger.EntryRegister, q.Register)
 	if err != nil {
@@ -74,7 +74,7 @@ func (s *Service) signed(c caller, q *wire.Ask) (ledger.Entry, time.Duration, er
 	return e, lease, kvledger.Elsewhere{Ledger: s.Ledger}.Verify(e, c.agent)
 }
 
-// decision is one register on its way.
+// decision is one register while it is judged.
 type decision struct {
 	s       *Service
 	c       caller
@@ -82,9 +82,9 @@ type decision struct {
 	entry   ledger.Entry
 	use     scope.Use
 	allowed []caps.Chain
-	free    int // of them, the first ones, under which nobody has to agree
+	free    int // how many of them, from the first, need no approval
 	policy  ledger.Policy
-	charged *object.Hash // the leaf of the chain that is charged
+	charged *object.Hash // the leaf of the charged chain
 }
 
 func (d *decision) make(ctx context.Context) (*wire.Answer, error) {
@@ -95,7 +95,7 @@ func (d *decision) make(ctx context.Context) (*wire.Answer, error) {
 		if err != nil {
 			return nil, err
 		}
-		if seq, same := latest(&st, d.entry.Raw); same { // it came before, and its answer was lost
+		if seq, same := latest(&st, d.entry.Raw); same { // it was recorded before, and the answer was lost
 			return d.again(ctx, seq)
 		}
 		now := d.s.Now()
@@ -123,7 +123,7 @@ func (d *decision) make(ctx context.Context) (*wire.Answer, error) {
 	}
 }
 
-// latest is where a register stands that is the latest attempt, and under way.
+// latest returns the position of a register that is the latest attempt and still under way.
 func latest(st *ledger.State, raw []byte) (seq uint64, same bool) {
 	if !st.Open() {
 		return 0, false
@@ -136,7 +136,7 @@ func latest(st *ledger.State, raw []byte) (seq uint64, same bool) {
 	return 0, false
 }
 
-// again is the answer to a register that is recorded already.
+// again returns the answer to a register that was already recorded.
 func (d *decision) again(ctx context.Context, seq uint64) (*wire.Answer, error) {
 	a := &wire.Answer{Verdict: wire.Invoke, Seq: &seq}
 	paid, err := d.s.Quotas.Paid(ctx, d.c.idem)
@@ -150,13 +150,13 @@ func (d *decision) again(ctx context.Context, seq uint64) (*wire.Answer, error) 
 	return a, err
 }
 
-// invoke is the answer to a register that was recorded just now.
+// invoke returns the answer to a register that was just recorded.
 func (d *decision) invoke(ctx context.Context, seq uint64, err error) (*wire.Answer, error) {
 	a := &wire.Answer{Verdict: wire.Invoke, Cap: d.charged, Seq: &seq, Price: d.use.Price}
 	if err != nil {
 		return a, err
 	}
-	if d.charged == nil { // an attempt goes on that was charged
+	if d.charged == nil { // an attempt that was charged continues
 		paid, err := d.s.Quotas.Paid(ctx, d.c.idem)
 		if err != nil {
 			return a, err
@@ -169,7 +169,7 @@ func (d *decision) invoke(ctx context.Context, seq uint64, err error) (*wire.Ans
 	return a, err
 }
 
-// misfit asks for another register where this one does not fit the history or the clock.
+// misfit asks for another register if this one does not fit the history or the clock.
 func (d *decision) misfit(st *ledger.State, now object.Time) *wire.Answer {
 	fence := st.Fence + 1
 	var ended *uint64
@@ -185,8 +185,8 @@ func (d *decision) misfit(st *ledger.State, now object.Time) *wire.Answer {
 	return &wire.Answer{Verdict: wire.Sign, Fence: &fence, Ended: ended}
 }
 
-// charge charges the first of the chains that has quota left, with the register. An attempt
-// that goes on with the agent's own unfinished one was charged with that.
+// charge charges, together with the register, the first of the chains that has quota left. An attempt that continues
+// the agent's own unfinished one was charged with that one.
 func (d *decision) charge(ctx context.Context, st *ledger.State) []ledger.Rider {
 	d.charged = nil
 	reg := d.entry.Register
@@ -223,7 +223,7 @@ func (d *decision) charge(ctx context.Context, st *ledger.State) []ledger.Rider 
 	}}}
 }
 
-// replay is the answer of an effect that has an outcome.
+// replay returns the answer for an effect that has an outcome.
 func (s *Service) replay(ctx context.Context, st *ledger.State) (*wire.Answer, error) {
 	body, err := s.Responses.Bytes(ctx, st.Commit.ResponseHash)
 	if errors.Is(err, store.ErrNotFound) {

@@ -20,18 +20,18 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Responses keeps what tools answered; *store.Store is one.
+// Responses stores the responses of tools; *store.Store is one.
 type Responses interface {
 	BytesUpdate(ctx context.Context, data []byte) (h object.Hash, put map[string][]byte, err error)
 	Bytes(ctx context.Context, h object.Hash) ([]byte, error)
 }
 
-// Tools are the tools that are registered here; *exec.Tools is one.
+// Tools holds the tools that are registered here; *exec.Tools is one.
 type Tools interface {
 	Get(ctx context.Context, id object.Hash) (exec.Tool, error)
 }
 
-// Service answers for a ledger. All fields are set.
+// Service serves a ledger. All fields are set.
 type Service struct {
 	Self      object.AgentID
 	Now       func() object.Time
@@ -46,14 +46,14 @@ type Service struct {
 	// Use says which authority a request to a tool needs; false: its effects are the
 	// caller's own, and are not registered here.
 	Use func(tool object.Hash, request []byte) (use scope.Use, here bool, err error)
-	// Marks says whose marks of divergence count.
+	// Marks reports whether an agent's marks of divergence count.
 	Marks func(object.AgentID) bool
 
 	door peer.Door
 	hub  hub
 }
 
-// Routes is what a server answers for the ledger.
+// Routes returns the routes that a server serves for the ledger.
 func (s *Service) Routes(d peer.Door) []peer.Route {
 	s.door = d
 	return []peer.Route{
@@ -70,14 +70,14 @@ func (s *Service) Routes(d peer.Door) []peer.Route {
 	}
 }
 
-// caller is who asks, and under what.
+// caller is the sender of a request, and its authority.
 type caller struct {
 	agent object.AgentID
 	chain caps.Chain // of the header
 	idem  object.Hash
 }
 
-// capable lets in who shows a capability for calls of tools that is good now.
+// capable admits a caller with a capability for tool calls that is valid now.
 func (s *Service) capable(r *http.Request) (c caller, err error) {
 	if c.agent, c.chain, err = s.door.Proved(r); err != nil {
 		return c, err
@@ -118,7 +118,7 @@ func (s *Service) asked(serve func(w http.ResponseWriter, r *http.Request, c cal
 	}
 }
 
-// body reads what was sent, which the request's signature covers.
+// body reads the request body, which the request's signature covers.
 func body[T any](s *Service, w http.ResponseWriter, r *http.Request) (*T, error) {
 	raw, err := s.door.Body(w, r, wire.MaxBody)
 	if err != nil {
@@ -127,7 +127,7 @@ func body[T any](s *Service, w http.ResponseWriter, r *http.Request) (*T, error)
 	return object.Decode[T](raw)
 }
 
-// answer sends an answer, or what stands against it where who asks can decide on that.
+// answer sends an answer, or the refusal if the caller can act on it.
 func (s *Service) answer(w http.ResponseWriter, r *http.Request, a *wire.Answer, err error) {
 	if err != nil {
 		if refusal, typed := wire.Refuse(err); typed {
@@ -153,7 +153,7 @@ func send(w http.ResponseWriter, raw []byte) {
 	_, _ = w.Write(raw)
 }
 
-// authority are the chains that cover an effect, and what of; the error is why none does.
+// authority returns the chains that cover an effect, and what they cover; the error says why none does.
 func (s *Service) authority(ctx context.Context, c caller, q *wire.Ask) (use scope.Use, allowed []caps.Chain, err error) {
 	use, here, err := s.Use(q.ToolID, q.Request)
 	if err == nil && !here {
@@ -191,8 +191,8 @@ func (s *Service) authority(ctx context.Context, c caller, q *wire.Ask) (use sco
 	return use, allowed, err
 }
 
-// policy is what the ledger is told of the tool. Where it is registered here, too, that says
-// whether it is safe to repeat.
+// policy returns the ledger's policy for the tool. If the tool is also registered here, its registration says whether
+// it is retry-safe.
 func (s *Service) policy(ctx context.Context, q *wire.Ask) (ledger.Policy, error) {
 	p := ledger.Policy{Retry: ledger.RetryMode(min(q.Retry, uint8(ledger.Probe))), Again: q.Again, KeepOut: q.KeepOut}
 	tool, err := s.Tools.Get(ctx, q.ToolID)

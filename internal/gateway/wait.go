@@ -13,11 +13,11 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// longWait is how long a request waits; then who asked asks again.
+// longWait is how long a request waits before the caller has to ask again.
 const longWait = 10 * time.Minute
 
-// hub wakes those who wait for effects. All who wait for one share a room: one look at the
-// ledger, and one answer.
+// hub wakes those who wait for effects. All who wait for the same effect share a room, one look at the ledger, and one
+// answer.
 type hub struct {
 	mu    sync.Mutex
 	rooms map[object.Hash]*room
@@ -28,13 +28,13 @@ type room struct {
 	leave  context.CancelFunc
 	guests int
 
-	outcome *ledger.Outcome // how it ended, where that is known
+	outcome *ledger.Outcome // how it ended, if known
 
 	mu      sync.Mutex
-	answers map[uint64][]byte // to who has a checkpoint of that many entries
+	answers map[uint64][]byte // by the number of entries in the caller's checkpoint
 }
 
-// enter joins those who wait for an effect; look waits until it may have changed.
+// enter joins the callers that wait for an effect; look waits until it may have changed.
 func (h *hub) enter(idem object.Hash, look func(context.Context)) (*room, func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -84,14 +84,13 @@ func (h *hub) open(idem object.Hash, r *room, o *ledger.Outcome) {
 	close(r.done)
 }
 
-// wait answers when asking again, with the same request, can have another answer than that
-// somebody is at the effect.
+// wait answers when the same request, asked again, may get another answer than that the effect is under way.
 func (s *Service) wait(w http.ResponseWriter, r *http.Request, c caller, q *wire.Ask) (*wire.Answer, error) {
 	if _, _, err := s.authority(r.Context(), c, q); err != nil {
 		return nil, err
 	}
 	asked := question{object.Sum(q.Request), q.Again, q.Since}
-	*q = wire.Ask{} // many wait, and nobody needs what they asked
+	*q = wire.Ask{} // many wait, and their requests are no longer needed
 	in, leave := s.hub.enter(c.idem, func(ctx context.Context) { _, _ = s.Ledger.Await(ctx, c.idem, asked.request) })
 	defer leave()
 	st, err := s.Ledger.Read(r.Context(), c.idem)
@@ -114,15 +113,14 @@ func (s *Service) wait(w http.ResponseWriter, r *http.Request, c caller, q *wire
 	return s.left(r.Context(), w, in, asked)
 }
 
-// question is what is kept of an Ask while it waits.
+// question is the part of an Ask that is held while it waits.
 type question struct {
 	request object.Hash
 	again   bool
 	since   *uint64
 }
 
-// left answers with what the attempt left, encoded once for all who have the same
-// checkpoint; nil: it was sent.
+// left answers with what the attempt left, encoded once for all callers with the same checkpoint; nil: it was sent.
 func (s *Service) left(ctx context.Context, w http.ResponseWriter, in *room, q question) (*wire.Answer, error) {
 	o := in.outcome
 	if o == nil {
@@ -171,7 +169,7 @@ func (s *Service) sendTo(w http.ResponseWriter, raw []byte) error {
 	return nil
 }
 
-// replayed is the answer that an effect's outcome gives.
+// replayed returns the answer for an effect's outcome.
 func replayed(st *ledger.State, body []byte) (*wire.Answer, error) {
 	raw, err := can.Marshal(st.Outcome(body))
 	if err != nil {

@@ -1,6 +1,5 @@
-// Package gitignore reads patterns in the syntax of gitignore(5) and says which paths they
-// leave out. It is pure: bytes in, answers out. A test compares it with git itself, where
-// git is.
+// Package gitignore reads patterns in the syntax of gitignore(5) and says which paths they ignore. It does no input or
+// output. A test compares it with git itself, if git is installed.
 package gitignore
 
 import (
@@ -13,12 +12,12 @@ type Pattern struct {
 	dir     string // the folder of the file, with a slash at its end; empty: the root
 	text    string
 	include bool // begins with !
-	folders bool // ends with /: for folders alone
-	base    bool // has no slash: for names in whatever folder below
+	folders bool // ends with /: matches only folders
+	base    bool // has no slash: matches names in any folder below
 }
 
-// Parse reads a file of patterns that lies in dir, a path with slashes and without one at
-// its ends; empty is the root. Later patterns count more.
+// Parse reads a file of patterns that lies in dir, a path with slashes between its parts and none at its ends; empty is
+// the root. Later patterns take precedence.
 func Parse(data []byte, dir string) []Pattern {
 	if dir != "" {
 		dir += "/"
@@ -44,7 +43,7 @@ func parse(line, dir string) (p Pattern, ok bool) {
 	return p, p.text != ""
 }
 
-// trimSpaces takes spaces off the end, but not one that a backslash keeps.
+// trimSpaces removes spaces at the end, except one that is escaped by a backslash.
 func trimSpaces(line string) string {
 	end := 0
 	for i := 0; i < len(line); i++ {
@@ -59,8 +58,8 @@ func trimSpaces(line string) string {
 	return line[:end]
 }
 
-// Ignored reports whether patterns leave a path out. As in git, nothing below a folder that
-// is left out can be included again: a caller does not look into one.
+// Ignored reports whether patterns ignore a path. As in git, nothing below an ignored folder can be included again:
+// callers do not look into one.
 func Ignored(list []Pattern, path string, folder bool) bool {
 	for i := len(list) - 1; i >= 0; i-- {
 		if list[i].matches(path, folder) {
@@ -81,8 +80,7 @@ func (p *Pattern) matches(path string, folder bool) bool {
 	if p.base {
 		return wild(p.text, rest[strings.LastIndexByte(rest, '/')+1:]) == match
 	}
-	// Git compares what is before the first special byte by itself, so that ** after it
-	// stands at the beginning.
+	// Git compares the text before the first special byte separately, so that a ** after it counts as at the beginning.
 	plain := strings.IndexAny(p.text+"*", "*?[\\")
 	rest, same := strings.CutPrefix(rest, p.text[:plain])
 	return same && wild(p.text[plain:], rest) == match

@@ -2,22 +2,21 @@ package gitignore
 
 import "strings"
 
-// verdict is what a part of a match gave. The two that give up keep stars from trying what
-// cannot succeed any more.
+// verdict is the result of matching a part. The two that give up keep stars from trying what can no longer succeed.
 type verdict int
 
 const (
 	match    verdict = iota
-	mismatch         // here; a star before may take more
-	giveUp           // whatever a star before takes
-	toStars          // unless ** before takes more
+	mismatch         // mismatch here; an earlier star may take more
+	giveUp           // mismatch no matter what an earlier star takes
+	toStars          // mismatch unless an earlier ** takes more
 )
 
-// wild matches a whole text: ? and [...] stand for one byte, * for bytes up to a slash, and
-// ** between slashes for whole folders.
+// wild matches a whole text: ? and [...] stand for one byte, * for bytes up to a slash, and ** between slashes for
+// whole folders.
 func wild(p, text string) verdict { return wildFrom(p, 0, text) }
 
-// wildFrom matches what comes after the first i bytes of a pattern.
+// wildFrom matches the pattern after its first i bytes.
 func wildFrom(p string, i int, text string) verdict {
 	for ; i < len(p); i++ {
 		if text == "" && p[i] != '*' {
@@ -56,7 +55,7 @@ func wildFrom(p string, i int, text string) verdict {
 	return match
 }
 
-// star matches from a star at p[i] on.
+// star matches from a star at p[i].
 func star(p string, i int, text string) verdict {
 	first := i
 	for i < len(p) && p[i] == '*' {
@@ -77,7 +76,7 @@ func star(p string, i int, text string) verdict {
 		}
 		return match
 	}
-	if !slashes && p[i] == '/' { // one star and a slash: there is one place to go on
+	if !slashes && p[i] == '/' { // one star and a slash: there is only one place to continue
 		at := strings.IndexByte(text, '/')
 		if at < 0 {
 			return giveUp
@@ -99,8 +98,7 @@ func star(p string, i int, text string) verdict {
 	}
 }
 
-// class reports whether c is in the class that begins at p[i], and where it ends; -1: it
-// does not end.
+// class reports whether c is in the class that begins at p[i], and where the class ends; -1: it does not end.
 func class(p string, i int, c byte) (end int, in bool) {
 	i++
 	negated := i < len(p) && (p[i] == '!' || p[i] == '^')
@@ -144,7 +142,7 @@ func class(p string, i int, c byte) (end int, in bool) {
 	}
 }
 
-// named reports whether c is in a class that has a name.
+// named reports whether c is in a named class.
 func named(name string, c byte) (known, in bool) {
 	lower, upper, digit := 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9'
 	graph := c > ' ' && c < 0x7f

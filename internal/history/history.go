@@ -1,4 +1,4 @@
-// Package history tells what happened here, as the ledger says it.
+// Package history tells what happened here, according to the ledger.
 package history
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// History tells what the ledger says happened here.
+// History tells what happened here, according to the ledger.
 type History struct {
 	ID      *identity.Identity
 	DB      kv.KV
@@ -25,7 +25,7 @@ type History struct {
 	Toolbox *toolbox.Toolbox
 }
 
-// Event is one thing that happened here, as the ledger tells it.
+// Event is one thing that happened here.
 type Event struct {
 	Seq        uint64       `json:"seq"` // of the ledger's entry
 	Time       object.Time  `json:"time"`
@@ -34,31 +34,31 @@ type Event struct {
 	Tool       string       `json:"tool,omitempty"` // its name
 	ToolID     *object.Hash `json:"tool_id,omitempty"`
 	Key        string       `json:"idempotency_key,omitempty"`
-	KeyHex     string       `json:"idempotency_key_hex,omitempty"` // of a key that is no text
+	KeyHex     string       `json:"idempotency_key_hex,omitempty"` // of a key that is not text
 	Status     uint16       `json:"status,omitempty"`              // of an effect; 200 is success
-	By         string       `json:"by,omitempty"`                  // the name of who signed it, where one is known
-	ByKey      string       `json:"by_key,omitempty"`              // and the public key
+	By         string       `json:"by,omitempty"`                  // the name of the signer, if known
+	ByKey      string       `json:"by_key,omitempty"`              // and its public key
 	Capability *object.Hash `json:"capability,omitempty"`          // under which it was allowed
 	Scope      string       `json:"scope,omitempty"`               // what that capability allows
 	Receipt    *object.Hash `json:"receipt,omitempty"`
 	IdemID     *object.Hash `json:"idem_id,omitempty"`
 	State      string       `json:"state,omitempty"` // of an attempt: pending or unknown
 
-	ByKeyID *object.Hash `json:"by_key_id,omitempty"` // of who signed it, where the key itself is not known
+	ByKeyID *object.Hash `json:"by_key_id,omitempty"` // of the signer, if the key itself is not known
 
 	// Decision is what an operator decided: retry, abandon or accept.
 	Decision string `json:"decision,omitempty"`
-	// Note is the operator's, or of an effect that did not succeed the receipt's: why.
+	// Note is the operator's note or, for an effect that did not succeed, the receipt's: why.
 	Note string `json:"note,omitempty"`
-	// Refused says of an effect that it was refused before anything ran.
+	// Refused reports that an effect was refused before anything ran.
 	Refused bool `json:"refused,omitempty"`
-	// Declared says of an effect that its harness ran it and declares the outcome: nobody here did.
+	// Declared reports that an effect's harness ran it and declared its outcome, and nobody here did.
 	Declared bool `json:"declared,omitempty"`
-	// Differs is what was not the same under one key: request, response or outcome.
+	// Differs says what was not the same under one key: request, response or outcome.
 	Differs string `json:"differs,omitempty"`
 }
 
-// Who is who signed it, for people: a name, or else the beginning of a key or of its id.
+// Who returns the signer for people: a name, or else the beginning of a key or of its id.
 func (h Event) Who() string {
 	switch {
 	case h.By != "":
@@ -74,8 +74,8 @@ func (h Event) Who() string {
 // Options select what History tells; zero fields select everything.
 type Options struct {
 	Tool  object.Hash
-	Agent *object.AgentID // who signed it, or for whom it was done
-	For   *Client         // the same agent, where calls are made for it; nil: none are
+	Agent *object.AgentID // the signer, or the agent that it was done for
+	For   *Client         // the same agent, if calls are made for it; nil: none are
 	Since object.Time
 	Until object.Time // exclusive
 }
@@ -83,9 +83,8 @@ type Options struct {
 // historyPage is how many ledger entries History reads at a time.
 const historyPage = 512
 
-// Events is what happened here, newest first: receipts, attempts without an outcome,
-// divergences and decisions. It reads the log backwards, a page at a time, as far
-// as the caller goes on.
+// Events returns what happened here, newest first: receipts, attempts without an outcome, divergences and decisions. It
+// reads the log backwards, page by page, as far as the caller iterates.
 func (hi *History) Events(ctx context.Context, o Options) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		h := &history{n: hi, o: o, ended: map[object.Hash]bool{}, scopes: map[object.Hash]string{}}
@@ -122,12 +121,12 @@ func (hi *History) Events(ctx context.Context, o Options) iter.Seq2[Event, error
 type history struct {
 	n      *History
 	o      Options
-	ended  map[object.Hash]bool   // effects whose outcome was told already
+	ended  map[object.Hash]bool   // effects whose outcome was already told
 	scopes map[object.Hash]string // of capabilities
 }
 
-// page reads the selected entries from from to end. late reports whether any of the
-// entries is not older than what is asked for.
+// page reads the selected entries in the range from from to end. late reports whether any entry is as recent as the
+// options ask for.
 func (h *history) page(ctx context.Context, from, end uint64) (list []ledger.Entry, late bool, err error) {
 	err = h.n.Ledger.Log(ctx, kvledger.Filter{From: from, To: end}, func(e ledger.Entry) error {
 		late = late || e.Time() >= h.o.Since
@@ -141,7 +140,7 @@ func (h *history) page(ctx context.Context, from, end uint64) (list []ledger.Ent
 
 func (h *history) selects(e ledger.Entry) bool {
 	switch {
-	case e.Kind == ledger.EntryCommit: // the receipt beside it says more
+	case e.Kind == ledger.EntryCommit: // its receipt says more
 		return false
 	case e.Time() < h.o.Since || (h.o.Until != 0 && e.Time() >= h.o.Until):
 		return false
@@ -165,7 +164,7 @@ func (h *history) signedBy(e ledger.Entry, agent object.AgentID) bool {
 	return false
 }
 
-// tell puts an entry into words; false for an attempt whose outcome was told.
+// tell turns an entry into an event; false for an attempt whose outcome was already told.
 func (h *history) tell(ctx context.Context, e ledger.Entry) (Event, bool, error) {
 	t := Event{Seq: e.Seq, Time: e.Time()}
 	if tool := e.Tool(); !tool.IsZero() {
@@ -205,7 +204,7 @@ var (
 
 var decisionNames = map[uint8]string{ledger.ResolveRetry: "retry", ledger.ResolveAbandon: "abandon", ledger.ResolveAccept: "accept"}
 
-// about adds which tool and which key an effect has: the entry itself names its id alone.
+// about adds the tool and the key of an effect, of which the entry itself has only the id.
 func (h *history) about(ctx context.Context, t *Event, idem object.Hash) error {
 	s, err := h.n.Ledger.Read(ctx, idem)
 	if err != nil {
@@ -222,8 +221,7 @@ func (h *history) about(ctx context.Context, t *Event, idem object.Hash) error {
 	return nil
 }
 
-// markedBy adds who signed a divergence, as whom the other request came: the mark names the
-// key by its id.
+// markedBy adds the signer of the other request to a divergence: the mark names the key by its id.
 func (h *history) markedBy(t *Event, s object.Signature) {
 	if s.KeyID == nil {
 		return
@@ -262,7 +260,7 @@ func (h *history) effect(ctx context.Context, t Event, r *ledger.Receipt) Event 
 	if t.IdemID != nil {
 		h.ended[*t.IdemID] = true
 	}
-	if len(r.Evidence) > 0 { // the capability, as the gate records it
+	if len(r.Evidence) > 0 { // the capability, as recorded by the executor
 		if scope := h.scope(ctx, r.Evidence[0]); scope != "" {
 			id := r.Evidence[0]
 			t.Capability, t.Scope = &id, scope
@@ -296,7 +294,7 @@ func (h *history) signer(t *Event, agent object.AgentID) {
 	t.By, t.ByKey = h.n.ID.AgentName(agent), agent.KeyHex()
 }
 
-// scope is what the capability with this id allows; empty when it is none, or not here.
+// scope returns what the capability with this id allows; empty if it is not a capability, or not stored.
 func (h *history) scope(ctx context.Context, id object.Hash) string {
 	if text, ok := h.scopes[id]; ok {
 		return text

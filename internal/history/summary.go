@@ -17,20 +17,19 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Summary is where the ledger stands.
+// Summary is the state of the ledger.
 type Summary struct {
 	Entries uint64
 	Effects uint64         // with a key
 	Open    []ledger.State // neither committed nor settled, ascending by id
-	Checked uint64         // entries that were proven to be as they were when last looked at
-	Problem string         // the log is not an extension of what was seen before
+	Checked uint64         // entries proven unchanged since the last summary
+	Problem string         // why the log is not an extension of what was seen before
 }
 
-// summaryKey keeps what was learned of the ledger, so that a million entries are
-// read once and not again.
+// summaryKey stores the summary of the ledger, so that a million entries are read only once.
 const summaryKey = kv.Summary
 
-// summarySaved is how many new entries make it worth a write.
+// summarySaved is how many new entries justify saving.
 const summarySaved = 256
 
 // seen is the stored form: the state of the log up to a signed checkpoint.
@@ -41,9 +40,8 @@ type seen struct {
 	Open       []object.Hash `json:"open"` // effects that may not be settled
 }
 
-// Summarize says where the ledger stands. It reads the entries that came since it
-// was last asked, and the history of each effect that is not settled; and proves, with
-// the log's stored hashes, that what was seen before was only added to.
+// Summarize returns the state of the ledger. It reads the entries since the last summary, and the history of each
+// effect that is not settled; and proves, with the log's stored hashes, that what was seen before was only extended.
 func (hi *History) Summarize(ctx context.Context) (*Summary, error) {
 	old, raw, err := hi.loadSeen(ctx)
 	if err != nil {
@@ -69,7 +67,7 @@ func (hi *History) Summarize(ctx context.Context) (*Summary, error) {
 	if s.Problem == "" && fresh.Entries >= old.Entries+summarySaved {
 		err := hi.saveSeen(ctx, fresh, s.Open, raw)
 		if errors.Is(err, store.ErrReadOnly) {
-			err = nil // the next one reads as much again
+			err = nil // the next summary reads as much again
 		}
 		return s, err
 	}
@@ -87,8 +85,8 @@ func (hi *History) loadSeen(ctx context.Context) (s seen, raw []byte, err error)
 	return s, raw, nil
 }
 
-// extends proves that the log begins with what was seen, and returns how many entries that
-// are; 0: nothing was proven.
+// extends proves that the log begins with what was seen, and returns the number of those entries; 0: nothing was
+// proven.
 func (hi *History) extends(ctx context.Context, old seen) (uint64, error) {
 	if len(old.Checkpoint) == 0 {
 		return 0, nil
@@ -103,7 +101,7 @@ func (hi *History) extends(ctx context.Context, old seen) (uint64, error) {
 	return c.Size, nil
 }
 
-// fold reads the entries that s does not cover yet.
+// fold reads the entries that s does not yet cover.
 func (hi *History) fold(ctx context.Context, s *seen, open map[object.Hash]bool) error {
 	self := hi.ID.Self().KeyID()
 	return hi.Ledger.Log(ctx, kvledger.Filter{From: s.Entries}, func(e ledger.Entry) error {
@@ -128,7 +126,7 @@ func (hi *History) fold(ctx context.Context, s *seen, open map[object.Hash]bool)
 	})
 }
 
-// marked reports whether an effect is one whose history decides.
+// marked reports whether an effect's history decides.
 func marked(open map[object.Hash]bool, id object.Hash) bool {
 	plain, ok := open[id]
 	return ok && !plain
@@ -151,11 +149,11 @@ func (hi *History) open(ctx context.Context, ids map[object.Hash]bool) ([]ledger
 	return list, nil
 }
 
-// saveSeen keeps what was learned, unless somebody else did meanwhile.
+// saveSeen saves the summary, unless another process did meanwhile.
 func (hi *History) saveSeen(ctx context.Context, s seen, open []ledger.State, old []byte) error {
 	size, err := hi.Ledger.Size(ctx)
 	if err != nil || size != s.Entries {
-		return err // it grew meanwhile; the next time will do
+		return err // another process saved it meanwhile; the next summary will do
 	}
 	if s.Checkpoint, err = hi.Ledger.Checkpoint(ctx); err != nil {
 		return err
@@ -175,7 +173,7 @@ func (hi *History) saveSeen(ctx context.Context, s seen, open []ledger.State, ol
 	return err
 }
 
-// ForgetSummary makes the next Summarize read the whole ledger, and takes it as it is.
+// ForgetSummary makes the next Summarize read the whole ledger, and trust it as it is.
 func (hi *History) ForgetSummary(ctx context.Context) error {
 	_, err := hi.DB.Update(ctx, nil, map[string][]byte{summaryKey: nil})
 	return err

@@ -11,12 +11,11 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// blobKeyInfo sets keys for blobs apart from everything else that is made of a seed.
+// blobKeyInfo separates keys for blobs from everything else that is derived from a seed.
 const blobKeyInfo = "mythos.aesgcm.v1 key"
 
-// BlobKey returns the AES-256 key that belongs to the named key of this repository,
-// and its handle, NAME:KEYID (spec/objects.md#encryption). The error wraps
-// fs.ErrNotExist when there is no such key.
+// BlobKey returns the AES-256 key that belongs to the named key of this repository, and its handle, NAME:KEYID
+// (spec/objects.md#encryption). The error wraps fs.ErrNotExist if there is no such key.
 func (id *Identity) BlobKey(name string) (handle string, secret []byte, err error) {
 	key, err := keyfile.Load(KeyDir(id.Dir), name, id.pass)
 	if err != nil {
@@ -26,8 +25,8 @@ func (id *Identity) BlobKey(name string) (handle string, secret []byte, err erro
 	return name + ":" + key.Agent().KeyID().String(), secret, err
 }
 
-// FindBlobKey returns the AES-256 key with this handle. The key is found by its id,
-// whatever it is called here. The error wraps store.ErrNotFound.
+// FindBlobKey returns the AES-256 key with this handle. The key is found by its id, whatever its name is here. The
+// error wraps store.ErrNotFound.
 func (id *Identity) FindBlobKey(handle string) ([]byte, error) {
 	_, keyID, _ := strings.Cut(handle, ":")
 	keys, err := keyfile.List(KeyDir(id.Dir))
@@ -47,7 +46,7 @@ func (id *Identity) FindBlobKey(handle string) ([]byte, error) {
 	return nil, fmt.Errorf("no key of this repository has that id: %w", store.ErrNotFound)
 }
 
-// BlobKeyOf is the AES-256 key for blobs that belongs to a key ([obj-22]).
+// BlobKeyOf returns the AES-256 key for blobs that is derived from a key ([obj-22]).
 func BlobKeyOf(key *sign.Key) ([]byte, error) {
 	seed := key.Seed()
 	defer clear(seed[:])

@@ -1,3 +1,3 @@
-// Package identity is who acts in a repository: the key that signs, the other keys of the
-// repository's folder, and trust.yaml, which says whose signatures count for what.
+// Package identity says who acts in a repository: it has the signing key, the other keys in the repository's folder,
+// and trust.yaml, which says whose signatures count for what.
 package identity

@@ -15,7 +15,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// Identity is who acts in a repository, and whom it trusts.
+// Identity says who acts in a repository, and whom it trusts.
 type Identity struct {
 	Dir   string    // the .mythos folder
 	Key   *sign.Key // what signs here
@@ -24,15 +24,15 @@ type Identity struct {
 	now    func() object.Time
 	pass   keyfile.Passphrase
 	given  bool             // the key came from the environment (MYTHOS_KEY)
-	guest  bool             // our key is one that the repository keeps beside its identity
-	Former []object.AgentID // whose keys are here, the identity's former ones included
+	guest  bool             // our key is one that the repository stores besides its identity
+	Former []object.AgentID // whose keys are stored here, including former ones of the identity
 	mu     sync.Mutex       // guards keys
 	keys   map[string]*sign.Key
 }
 
-// Load reads the key that signs in the repository at dir and its trust file. given
-// is the setting `key`: a key instead of the repository's own; empty for that. pass opens
-// encrypted keys; nil: there is none. The error wraps ErrDamaged where a file is missing.
+// Load reads the signing key of the repository at dir and its trust file. given is the setting `key`: a key instead of
+// the repository's own; empty: its own. pass opens encrypted keys; nil: there is no passphrase. The error wraps
+// ErrDamaged if a file is missing.
 func Load(dir, given string, pass keyfile.Passphrase, now func() object.Time) (*Identity, error) {
 	id := &Identity{Dir: dir, now: now, pass: pass, given: given != ""}
 	var err error
@@ -61,10 +61,10 @@ func Load(dir, given string, pass keyfile.Passphrase, now func() object.Time) (*
 	return id, nil
 }
 
-// Now is the repository's clock.
+// Now returns the time of the repository's clock.
 func (id *Identity) Now() object.Time { return id.now() }
 
-// MustExist refuses a repository without a file that every one has.
+// MustExist returns an error if a file is missing that every repository has.
 func MustExist(path string) error {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: %s is missing", ErrDamaged, path)
@@ -72,9 +72,8 @@ func MustExist(path string) error {
 	return nil
 }
 
-// ReloadTrust reads trust.yaml again. What is wrong with the file is returned, and those
-// who were trusted before still are. Keys that only verify what the ledger holds already
-// are those of when the repository was opened.
+// ReloadTrust reads trust.yaml again. If the file has an error, it is returned, and the trust remains as before. Keys
+// that only verify what the ledger already holds remain those of when the repository was opened.
 func (id *Identity) ReloadTrust() error {
 	t, err := LoadTrust(id.Dir)
 	if err != nil {
@@ -84,7 +83,7 @@ func (id *Identity) ReloadTrust() error {
 	return nil
 }
 
-// Self is the agent that signs here.
+// Self returns the agent that signs here.
 func (id *Identity) Self() object.AgentID { return id.Key.Agent() }
 
 // AgentNamed finds an agent by public key, by its name in trust.yaml, by the name of its
@@ -96,8 +95,8 @@ func (id *Identity) AgentNamed(text string) (object.AgentID, error) {
 	return AgentIn(id.Dir, id.Trust, text)
 }
 
-// AgentIn is AgentNamed for a repository that is not open. A name that trust.yaml has
-// for one key and the key folder for another is refused.
+// AgentIn is AgentNamed for a repository that is not open. A name that stands for one key in trust.yaml and for another
+// in the key folder is refused.
 func AgentIn(dir string, trust *keyfile.Trust, text string) (object.AgentID, error) {
 	if a, err := object.ParseKey(text); err == nil {
 		return a, nil
@@ -119,13 +118,12 @@ func AgentIn(dir string, trust *keyfile.Trust, text string) (object.AgentID, err
 // ErrNoAgent means that nobody is known by that name; it wraps store.ErrNotFound.
 var ErrNoAgent = fmt.Errorf("%w", store.ErrNotFound)
 
-// ErrDamaged means that a file of the repository is missing or damaged that nothing else
-// can replace. It wraps store.ErrCorrupt.
+// ErrDamaged means that an irreplaceable file of the repository is missing or damaged. It wraps store.ErrCorrupt.
 var ErrDamaged error = damaged{}
 
 type damaged struct{}
 
 func (damaged) Error() string { return "the repository is damaged" }
 
-// Unwrap gives store.ErrCorrupt.
+// Unwrap returns store.ErrCorrupt.
 func (damaged) Unwrap() error { return store.ErrCorrupt }

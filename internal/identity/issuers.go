@@ -12,31 +12,28 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// TrustsIssuer says whether an agent may issue capabilities of this kind. What the
-// trust file says counts, for the repository's own identity, too; one that the
-// file does not name (MYTHOS_KEY) is its own first authority, unless it is a key that the
-// repository keeps for somebody else: an agent is no authority for having a key.
+// TrustsIssuer reports whether an agent may issue capabilities of this kind. The trust file decides, even for the
+// repository's own identity. An identity that the file does not name (MYTHOS_KEY) is its own first authority, unless it
+// is a key that the repository stores for somebody else: having a key does not make an agent an authority.
 func (id *Identity) TrustsIssuer(issuer object.AgentID, kind uint8) bool {
 	if e, named := id.Trust.ByAgent(issuer); named {
 		if issuer.Same(id.Self()) && e.From > id.now() {
-			return id.Trust.TrustedIssuer(issuer, kind, e.From) // our own key needs no first moment: the clock was ahead when it was made
+			return id.Trust.TrustedIssuer(issuer, kind, e.From) // our own key is valid from any time: the clock may have been ahead when it was made
 		}
 		return id.Trust.TrustedIssuer(issuer, kind, id.now())
 	}
 	return issuer.Same(id.Self()) && !id.guest
 }
 
-// Issued says whether what this agent issued is ours: it is we, or we keep its key, as that of
-// a former identity. Who acts with a key that the repository keeps for somebody else is no more
-// than that key.
+// Issued reports whether capabilities issued by this agent are ours: the agent is us, or its key is stored here as that
+// of a former identity. With a key that the repository stores for somebody else, only that key is ours.
 func (id *Identity) Issued(by object.AgentID) bool {
 	return by.Same(id.Self()) || !id.guest && slices.ContainsFunc(id.Former, by.Same)
 }
 
-// Issuer is the key that issues capabilities of a kind here: the one in the key
-// folder that the trust file names for the kind's domain, the newest of several;
-// else the repository's identity. Who acts with another key (MYTHOS_KEY) issues with that
-// one alone.
+// Issuer returns the key that issues capabilities of a kind here: the key in the key folder that the trust file names
+// for the kind's domain, the newest if there are several; otherwise the repository's identity. With another key
+// (MYTHOS_KEY), only that one issues.
 func (id *Identity) Issuer(kind uint8) (sign.Signer, error) {
 	if id.given {
 		return id.Key, nil
@@ -48,14 +45,14 @@ func (id *Identity) Issuer(kind uint8) (sign.Signer, error) {
 	return id.KeyNamed(name)
 }
 
-// IssuerKey is the name of the key in the repository's folder that the trust file
-// names for a domain itself, not by "*"; "" when none does.
+// IssuerKey returns the name of the key in the repository's folder that the trust file names for a domain explicitly,
+// not by "*"; empty if there is none.
 func IssuerKey(dir string, trust *keyfile.Trust, domain string, now object.Time) (string, error) {
 	keys, err := keyfile.List(KeyDir(dir))
 	if err != nil {
 		return "", err
 	}
-	for _, e := range slices.Backward(trust.Entries()) { // what was added last is the newest, whatever its dates say
+	for _, e := range slices.Backward(trust.Entries()) { // the last added is the newest, whatever its dates say
 		if !e.Names(domain) || !e.In(now) {
 			continue
 		}
@@ -70,8 +67,7 @@ func IssuerKey(dir string, trust *keyfile.Trust, domain string, now object.Time)
 	return "", nil
 }
 
-// KeyNamed loads a key of the repository, once. The error wraps fs.ErrNotExist when there
-// is none of that name.
+// KeyNamed loads a key of the repository, once. The error wraps fs.ErrNotExist if there is none of that name.
 func (id *Identity) KeyNamed(name string) (*sign.Key, error) {
 	id.mu.Lock()
 	defer id.mu.Unlock()
@@ -89,12 +85,12 @@ func (id *Identity) KeyNamed(name string) (*sign.Key, error) {
 	return k, nil
 }
 
-// SignerOf is the key of an agent that is held here, former ones included.
+// SignerOf returns the key of an agent that is stored here, including former ones.
 func (id *Identity) SignerOf(agent object.AgentID) (sign.Signer, error) {
 	if agent.Same(id.Self()) {
 		return id.Key, nil
 	}
-	if id.given { // who acts with another key signs with that one alone
+	if id.given { // with another key, only that one signs
 		return nil, fmt.Errorf("key of %s: %w", agent, ErrNoKey)
 	}
 	keys, err := keyfile.List(KeyDir(id.Dir))
@@ -108,11 +104,11 @@ func (id *Identity) SignerOf(agent object.AgentID) (sign.Signer, error) {
 	return id.KeyNamed(keys[i].Name)
 }
 
-// ErrNoKey means that a key is not held here.
+// ErrNoKey means that a key is not stored here.
 var ErrNoKey = fmt.Errorf("%w: the key is not held here", caps.ErrDenied)
 
-// ownAgents are the agents whose keys are in the repository's folder, former ones
-// included: what they signed, we signed.
+// ownAgents returns the agents whose keys are in the repository's folder, including former ones: what they signed, we
+// signed.
 func (id *Identity) ownAgents() ([]object.AgentID, error) {
 	keys, err := keyfile.List(KeyDir(id.Dir))
 	if err != nil {
@@ -133,7 +129,7 @@ func (id *Identity) MayIssue(kind uint8) bool {
 	return err == nil && id.TrustsIssuer(key.Agent(), kind)
 }
 
-// IssuerNames are the names of those who may issue capabilities of a kind here.
+// IssuerNames returns the names of those who may issue capabilities of a kind here.
 func (id *Identity) IssuerNames(kind uint8) string {
 	var names []string
 	for _, a := range id.Trust.AgentsFor(scope.Domain(kind), id.now()) {

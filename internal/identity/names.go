@@ -5,8 +5,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// AgentName is what an agent is called here: its name in trust.yaml, or the name that
-// our own key bears. Names that others give themselves do not count; it is empty then.
+// AgentName returns the local name of an agent: its name in trust.yaml, or the name of our own key. Names that others
+// give themselves do not count; it is empty then.
 func (id *Identity) AgentName(agent object.AgentID) string {
 	if agent.Same(id.Self()) {
 		return id.Self().Hint
@@ -17,7 +17,7 @@ func (id *Identity) AgentName(agent object.AgentID) string {
 	return ""
 }
 
-// ShortName is what an agent goes by here, or the start of their key.
+// ShortName returns the local name of an agent, or the start of its key.
 func (id *Identity) ShortName(a object.AgentID) string {
 	if a.Same(id.Self()) && id.Self().Hint != "" {
 		return id.Self().Hint
@@ -28,7 +28,7 @@ func (id *Identity) ShortName(a object.AgentID) string {
 	return a.KeyHex()[:16]
 }
 
-// KeptName is ShortName, or the name of the agent's key in the key folder.
+// KeptName is ShortName or, without a local name, the name of the agent's key in the key folder.
 func (id *Identity) KeptName(a object.AgentID) string {
 	short := id.ShortName(a)
 	if short != a.KeyHex()[:16] {

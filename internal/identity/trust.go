@@ -17,7 +17,7 @@ func TrustedAgents(dir string, now object.Time) ([]object.AgentID, error) {
 	return trust.Agents(now), nil
 }
 
-// KeyDir is the folder of a repository's keys.
+// KeyDir returns the folder of a repository's keys.
 func KeyDir(dir string) string { return filepath.Join(dir, "keys") }
 
 // SelfKey is the name of the repository's own identity among its keys.
@@ -43,12 +43,12 @@ func EditTrust(dir string, edit func(*keyfile.Trust) error) error {
 	return t.Save(filepath.Join(dir, TrustFile))
 }
 
-// TrustsPacket says whether packets of an agent are taken here.
+// TrustsPacket reports whether packets of an agent are accepted here.
 func (id *Identity) TrustsPacket(a object.AgentID) bool {
 	return a.Same(id.Self()) || id.Trust.Trusted(a, keyfile.ForPacket, id.now())
 }
 
-// Roles tells whose approvals of calls count now, and for which role. It reads trust.yaml anew.
+// Roles returns a function that says whose approvals of calls count now, and for which role. It reads trust.yaml again.
 func (id *Identity) Roles() (func(agent object.AgentID, role string) bool, error) {
 	t, err := LoadTrust(id.Dir)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package indexes keeps retrieval indexes over episodes, which effects change.
+// Package indexes manages retrieval indexes over episodes, which are changed by effects.
 package indexes
 
 import (
@@ -28,7 +28,7 @@ const (
 	effectIndexRollback = "index.rollback"
 )
 
-// Indexes keeps retrieval indexes over episodes.
+// Indexes manages retrieval indexes over episodes.
 type Indexes struct {
 	ID       *identity.Identity
 	Store    *store.Store
@@ -37,7 +37,7 @@ type Indexes struct {
 	Caller   *calls.Caller
 	Episodes *episodes.Episodes
 	Embeds   *embedding.Embeddings
-	Busy     time.Duration // how long to wait for another process that writes the file
+	Busy     time.Duration // how long to wait for another process that is writing the file
 }
 
 // Register registers index.update and index.rollback.
@@ -56,8 +56,7 @@ func (i *Indexes) Register() {
 	})
 }
 
-// indexMoved moves an index and brings its file up to date. The response is the
-// canonical state.
+// indexMoved changes an index and updates its file. The response is the canonical state.
 func (i *Indexes) indexMoved(ctx context.Context, move func() (*model.IndexState, error)) (exec.Response, error) {
 	s, err := move()
 	if err != nil {
@@ -77,7 +76,7 @@ func (i *Indexes) indexMoved(ctx context.Context, move func() (*model.IndexState
 	return calls.Outcome(s, v.Close(), s.StateID, s.Manifest, s.Vectors.Receipts)
 }
 
-// moveIndex works out what an update makes of an index.
+// moveIndex computes the result of an update of an index.
 func (i *Indexes) moveIndex(ctx context.Context, u *model.IndexUpdate) (*model.IndexState, error) {
 	ids, before, err := i.content(ctx, u)
 	if err != nil {
@@ -96,9 +95,8 @@ func (i *Indexes) moveIndex(ctx context.Context, u *model.IndexUpdate) (*model.I
 	return i.Models.MoveIndex(ctx, u.Name, u.After, c)
 }
 
-// content is the episodes that an update gives an index, ascending, and the state that it
-// is made on; nil: there is none. Episodes without a captured request cannot be searched
-// for, and are left out.
+// content returns the episodes of an index after an update, ascending, and the state before it; nil: there is none.
+// Episodes without a captured request cannot be found by a search, and are left out.
 func (i *Indexes) content(ctx context.Context, u *model.IndexUpdate) (ids []object.Hash, before *model.IndexState, err error) {
 	lists := []object.Hash{u.Add}
 	if u.After != nil {
@@ -124,7 +122,7 @@ func (i *Indexes) content(ctx context.Context, u *model.IndexUpdate) (ids []obje
 	return ids, before, nil
 }
 
-// list is the hashes of a stored list.
+// list returns the hashes of a stored list.
 func (i *Indexes) list(ctx context.Context, root object.Hash) (ids []object.Hash, err error) {
 	err = dataset.ReadList(ctx, i.Store.Nodes(ctx), root, func(id object.Hash) error {
 		ids = append(ids, id)
@@ -133,7 +131,7 @@ func (i *Indexes) list(ctx context.Context, root object.Hash) (ids []object.Hash
 	return ids, err
 }
 
-// openIndex opens the file of an index and brings it to a state.
+// openIndex opens the file of an index and updates it to a state.
 func (i *Indexes) openIndex(ctx context.Context, s *model.IndexState) (*recall.Index, error) {
 	dir := filepath.Join(i.ID.Dir, "index")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -175,17 +173,16 @@ func (i *Indexes) syncIndex(ctx context.Context, x *recall.Index, s *model.Index
 	})
 }
 
-// Change is what an update makes of an index.
+// Change is an update of an index.
 type Change struct {
 	Add      object.Hash     // list of episodes
 	Replace  bool            // hold these alone
-	Embedder *model.Embedder // of the episodes' vectors; nil: as before
-	Bare     bool            // have no vectors, whatever was before
+	Embedder *model.Embedder // of the episodes' vectors; nil: unchanged
+	Bare     bool            // without vectors, whatever it had before
 }
 
-// Update changes what an index holds, as an effect. Texts that have no embedding yet are
-// embedded before, each as an effect of its own; embedding is told how many there are,
-// and done of each one.
+// Update changes the contents of an index, as an effect. Texts without an embedding are embedded first, each as an
+// effect of its own; embedding is told how many there are, and done is called for each one.
 func (i *Indexes) Update(ctx context.Context, name string, c Change, embedding func(n int) (done func())) (*model.IndexState, *calls.Called, error) {
 	u := model.IndexUpdate{Name: name, Add: c.Add, Replace: c.Replace, Embedder: c.Embedder}
 	s, err := i.Models.Index(ctx, name)
@@ -208,7 +205,7 @@ func (i *Indexes) Update(ctx context.Context, name string, c Change, embedding f
 	return i.changeIndex(ctx, effectIndexUpdate, &u)
 }
 
-// RollBack takes an index's newest update back, as an effect.
+// RollBack undoes the newest update of an index, as an effect.
 func (i *Indexes) RollBack(ctx context.Context, name string) (*model.IndexState, *calls.Called, error) {
 	s, err := i.Models.Index(ctx, name)
 	if err != nil {
@@ -226,7 +223,7 @@ func (i *Indexes) changeIndex(ctx context.Context, effect string, request any) (
 	return s, called, err
 }
 
-// IndexRoots keeps what indexes hold and could be rolled back to.
+// IndexRoots passes to keep what indexes hold and can be rolled back to.
 func (i *Indexes) IndexRoots(ctx context.Context, keep func(object.Hash)) error {
 	reg := i.Models
 	return reg.Indexes(ctx, func(s *model.IndexState) error {

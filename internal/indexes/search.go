@@ -15,25 +15,25 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// By is what nearness is measured by.
+// By is a measure of similarity.
 type By uint8
 
-// What a search can go by.
+// What a search can compare.
 const (
-	ByBoth    By = iota // where an index has vectors, else by words
+	ByBoth    By = iota // if the index has vectors; otherwise words
 	ByWords             // BM25
 	ByVectors           // cosine similarity
 )
 
-// ErrNoVectors means that an index without vectors was searched by them.
+// ErrNoVectors means that an index without vectors was searched by vectors.
 var ErrNoVectors = errors.New("it has no vectors")
 
 // Recalled is an episode that a search of an index found.
 type Recalled struct {
 	Episode object.Hash             `json:"episode"`
-	Score   int64                   `json:"score_micro"` // in millionths, of BM25, the cosine, or the sum of reciprocal ranks; higher is nearer
+	Score   int64                   `json:"score_micro"` // in millionths, of BM25, the cosine, or the sum of reciprocal ranks; higher is more similar
 	Excerpt string                  `json:"excerpt"`
-	Signals []episodes.SampleSignal `json:"signals"` // what is said about it now
+	Signals []episodes.SampleSignal `json:"signals"` // its signals now
 }
 
 // Searcher is an open index of this repository, at its newest state.
@@ -73,20 +73,20 @@ func (s *Searcher) Close() error {
 	return err
 }
 
-// found is an episode of a search.
+// found is an episode that a search found.
 type found struct {
 	id      object.Hash
 	score   int64
-	excerpt string // empty: not known yet
+	excerpt string // empty: not read yet
 }
 
 const (
-	fused  = 100 // of each search, that reciprocal ranks are taken of, at least
+	fused  = 100 // how many results of each search are fused, at least
 	rrfK   = 60
 	micros = 1_000_000
 )
 
-// Search finds the episodes nearest to a text, the nearest first, at most limit.
+// Search finds the episodes most similar to a text, most similar first, at most limit.
 func (s *Searcher) Search(ctx context.Context, text string, limit int, by By) ([]Recalled, error) {
 	var hits []found
 	var err error
@@ -133,8 +133,8 @@ func (s *Searcher) byWords(ctx context.Context, text string, limit int) ([]found
 	return list, nil
 }
 
-// byVectors embeds the text, as an effect, and finds the vectors with the smallest angle to
-// its own. What is at a right angle or more has nothing in common with it.
+// byVectors embeds the text, as an effect, and finds the vectors with the smallest angle to its vector. Vectors at a
+// right angle or more are left out: they have nothing in common with it.
 func (s *Searcher) byVectors(ctx context.Context, text string, limit int) ([]found, error) {
 	q, err := s.n.Embeds.Query(ctx, s.State.Vectors.Embedder, text)
 	if err != nil {
@@ -188,7 +188,7 @@ const (
 	excerptBytes = 200
 )
 
-// beginning is the first words of a text, on one line.
+// beginning returns the first words of a text, on one line.
 func beginning(text string) string {
 	cut := text[:min(len(text), 4096)]
 	words := strings.Fields(strings.ToValidUTF8(cut, "\uFFFD"))

@@ -20,7 +20,7 @@ import (
 // mediaReceipts is the media type of the list of an index's receipts.
 const mediaReceipts = "application/mythos.index.receipts"
 
-// kept is the receipts of a state's vectors, by episode, where it has those of an embedder.
+// kept returns the receipts of a state's vectors, by episode, if they are from this embedder.
 func (i *Indexes) kept(ctx context.Context, e model.Embedder, s *model.IndexState) (map[object.Hash]object.Hash, error) {
 	if s == nil || s.Vectors == nil || !sameEmbedder(s.Vectors.Embedder, e) {
 		return nil, nil
@@ -36,7 +36,7 @@ func (i *Indexes) kept(ctx context.Context, e model.Embedder, s *model.IndexStat
 	return kept, nil
 }
 
-// pairs are the episodes of a state with vectors, and the receipt of each one's vector.
+// pairs returns the episodes of a state with vectors, and the receipt of each one's vector.
 func (i *Indexes) pairs(ctx context.Context, s *model.IndexState) (ids, receipts []object.Hash, err error) {
 	if ids, err = i.list(ctx, s.Manifest); err != nil {
 		return nil, nil, err
@@ -60,7 +60,7 @@ func sameEmbedder(a, b model.Embedder) bool {
 	return a.Tool == b.Tool && a.Form == b.Form && a.Dimension == b.Dimension && a.MaxText == b.MaxText && name(a.Model) == name(b.Model)
 }
 
-// embed has the texts embedded that an update needs.
+// embed embeds the texts that an update needs.
 func (i *Indexes) embed(ctx context.Context, u *model.IndexUpdate, begin func(n int) (done func())) error {
 	ids, before, err := i.content(ctx, u)
 	if err != nil {
@@ -84,7 +84,7 @@ func (i *Indexes) embed(ctx context.Context, u *model.IndexUpdate, begin func(n 
 	}, begin(len(lacking)))
 }
 
-// text is what is embedded of an episode: its request.
+// text returns the text of an episode that is embedded: its request.
 func (i *Indexes) text(ctx context.Context, id object.Hash) (string, error) {
 	sample, err := i.Episodes.Sample(ctx, id)
 	if err != nil {
@@ -93,8 +93,8 @@ func (i *Indexes) text(ctx context.Context, id object.Hash) (string, error) {
 	return sample.Request, nil
 }
 
-// vectors names the receipt of each episode's vector. A text without one is refused: it is
-// embedded by who asks for the update, and not here.
+// vectors returns the receipt of each episode's vector. A text without one is refused: the requester of the update has
+// to embed it first.
 func (i *Indexes) vectors(ctx context.Context, e model.Embedder, ids []object.Hash, before *model.IndexState) (*model.IndexVectors, error) {
 	kept, err := i.kept(ctx, e, before)
 	if err != nil {
@@ -130,14 +130,14 @@ func (i *Indexes) vectors(ctx context.Context, e model.Embedder, ids []object.Ha
 	return &model.IndexVectors{Embedder: e, Receipts: ref.CID}, err
 }
 
-// A file's rows have the keys EPISODE RECEIPT, by their digests.
+// The rows of a file have the keys EPISODE RECEIPT, by their digests.
 const keySize = 64
 
 func keyOf(episode, receipt object.Hash) []byte {
 	return append(append(make([]byte, 0, keySize), episode.Sum[:]...), receipt.Sum[:]...)
 }
 
-// episodeOf is the episode of a row's key.
+// episodeOf returns the episode of a row's key.
 func episodeOf(key []byte) object.Hash {
 	id := object.Hash{Alg: object.SHA256}
 	copy(id.Sum[:], key)
@@ -148,8 +148,7 @@ func (i *Indexes) vectorFile(name string) string {
 	return filepath.Join(i.ID.Dir, "index", name+".vectors")
 }
 
-// openVectors opens the file of an index's vectors, made anew where it is not that of the
-// state.
+// openVectors opens the file of an index's vectors, and rebuilds it if it belongs to another state.
 func (i *Indexes) openVectors(ctx context.Context, s *model.IndexState) (*vector.File, error) {
 	name := i.vectorFile(s.Name)
 	f, err := vector.Open(name, keySize)
@@ -172,8 +171,8 @@ func (i *Indexes) openVectors(ctx context.Context, s *model.IndexState) (*vector
 	return vector.InMemory(x, s.StateID.Sum[:], keys, keySize), nil // another process may have written the file of another state meanwhile
 }
 
-// buildVectors makes the index of a state's vectors. Vectors of the same receipts are taken
-// from old, which may be nil; the others are read from their receipts.
+// buildVectors builds the index of a state's vectors. Vectors with the same receipts are taken from old, which may be
+// nil; the others are read from their receipts.
 func (i *Indexes) buildVectors(ctx context.Context, s *model.IndexState, old *vector.File) (*vector.Index, []byte, error) {
 	ids, receipts, err := i.pairs(ctx, s)
 	if err != nil {
@@ -211,20 +210,19 @@ func (i *Indexes) buildVectors(ctx context.Context, s *model.IndexState, old *ve
 	return x, keys, err
 }
 
-// Checked is what a check of an index's vectors looked at.
+// Checked is the extent of a check of an index's vectors.
 type Checked struct {
 	State  *model.IndexState
-	Exact  bool    // searches look at all vectors
-	Recall float64 // measured, where they do not
+	Exact  bool    // searches compare all vectors
+	Recall float64 // measured, if they do not
 	Faults uint64
 }
 
-// ErrVectorFile means that the file of an index's vectors does not have what the receipts say.
+// ErrVectorFile means that the file of an index's vectors differs from what the receipts say.
 var ErrVectorFile = errors.New("the file of its vectors is not what the receipts give: remove it, and it is made again")
 
-// Verify checks every vector of an index: that a receipt of the embedder's tool signs it, for the
-// episode's text, and that the file has what the receipts give. report is told of each
-// fault; id is the episode's, or zero.
+// Verify checks every vector of an index: that a receipt of the embedder's tool signs it, for the episode's text, and
+// that the file agrees with the receipts. report is called for each fault; id is the episode's, or zero.
 func (i *Indexes) Verify(ctx context.Context, name string, report func(id object.Hash, err error)) (Checked, error) {
 	s, err := i.Models.Index(ctx, name)
 	if err != nil || s.Vectors == nil {
@@ -273,8 +271,8 @@ func (i *Indexes) check(ctx context.Context, e model.Embedder, id, receipt objec
 	return v.Parts, err
 }
 
-// compare compares the file with what the receipts give. A file that is not there, or that is
-// of another state, is made when it is needed.
+// compare compares the file with the receipts. A file that is missing or belongs to another state is rebuilt when it is
+// needed.
 func (i *Indexes) compare(ctx context.Context, s *model.IndexState, b *vector.Builder, keys []byte, fault func(object.Hash, error)) (Checked, error) {
 	x, err := b.Build(ctx, 0)
 	if err != nil {
@@ -313,7 +311,7 @@ func (i *Indexes) compare(ctx context.Context, s *model.IndexState, b *vector.Bu
 	return c, nil
 }
 
-// VerifyAll is Verify of every index. What keeps one from being checked is reported as well.
+// VerifyAll is Verify for every index. It also reports why an index cannot be checked.
 func (i *Indexes) VerifyAll(ctx context.Context, report func(index string, episode object.Hash, err error)) error {
 	err := i.Models.Indexes(ctx, func(s *model.IndexState) error {
 		_, err := i.Verify(ctx, s.Name, func(id object.Hash, err error) { report(s.Name, id, err) })

@@ -1,4 +1,4 @@
-// Package inflight lets one of several callers in a process be at a thing, by its id. The others wait.
+// Package inflight lets one caller at a time in a process work on a thing, identified by its id. The others wait.
 package inflight
 
 import (
@@ -6,13 +6,13 @@ import (
 	"sync"
 )
 
-// Flights are what is under way. The zero value is ready.
+// Flights is the work under way. The zero value is ready for use.
 type Flights[K comparable] struct {
 	mu  sync.Mutex
 	now map[K]chan struct{}
 }
 
-// Enter waits until nobody else is at it. leave must be called.
+// Enter waits until nobody else works on id. leave must be called.
 func (f *Flights[K]) Enter(ctx context.Context, id K) (leave func(), err error) {
 	for {
 		leave, busy := f.try(id)
@@ -27,7 +27,7 @@ func (f *Flights[K]) Enter(ctx context.Context, id K) (leave func(), err error) 
 	}
 }
 
-// TryEnter is Enter without waiting; nil: somebody else is at it.
+// TryEnter is Enter without waiting; nil: somebody else works on it.
 func (f *Flights[K]) TryEnter(id K) (leave func()) {
 	leave, _ = f.try(id)
 	return leave

@@ -21,22 +21,22 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// ErrAnswer means that an authority gave something else than what was asked for.
+// ErrAnswer means that an authority answered with something else than what was asked for.
 var ErrAnswer = fmt.Errorf("the authority's answer does not hold: %w", object.ErrInvalid)
 
-// ErrOpenLine means that a token would be sent where others can read it.
+// ErrOpenLine means that a token would be sent over a connection that others can read.
 var ErrOpenLine = fmt.Errorf("%w: a token is sent over https only", caps.ErrDenied)
 
 // Wish is what is asked for.
 type Wish struct {
 	Scope string
-	TTL   time.Duration // 0: as long as the policy has it, an hour at most
+	TTL   time.Duration // 0: as long as the policy allows, at most an hour
 	Token string        // empty: the key of the repository proves who asks
 }
 
-// Ask asks the authority of a ledger elsewhere for a capability for the key of a repository,
-// checks what comes, and keeps it here. The scope's tools are those that the repository
-// knows by their names; other names are the authority's.
+// Ask asks the authority of a ledger elsewhere for a capability for a repository's key, checks the answer, and stores
+// it here. The names of the scope's tools are resolved by the repository; names that it does not know are left to the
+// authority.
 func Ask(ctx context.Context, n *repo.Repo, l *remote.Ledger, w Wish) (caps.Link, *ledger.Receipt, error) {
 	text := w.Scope
 	known, unknown := n.Find.Scope(ctx, text)
@@ -96,8 +96,8 @@ func (w *Wish) request(to, text string) ([]byte, error) {
 	return can.Marshal(&q)
 }
 
-// wanted is the scope that was asked for. The name of a tool that is not known here is that
-// of the tool that the capability is for.
+// wanted returns the scope that was asked for. A tool name that is not known here stands for the tool that the
+// capability is for.
 func wanted(ctx context.Context, n *repo.Repo, text string, link caps.Link) (scope.CapScope, error) {
 	got, err := link.Cap.Scope.Decode()
 	if err != nil {
@@ -112,7 +112,7 @@ func wanted(ctx context.Context, n *repo.Repo, text string, link caps.Link) (sco
 	})
 }
 
-// recorded checks that a receipt is that of the capability.
+// recorded checks that a receipt belongs to the capability.
 func recorded(got *caps.Issued, link caps.Link, by object.AgentID) (*ledger.Receipt, error) {
 	r, _, err := ledger.OpenReceipt(got.Receipt)
 	if err != nil {

@@ -14,24 +14,23 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// keepNonce is for how long a request without a token is told from others: longer than its
-// signature is good for.
+// keepNonce is how long the nonce of a request without a token is remembered: longer than its signature is valid.
 const keepNonce = time.Hour
 
-// early is how long before now a capability begins: the clock of who asked may be behind.
+// early is how long before now a capability begins: the requester's clock may be behind.
 const early = time.Minute
 
-// asking is one request on its way.
+// asking is one request while it is processed.
 type asking struct {
 	authority.Asked
 	s      *Service
 	q      *caps.Request
 	policy *caps.IssuancePolicy
-	token  *oidc.Token // nil: none is shown, or none that is good
-	known  bool        // it is a good token, or a key that a rule names
+	token  *oidc.Token // nil: no token, or not a valid one
+	known  bool        // it has a valid token, or a key that a rule names
 }
 
-// prove finds out who asks.
+// prove identifies the requester.
 func (a *asking) prove(ctx context.Context) (err error) {
 	if a.policy == nil {
 		return denied("no issuance policy is in force, and without one nothing is given to who asks", "over there: mythos cap policy set FILE")
@@ -60,7 +59,7 @@ func (a *asking) prove(ctx context.Context) (err error) {
 	return nil
 }
 
-// give issues what the policy gives, or finds what was given for the same request before.
+// give issues what the policy allows, or finds what was issued for the same request before.
 func (a *asking) give(ctx context.Context) (*authority.Given, error) {
 	a.s.mu.Lock()
 	defer a.s.mu.Unlock()
@@ -98,7 +97,7 @@ func (a *asking) give(ctx context.Context) (*authority.Given, error) {
 	return a.s.Auth.IssueTo(ctx, a.Asked, draft, proof)
 }
 
-// proof says why the rule gives it.
+// proof returns the reason why the rule allows it.
 func (a *asking) proof(rule *caps.IssuanceRule) ([]byte, error) {
 	p := caps.Proof{Agent: a.Agent, PolicyID: a.policy.PolicyID, Rule: rule.Name}
 	if t := a.token; t != nil {

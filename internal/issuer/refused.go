@@ -10,21 +10,21 @@ import (
 	"github.com/mythos-project/mythos/caps"
 )
 
-// Refusals that leave a receipt: so many at once, and then one in so long. Whoever asks can
-// make another key, so that no other bound would hold.
+// How many refusals leave a receipt: so many at once, and then one in each interval. A requester can always make
+// another key, so no limit per key would help.
 const (
 	refusedBurst = 60
 	refusedEvery = time.Minute
 )
 
-// refusals bounds those of one kind.
+// refusals bounds the refusals of one kind.
 type refusals struct {
 	mu     sync.Mutex
 	left   *rate.Limiter
 	missed uint64 // since the last one that left a receipt
 }
 
-// take says whether one may leave a receipt, and how many did not before it.
+// take reports whether a refusal may leave a receipt, and how many before it did not.
 func (r *refusals) take(now time.Time) (missed uint64, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -39,8 +39,8 @@ func (r *refusals) take(now time.Time) (missed uint64, ok bool) {
 	return missed, true
 }
 
-// refused leaves a receipt of why a request is denied. Strangers do not use up what is left
-// for those who have proved something.
+// refused leaves a receipt of why a request is denied. Strangers do not use up the allowance of those who have proved
+// their identity.
 func (a *asking) refused(ctx context.Context, why error) {
 	of := &a.s.strangers
 	if a.known {

@@ -21,20 +21,20 @@ import (
 // Path is where capabilities are asked for.
 const Path = "/v1/caps"
 
-// Service gives capabilities. All fields are set.
+// Service issues capabilities. All fields are set.
 type Service struct {
 	Auth    *authority.Authority
 	Scope   func(ctx context.Context, text string) (scope.CapScope, error)
-	Trusted func(agent object.AgentID) error // why an agent may not ask by its key alone
+	Trusted func(agent object.AgentID) error // says why an agent may not ask by its key alone
 	Tokens  *oidc.Verifier
 
 	door peer.Door
-	mu   sync.Mutex // one is issued at a time
+	mu   sync.Mutex // one capability is issued at a time
 
 	strangers, others refusals
 }
 
-// For gives what a repository's policy gives.
+// For returns the service for a repository's policy.
 func For(n *repo.Repo) *Service {
 	return &Service{
 		Auth: n.Auth, Scope: n.Find.Scope, Tokens: &oidc.Verifier{Now: func() time.Time { return n.Now().Std() }},
@@ -47,13 +47,13 @@ func For(n *repo.Repo) *Service {
 	}
 }
 
-// Routes is what a server answers.
+// Routes returns the routes that a server serves.
 func (s *Service) Routes(d peer.Door) []peer.Route {
 	s.door = d
 	return []peer.Route{{Pattern: "POST " + Path, Body: true, Serve: s.serve}}
 }
 
-// retryAfter is when an issuer may be asked again that could not be.
+// retryAfter is when to ask again if an issuer could not be reached.
 const retryAfter = 10 * time.Second
 
 func (s *Service) serve(w http.ResponseWriter, r *http.Request) {
@@ -73,7 +73,7 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// answer gives what a request asks for, or says why not.
+// answer answers a request with the capability, or says why not.
 func (s *Service) answer(w http.ResponseWriter, r *http.Request) (*caps.Issued, error) {
 	agent, _, err := s.door.Proved(r)
 	if err != nil {
@@ -102,7 +102,7 @@ func (s *Service) answer(w http.ResponseWriter, r *http.Request) (*caps.Issued, 
 	return &caps.Issued{Capability: g.Link.Raw, Receipt: g.Receipt, Proof: g.Proof, Seq: g.Seq}, nil
 }
 
-// judged is what a request is given.
+// judged returns what a request is granted.
 func (a *asking) judged(r *http.Request) (*authority.Given, error) {
 	if err := a.prove(r.Context()); err != nil {
 		return nil, err
@@ -115,7 +115,7 @@ func (a *asking) judged(r *http.Request) (*authority.Given, error) {
 	return a.give(context.WithoutCancel(r.Context()))
 }
 
-// denied is a refusal that no link of a chain is at fault for.
+// denied is a refusal that is not the fault of any link of a chain.
 func denied(reason, help string) error {
 	return &caps.DeniedError{Check: caps.CheckActive, Reason: reason, Help: help}
 }

@@ -1,5 +1,5 @@
-// Package jsonschema holds values against JSON Schemas, of whichever draft they say that they
-// are; one that says nothing is of 2020-12. Nothing is fetched: a schema is what stands in it.
+// Package jsonschema checks values against JSON Schemas of any draft; a schema that does not name its draft is read as
+// 2020-12. Nothing is fetched: a schema must be self-contained.
 package jsonschema
 
 import (
@@ -21,7 +21,7 @@ import (
 // Schema is a JSON Schema.
 type Schema struct{ compiled *jsonschema.Schema }
 
-// nowhere loads nothing: a schema is what stands in it.
+// nowhere loads nothing: a schema must be self-contained.
 type nowhere struct{}
 
 // Load implements jsonschema.URLLoader.
@@ -53,7 +53,7 @@ func Read(raw json.RawMessage) (*Schema, error) {
 	return &Schema{compiled}, err
 }
 
-// Check says where a value is not what the schema asks for.
+// Check says where a value does not match the schema.
 func (s *Schema) Check(raw json.RawMessage) error {
 	if err := tame(raw); err != nil {
 		return err
@@ -72,7 +72,7 @@ func (s *Schema) Check(raw json.RawMessage) error {
 
 const maxComplaints = 5
 
-// explain names the values that do not fit, the innermost ones first found.
+// explain names the values that do not match, innermost first.
 func explain(e *jsonschema.ValidationError) string {
 	words := message.NewPrinter(language.English)
 	var lines []string

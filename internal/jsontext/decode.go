@@ -8,10 +8,9 @@ import (
 	"strings"
 )
 
-// Unmarshal reads one JSON value into v, a pointer. It refuses what Check refuses. The
-// members of v's structs, at any depth, are all that an object may have, in exactly this
-// spelling and once; null is for members of the types any and json.RawMessage alone. A
-// member that must be there is told from one that is missing by a pointer.
+// Unmarshal reads one JSON value into v, a pointer. It refuses what Check refuses. An object may have only the members
+// of v's structs, at any depth, in exactly this spelling and at most once; null is allowed only for members of the
+// types any and json.RawMessage. Use a pointer to tell a missing member from a zero one.
 func Unmarshal(data []byte, v any) error {
 	if err := Check(data); err != nil {
 		return err
@@ -24,7 +23,7 @@ func Unmarshal(data []byte, v any) error {
 
 var rawMessage = reflect.TypeFor[json.RawMessage]()
 
-// fits holds a value against the type that it is for.
+// fits checks a value against its type.
 func fits(raw json.RawMessage, t reflect.Type, name string) error {
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -77,8 +76,8 @@ func fitsObject(raw json.RawMessage, t reflect.Type) error {
 	return nil
 }
 
-// members are the names that an object for a struct may have, with their types; nil: any
-// name, with values of the type other.
+// members returns the names that an object for a struct may have, with their types; nil: any name, with values of the
+// type other.
 func members(t reflect.Type) (known map[string]reflect.Type, other reflect.Type) {
 	if t == nil || reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
 		return nil, nil
@@ -104,7 +103,7 @@ func members(t reflect.Type) (known map[string]reflect.Type, other reflect.Type)
 	return known, nil
 }
 
-// meant suggests the member whose name differs in letter case, dashes and underscores alone.
+// meant suggests a member whose name differs only in letter case, dashes and underscores.
 func meant(name string, known map[string]reflect.Type) string {
 	flat := strings.NewReplacer("-", "", "_", "")
 	for k := range known {

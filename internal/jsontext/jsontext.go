@@ -1,13 +1,11 @@
-// Package jsontext reads and writes JSON by its bytes: numbers keep their digits, members
-// their order and the letter case of their names, and what is passed on is the text that
-// stood there. encoding/json alone takes the last of two equal members, matches names in
-// any letter case, rounds numbers, takes null for nothing, and replaces what is no Unicode
-// text by U+FFFD. None of that is done here: what cannot be held exactly is an error.
+// Package jsontext reads and writes JSON without changing its text: numbers keep their digits, members their order and
+// the letter case of their names, and values are passed on byte for byte. encoding/json alone takes the last of two
+// equal members, matches names in any letter case, rounds numbers, ignores null, and replaces invalid Unicode by
+// U+FFFD. This package does none of that: what cannot be represented exactly is an error.
 //
-// [Check] refuses what different programs read differently, at any depth. [FieldsOf],
-// [ListOf] and [TextOf] take one value apart and check that value alone, so that what stands
-// deeper can be kept as bytes; they take any bytes. [Unmarshal] reads into a struct whose
-// members are all that may be there.
+// [Check] refuses what different programs read differently, at any depth. [FieldsOf], [ListOf] and [TextOf] split one
+// value and check only that level, so that nested values can remain bytes; they accept any bytes. [Unmarshal] reads
+// into a struct and allows no other members.
 package jsontext
 
 import (
@@ -17,7 +15,7 @@ import (
 	"slices"
 )
 
-// Member is one member of a JSON object, its value as it was written.
+// Member is one member of a JSON object, with its value as it was written.
 type Member struct {
 	Name  string
 	Value json.RawMessage
@@ -26,7 +24,7 @@ type Member struct {
 // Fields are the members of a JSON object in their order.
 type Fields []Member
 
-// Get is the value of the first of some members that is there and not null; nil for none.
+// Get returns the value of the first of the named members that is present and not null; nil: none is.
 func (f Fields) Get(names ...string) json.RawMessage {
 	for _, name := range names {
 		for _, m := range f {
@@ -38,7 +36,7 @@ func (f Fields) Get(names ...string) json.RawMessage {
 	return nil
 }
 
-// Has reports whether there is such a member, null or not.
+// Has reports whether there is such a member, even if it is null.
 func (f Fields) Has(name string) bool {
 	return slices.ContainsFunc(f, func(m Member) bool { return m.Name == name })
 }
@@ -57,7 +55,7 @@ func (f *Fields) AddText(name, text string) {
 	}
 }
 
-// JSON is the object; nil when it has no members.
+// JSON returns the object; nil if it has no members.
 func (f Fields) JSON() json.RawMessage {
 	if len(f) == 0 {
 		return nil
@@ -72,7 +70,7 @@ func (f Fields) JSON() json.RawMessage {
 	return append(out, '}')
 }
 
-// List is a JSON list of values.
+// List returns a JSON list of values.
 func List(values []json.RawMessage) json.RawMessage {
 	out := []byte{'['}
 	for i, v := range values {
@@ -84,8 +82,8 @@ func List(values []json.RawMessage) json.RawMessage {
 	return append(out, ']')
 }
 
-// FieldsOf splits an object and changes no byte of the values. Two members of one name are
-// an error; names are compared as texts, whatever is escaped in them.
+// FieldsOf splits an object without changing any byte of the values. Duplicate members are an error; names are compared
+// after unescaping.
 func FieldsOf(raw json.RawMessage) (Fields, error) {
 	s := scanner{text: raw}
 	if s.blank(); !s.next('{') {
@@ -106,7 +104,7 @@ func FieldsOf(raw json.RawMessage) (Fields, error) {
 	return out, s.end()
 }
 
-// ListOf splits a list and changes no byte of the values.
+// ListOf splits a list without changing any byte of the values.
 func ListOf(raw json.RawMessage) ([]json.RawMessage, error) {
 	s := scanner{text: raw}
 	if s.blank(); !s.next('[') {
@@ -123,7 +121,7 @@ func ListOf(raw json.RawMessage) ([]json.RawMessage, error) {
 	return out, s.end()
 }
 
-// names tells when a name is there already. It is a list while it is short.
+// names detects duplicate names. It is a list while it is short.
 type names struct {
 	list []string
 	set  map[string]bool
@@ -153,8 +151,8 @@ func (n *names) add(name string) bool {
 	return true
 }
 
-// Kind is the first byte of a value, which tells its kind: {, [, ", t, f, n, or a digit
-// or minus; 0 for nothing.
+// Kind returns the first byte of a value, which shows its kind: {, [, ", t, f, n, or a digit or minus; 0: there is no
+// value.
 func Kind(raw json.RawMessage) byte {
 	s := scanner{text: raw}
 	s.blank()
@@ -167,7 +165,7 @@ func IsNumber(raw json.RawMessage) bool {
 	return k == '-' || k >= '0' && k <= '9'
 }
 
-// Describe names a value in an error, at most 40 bytes of it.
+// Describe shows at most 40 bytes of a value, for an error.
 func Describe(raw json.RawMessage) string {
 	if len(raw) == 0 {
 		return "nothing"
@@ -178,7 +176,7 @@ func Describe(raw json.RawMessage) string {
 	return string(bytes.ToValidUTF8(raw, nil))
 }
 
-// Compact is JSON without blanks, as it stands otherwise.
+// Compact returns JSON without white space, and otherwise unchanged.
 func Compact(raw json.RawMessage) []byte {
 	var b bytes.Buffer
 	if json.Compact(&b, raw) != nil {

@@ -9,18 +9,18 @@ import (
 	"unicode/utf8"
 )
 
-// byteOrderMark begins the UTF-8 files of some tools. It is no part of the text.
+// byteOrderMark is at the start of UTF-8 files of some tools. It is not part of the text.
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// MaxLine is the length of a line at most, in bytes.
+// MaxLine is the maximum length of a line, in bytes.
 const MaxLine = 1 << 20
 
-// ErrLine means that a line of a file is not understood. Errors that wrap it name the line.
+// ErrLine means that a line of a file cannot be read. Errors that wrap it name the line.
 var ErrLine = errors.New("line")
 
-// Lines calls fn with each line of r that is not blank, without white space at its ends, and
-// its number from 1. A byte order mark at the beginning and CRLF are no part of a line. What
-// is not UTF-8, has a NUL or is longer than MaxLine is refused with its number.
+// Lines calls fn with each line of r that is not blank, trimmed of white space, and its number, from 1. A byte order
+// mark at the beginning and CRLF are not part of a line. A line that is not UTF-8, contains NUL or is longer than
+// MaxLine is refused with its number.
 func Lines(r io.Reader, fn func(n int, line string) error) error {
 	in := bufio.NewReaderSize(r, 64<<10)
 	for n := 1; ; n++ {
@@ -45,7 +45,7 @@ func Lines(r io.Reader, fn func(n int, line string) error) error {
 	}
 }
 
-// readLine reads up to and including a line end; io.EOF comes with the last line.
+// readLine reads up to and including a line end; it returns io.EOF with the last line.
 func readLine(in *bufio.Reader) ([]byte, error) {
 	var line []byte
 	for {
@@ -73,8 +73,7 @@ func notText(line []byte) error {
 	return nil
 }
 
-// Each calls fn with the value of each line of r: one JSON object a line, read as Unmarshal
-// does.
+// Each calls fn with the value of each line of r: one JSON object per line, read as by Unmarshal.
 func Each[T any](r io.Reader, fn func(n int, v T) error) error {
 	return Lines(r, func(n int, line string) error {
 		var v T

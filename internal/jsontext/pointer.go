@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// Pointer is a JSON pointer (RFC 6901): the names and indexes on the way down to a value.
-// The empty one leads to the whole.
+// Pointer is a JSON pointer (RFC 6901): the names and indexes on the way down to a value. The empty pointer means the
+// whole value.
 type Pointer []string
 
 var unescape = strings.NewReplacer("~1", "/", "~0", "~")
 
-// ParsePointer reads a pointer, such as /a/0/b.
+// ParsePointer reads a pointer such as /a/0/b.
 func ParsePointer(text string) (Pointer, error) {
 	if text == "" {
 		return Pointer{}, nil
@@ -34,9 +34,8 @@ func ParsePointer(text string) (Pointer, error) {
 	return p, nil
 }
 
-// In is the value that the pointer leads to, without blanks around it, null too; nil where
-// nothing is. The error is
-// that of an object on the way that cannot be read exactly.
+// In returns the value that the pointer leads to, which may be null, without surrounding white space; nil: there is
+// none. It returns an error if an object on the way cannot be read exactly.
 func (p Pointer) In(raw json.RawMessage) (json.RawMessage, error) {
 	raw = bytes.TrimSpace(raw)
 	for _, step := range p {

@@ -10,8 +10,8 @@ import (
 
 var errSyntax = errors.New("it is not JSON")
 
-// scanner goes through the text of a value. It finds where values end, whatever bytes it
-// is given; whether what is between is JSON is for encoding/json to say.
+// scanner goes through the text of a value. It finds where values end in any bytes; encoding/json decides whether the
+// text between is JSON.
 type scanner struct {
 	text []byte
 	at   int
@@ -28,7 +28,7 @@ func (s *scanner) blank() {
 	}
 }
 
-// peek is the next byte; 0 at the end.
+// peek returns the next byte; 0 at the end.
 func (s *scanner) peek() byte {
 	if s.at < len(s.text) {
 		return s.text[s.at]
@@ -36,7 +36,7 @@ func (s *scanner) peek() byte {
 	return 0
 }
 
-// next passes a byte, where it is the one that is meant.
+// next skips a byte if it is the expected one.
 func (s *scanner) next(b byte) bool {
 	if s.peek() != b || s.at >= len(s.text) {
 		return false
@@ -45,7 +45,7 @@ func (s *scanner) next(b byte) bool {
 	return true
 }
 
-// end is an error unless only blanks are left.
+// end returns an error unless only white space is left.
 func (s *scanner) end() error {
 	if s.blank(); s.at < len(s.text) {
 		return fmt.Errorf("%w: something follows the value", errSyntax)
@@ -53,7 +53,7 @@ func (s *scanner) end() error {
 	return nil
 }
 
-// members calls fn with each member of an object whose brace was passed.
+// members calls fn with each member of an object, after its opening brace.
 func (s *scanner) members(fn func(name string, value json.RawMessage) error) error {
 	for s.blank(); !s.next('}'); s.blank() {
 		begin := s.at
@@ -85,7 +85,7 @@ func (s *scanner) members(fn func(name string, value json.RawMessage) error) err
 	return nil
 }
 
-// items calls fn with each item of a list whose bracket was passed.
+// items calls fn with each item of a list, after its opening bracket.
 func (s *scanner) items(fn func(value json.RawMessage) error) error {
 	for s.blank(); !s.next(']'); s.blank() {
 		value, err := s.value()
@@ -106,7 +106,7 @@ func (s *scanner) items(fn func(value json.RawMessage) error) error {
 	return nil
 }
 
-// value is the next value.
+// value returns the next value.
 func (s *scanner) value() (json.RawMessage, error) {
 	s.blank()
 	begin := s.at
@@ -116,7 +116,7 @@ func (s *scanner) value() (json.RawMessage, error) {
 	return s.text[begin:s.at:s.at], nil
 }
 
-// skip passes a value: a text, all between a pair of brackets, or a word.
+// skip skips a value: a string, everything between a pair of brackets, or a word.
 func (s *scanner) skip() {
 	depth := 0
 	for s.at < len(s.text) {
@@ -162,12 +162,11 @@ func (s *scanner) skipWord() {
 	}
 }
 
-// maxDepth is how many objects and lists stand inside one another at most.
+// maxDepth is the maximum nesting of objects and lists.
 const maxDepth = 500
 
-// Check refuses what different programs read differently: text that is no UTF-8, half of a
-// surrogate pair, an object with the same member twice, anything behind the value, and more
-// than 500 objects and lists inside one another. Of names it knows nothing.
+// Check refuses what different programs read differently: invalid UTF-8, half of a surrogate pair, an object with
+// duplicate members, anything after the value, and nesting deeper than 500. It does not check names.
 func Check(data []byte) error {
 	if bytes.HasPrefix(data, byteOrderMark) {
 		return errors.New("it begins with a byte order mark")
@@ -204,7 +203,7 @@ func invalid(data []byte) error {
 	return fmt.Errorf("%w: %w", errSyntax, err)
 }
 
-// check goes down a value that is valid JSON, once.
+// check walks down a value that is valid JSON, once.
 func (s *scanner) check(depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("more than %d objects and lists inside one another", maxDepth)

@@ -11,9 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// Text is a text as a JSON string, in which only what must be is escaped, and the line
-// ends U+2028 and U+2029, which some readers take for the end of a line. The text is valid
-// UTF-8.
+// Text returns a text as a JSON string. It escapes only what it must, and U+2028 and U+2029, which some readers take
+// for line ends. The text must be valid UTF-8.
 func Text(text string) json.RawMessage {
 	if plain([]byte(text)) && ascii(text) {
 		return json.RawMessage(`"` + text + `"`)
@@ -29,8 +28,7 @@ func Text(text string) json.RawMessage {
 
 var errSurrogate = errors.New("half of a surrogate pair, which is no character")
 
-// TextOf is what a JSON string means. Bytes that are not UTF-8 and half a surrogate pair
-// are no text and are refused.
+// TextOf returns the text of a JSON string. Invalid UTF-8 and half of a surrogate pair are refused.
 func TextOf(raw json.RawMessage) (string, error) {
 	if Kind(raw) != '"' {
 		return "", fmt.Errorf("%s stands where a text is expected", Describe(raw))
@@ -51,7 +49,7 @@ func TextOf(raw json.RawMessage) (string, error) {
 	return text, nil
 }
 
-// plain reports whether what stands between the quotes of a JSON string means itself.
+// plain reports whether the text between the quotes of a JSON string needs no unescaping.
 func plain(inner []byte) bool {
 	for _, b := range inner {
 		if b < ' ' || b == '"' || b == '\\' {
@@ -70,7 +68,7 @@ func ascii(text string) bool {
 	return true
 }
 
-// loneSurrogate finds \uD800 to \uDFFF outside of a pair in a JSON string; -1: there is none.
+// loneSurrogate finds \uD800 to \uDFFF outside a pair in a JSON string; -1: there is none.
 func loneSurrogate(raw []byte) int {
 	for i := 0; i < len(raw)-1; i++ {
 		if raw[i] != '\\' {
@@ -98,7 +96,7 @@ func loneSurrogate(raw []byte) int {
 	return -1
 }
 
-// unit is the number in the four hex digits at the start of raw; 0 where there are none.
+// unit returns the number of the four hex digits at the start of raw; 0: there are none.
 func unit(raw []byte) uint64 {
 	if len(raw) < 4 {
 		return 0
@@ -110,8 +108,7 @@ func unit(raw []byte) uint64 {
 	return n
 }
 
-// Plain is the text of a JSON string, and any other value as compact JSON; nil for null
-// and for nothing.
+// Plain returns the text of a JSON string, and any other value as compact JSON; nil for null and for no value.
 func Plain(raw json.RawMessage) ([]byte, error) {
 	switch Kind(raw) {
 	case '"':
@@ -123,15 +120,15 @@ func Plain(raw json.RawMessage) ([]byte, error) {
 	return Compact(raw), nil
 }
 
-// PlainText is what Plain gives, as a text.
+// PlainText returns the result of Plain as a string.
 func PlainText(raw json.RawMessage) (string, error) {
 	text, err := Plain(raw)
 	return string(text), err
 }
 
-// Canonical is a value with its members sorted by the bytes of their names, no blanks, the
-// shortest escapes, and numbers as they were written. Two values have the same canonical
-// form when they say the same in the same digits. What Check refuses is refused.
+// Canonical returns a value with its members sorted by the bytes of their names, no white space, the shortest escapes,
+// and numbers as they were written. Two values have the same canonical form if they mean the same, with the same
+// digits. What Check refuses is refused.
 func Canonical(value json.RawMessage) ([]byte, error) {
 	if err := Check(value); err != nil {
 		return nil, err
@@ -140,7 +137,7 @@ func Canonical(value json.RawMessage) ([]byte, error) {
 	return s.canonical(make([]byte, 0, len(value)))
 }
 
-// canonical appends a value that Check has found to be good.
+// canonical appends a value that Check has accepted.
 func (s *scanner) canonical(dst []byte) ([]byte, error) {
 	s.blank()
 	switch begin := s.at; s.peek() {

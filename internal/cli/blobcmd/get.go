@@ -62,7 +62,7 @@ func runGet(ctx context.Context, f *cmdutil.Factory, o *getOptions) error {
 	}
 	b, err := n.Store.OpenBlob(ctx, cid, open)
 	if errors.Is(err, store.ErrNotFound) && o.Range == "" {
-		// What is kept without a record of its own: a request, a response.
+		// Data without a reference: a request, a response.
 		if data, plain := n.Store.Bytes(ctx, cid); plain == nil {
 			return f.Write(o.Out, data)
 		}
@@ -81,7 +81,7 @@ func runGet(ctx context.Context, f *cmdutil.Factory, o *getOptions) error {
 			return b.ReadRange(ctx, off, length, w)
 		}
 		if f.IO.OutTTY && (o.Out == "" || o.Out == "-") {
-			return b.Copy(ctx, w) // a bar would stand among the bytes
+			return b.Copy(ctx, w) // a progress bar would be mixed with the bytes
 		}
 		bar := f.IO.Bytes("get", int64(b.Ref().Size))
 		defer bar.Stop()

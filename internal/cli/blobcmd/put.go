@@ -99,7 +99,7 @@ func runPut(ctx context.Context, f *cmdutil.Factory, o *putOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := batch.Commit(ctx); err != nil { // a cid is printed only when every byte is durable
+	if err := batch.Commit(ctx); err != nil { // print a cid only after every byte is durable
 		return err
 	}
 	for _, line := range lines {
@@ -110,13 +110,12 @@ func runPut(ctx context.Context, f *cmdutil.Factory, o *putOptions) error {
 	return nil
 }
 
-// gcPercent keeps the heap close to what is in use, which is a few large buffers that
-// cost nothing to look through: 10,000 small files take 95 MiB instead of 165, and less
-// time, since less memory has to be made.
+// gcPercent keeps the heap close to the memory in use, which is a few large buffers that cost nothing to scan: 10,000
+// small files take 95 MiB instead of 165, and less time, because less memory is allocated.
 const gcPercent = 30
 
-// putter puts files into a batch: small ones side by side, each large one by itself,
-// since that alone keeps all processors busy and needs several chunks of memory.
+// putter puts files into a batch: small ones concurrently, each large one alone, because a single one keeps all
+// processors busy and needs several chunks of memory.
 type putter struct {
 	f     *cmdutil.Factory
 	batch *store.Batch
@@ -129,7 +128,7 @@ type putter struct {
 // all returns a line for each file, in their order.
 func (p *putter) all(ctx context.Context, names []string) ([]putLine, error) {
 	lines := make([]putLine, len(names))
-	err := par.Each(ctx, len(names), 0, func(_ context.Context, i int) error { // files under way are put to their end
+	err := par.Each(ctx, len(names), 0, func(_ context.Context, i int) error { // running files are completed
 		ref, err := p.one(ctx, names[i])
 		lines[i] = putLine{ref.CID, ref.Size, ref.Chunks, names[i]}
 		return err
@@ -166,9 +165,9 @@ func (p *putter) one(ctx context.Context, name string) (object.BlobRef, error) {
 	return ref, nil
 }
 
-// unchanged returns the size of an open file, and what tells later whether size and
-// time are the same: a file that changes while it is read gives bytes that it never
-// had. Standard input, and what is no regular file, is taken as it comes; its size is -1.
+// unchanged returns the size of an open file, and a function that tells later whether size and time are unchanged: a
+// file that changes during reading would give bytes that it never had. Standard input and files that are not regular
+// are read as they are; their size is -1.
 func unchanged(name string, r io.Reader) (size int64, same func() error) {
 	always := func() error { return nil }
 	file, ok := r.(*os.File)
@@ -207,7 +206,7 @@ func provenance(ctx context.Context, f *cmdutil.Factory, o *putOptions) (*object
 	return p, nil
 }
 
-// aesPrefix marks a key of this repository among recipients.
+// aesPrefix marks a recipient as a key of this repository.
 const aesPrefix = "aes:"
 
 // encryption reads --encrypt: recipients, or one named key.
@@ -245,8 +244,7 @@ func codecNamed(name string) (uint8, error) {
 	return 0, clierr.Usagef("--codec %s: expected raw, zstd or auto", name)
 }
 
-// mediaOf guesses from the name alone, so that the same file gets the same ref
-// on every machine that has the same table.
+// mediaOf guesses from the name only, so that the same file gets the same ref on every machine with the same table.
 func mediaOf(name string) string {
 	if m := mime.TypeByExtension(filepath.Ext(name)); m != "" {
 		return m
@@ -254,8 +252,7 @@ func mediaOf(name string) string {
 	return "application/octet-stream"
 }
 
-// totalSize is the size of all files, 0 when one of them is a stream or when nobody
-// watches the progress.
+// totalSize is the size of all files; 0 if one of them is a stream or nobody watches the progress.
 func totalSize(f *cmdutil.Factory, files []string) int64 {
 	if !f.IO.ErrTTY {
 		return 0

@@ -20,10 +20,10 @@ type bearerOptions struct {
 	TTL   cmdutil.Span
 }
 
-// bearerView is a bearer that was made.
+// bearerView is a new bearer.
 type bearerView struct {
 	Bearer string      `json:"bearer"` // a secret
-	Cap    object.Hash `json:"cap"`    // what the server does is charged to it
+	Cap    object.Hash `json:"cap"`    // the server's actions are charged to it
 	Server string      `json:"server"` // public key, hex
 	Until  object.Time `json:"until"`
 }
@@ -81,7 +81,7 @@ func runBearer(ctx context.Context, f *cmdutil.Factory, name string, o *bearerOp
 	return f.Emit(bearerView{text, ch[0].ID, server.KeyHex(), until}, func() { f.IO.Printf("%s\n", text) })
 }
 
-// handOn makes a child for the server.
+// handOn makes a child capability for the server.
 func handOn(ctx context.Context, n *repo.Repo, parent caps.Chain, d caps.Draft, scope string) (caps.Chain, error) {
 	if scope != "" {
 		var err error

@@ -18,7 +18,7 @@ func New(f *cmdutil.Factory) *cobra.Command {
 		newPolicy(f)), results)
 }
 
-// emit says what was made.
+// emit prints a new capability.
 func emit(ctx context.Context, f *cmdutil.Factory, link caps.Link) error {
 	n, err := f.Repo(ctx)
 	if err != nil {
@@ -29,7 +29,7 @@ func emit(ctx context.Context, f *cmdutil.Factory, link caps.Link) error {
 	return f.Emit(describe(ctx, n, link), func() { f.IO.Printf("%s\n", link.ID) })
 }
 
-// chain loads the chain that the argument names.
+// chain loads the chain of the argument.
 func chain(ctx context.Context, f *cmdutil.Factory, name string) (*repo.Repo, caps.Chain, error) {
 	id, err := f.Resolve(ctx, name)
 	if err != nil {

@@ -20,7 +20,7 @@ type draftOptions struct {
 	TTL       cmdutil.Span
 	Delegable bool
 	Revocable bool
-	root      bool // valid from now on; otherwise from when the parent is
+	root      bool // valid from now on; otherwise from the parent's start
 }
 
 func (o *draftOptions) flags(c *cobra.Command) {
@@ -31,7 +31,7 @@ func (o *draftOptions) flags(c *cobra.Command) {
 	c.Flags().BoolVar(&o.Revocable, "revocable", false, "make it valid only while a revocation list says that it is")
 }
 
-// draft is what is to be issued under one scope; empty: that of the parent.
+// draft is the draft for one scope; empty: the parent's scope.
 func (o *draftOptions) draft(ctx context.Context, f *cmdutil.Factory, scope string, ttl time.Duration) (caps.Draft, error) {
 	n, err := f.Repo(ctx)
 	if err != nil {
@@ -81,8 +81,7 @@ func newIssue(f *cmdutil.Factory) *cobra.Command {
 	return c
 }
 
-// runIssue issues one capability for each scope. All scopes are read before the first one is
-// issued.
+// runIssue issues one capability for each scope. It reads all scopes before it issues the first.
 func runIssue(ctx context.Context, f *cmdutil.Factory, o *draftOptions) error {
 	if len(o.Scopes) == 0 || slices.Contains(o.Scopes, "") {
 		return clierr.Usagef("--scope is required: it says what the capability allows")
@@ -110,8 +109,8 @@ func runIssue(ctx context.Context, f *cmdutil.Factory, o *draftOptions) error {
 	return nil
 }
 
-// noteChunks says which range a peer needs to fetch the bytes with their proofs, where a
-// blob.read range ends inside a chunk of a blob that is here.
+// noteChunks prints the range that a peer needs to fetch the bytes with their proofs, if a blob.read range ends inside
+// a chunk of a blob that is here.
 func noteChunks(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, s scope.CapScope) {
 	sc, err := s.Decode()
 	read, ok := sc.(*scope.BlobRead)
@@ -137,7 +136,7 @@ func newAttenuate(f *cmdutil.Factory) *cobra.Command {
 	return c
 }
 
-// runAttenuate makes one capability for each scope, or one with that of the parent.
+// runAttenuate makes one capability for each scope, or a single one with the parent's scope.
 func runAttenuate(ctx context.Context, f *cmdutil.Factory, name string, o *draftOptions) error {
 	scopes := o.Scopes
 	if len(scopes) == 0 {

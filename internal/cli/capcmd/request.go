@@ -77,7 +77,7 @@ func runRequest(ctx context.Context, f *cmdutil.Factory, o *requestOptions) erro
 	return f.Emit(requested{describe(ctx, n, link), receipt.ReceiptID}, func() { f.IO.Printf("%s\n", link.ID) })
 }
 
-// token is the identity token that is shown; empty: none.
+// token is the identity token for the request; empty: none.
 func (o *requestOptions) token(ctx context.Context, f *cmdutil.Factory, audience string) (string, error) {
 	switch o.OIDC {
 	case "":
@@ -97,7 +97,7 @@ func (o *requestOptions) token(ctx context.Context, f *cmdutil.Factory, audience
 	return token, err
 }
 
-// there gives what the server refuses the exit code that it has over there.
+// there gives a server's refusal the exit code that it has on the server.
 func there(err error) error {
 	var refused *peer.StatusError
 	var lost *remote.UnreachableError

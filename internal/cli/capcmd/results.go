@@ -6,20 +6,20 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// verdict is a chain that counts.
+// verdict is a valid chain.
 type verdict struct {
 	OK    bool `json:"ok"`
 	Links int  `json:"links"` // of the chain
 }
 
-// policyLine is an issuance policy that was put in force.
+// policyLine is an issuance policy that was put into force.
 type policyLine struct {
 	ID       object.Hash `json:"policy_id"`
 	Sequence uint64      `json:"sequence"`
 	Rules    int         `json:"rules"`
 }
 
-// requested is a capability that was asked for.
+// requested is a capability issued on request.
 type requested struct {
 	view
 	Receipt object.Hash `json:"receipt"` // of the issuance, in the server's ledger

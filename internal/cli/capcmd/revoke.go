@@ -70,7 +70,7 @@ func runRevoke(ctx context.Context, f *cmdutil.Factory, o *revokeOptions) error 
 	return nil
 }
 
-// revoked sorts what is to be revoked by issuer, in the order in which they come.
+// revoked groups the ids to revoke by issuer, in the given order.
 func (o *revokeOptions) revoked(ctx context.Context, f *cmdutil.Factory, n *repo.Repo) (map[object.AgentID][]object.Hash, []object.AgentID, error) {
 	byIssuer := map[object.AgentID][]object.Hash{}
 	if o.Renew != "" {

@@ -161,7 +161,7 @@ func runVerify(ctx context.Context, f *cmdutil.Factory, name, holder string) err
 	return f.Emit(verdict{true, len(ch)}, func() { f.IO.Printf("ok\n") })
 }
 
-// failed says which link of the chain fails, counted from the root.
+// failed names the failing link of the chain, counted from the root.
 func failed(ch caps.Chain, err error) error {
 	var d *caps.DeniedError
 	if !errors.As(err, &d) {

@@ -20,7 +20,7 @@ import (
 type view struct {
 	ID        object.Hash   `json:"cap_id"`
 	Scope     string        `json:"scope"`
-	Tool      string        `json:"tool,omitempty"` // the name here of the tool that tool.call is about
+	Tool      string        `json:"tool,omitempty"` // the local name of the tool of a tool.call
 	Issuer    cmdutil.Party `json:"issuer"`
 	Subject   cmdutil.Party `json:"subject"`
 	NotBefore object.Time   `json:"not_before"`
@@ -46,12 +46,12 @@ const (
 	stateInvalid   = "invalid"
 )
 
-// standing is a capability with where it stands now.
+// standing is a capability with its present state.
 type standing struct {
 	view
 	State  string      `json:"state"`            // valid, used up, expired, not yet, revoked, untrusted or invalid
 	Reason string      `json:"reason,omitempty"` // why it is not valid
-	Left   quota.Usage `json:"left"`             // of each maximum; what has none is left out
+	Left   quota.Usage `json:"left"`             // of each maximum; resources without one are left out
 }
 
 // stand judges a capability for its own subject, now.
@@ -96,7 +96,7 @@ func stateOf(err error, ch caps.Chain, now object.Time) string {
 	return stateInvalid
 }
 
-// left is what is left in words; empty: there is no maximum.
+// left describes what is left; empty: there is no maximum.
 func left(u quota.Usage) string {
 	var parts []string
 	for _, of := range slices.Sorted(maps.Keys(u)) {
@@ -105,5 +105,5 @@ func left(u quota.Usage) string {
 	return strings.Join(parts, ", ")
 }
 
-// scopeText is the scope with the name of its tool, which can be given back.
+// scopeText is the scope with its tool's name, which can be parsed again.
 func (v *view) scopeText() string { return overview.Named(v.Scope, v.Tool) }

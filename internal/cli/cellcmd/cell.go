@@ -66,7 +66,7 @@ func newAppend(f *cmdutil.Factory) *cobra.Command {
 	return c
 }
 
-// eventLine is one event; who leaves the key out means an event without one, by saying so.
+// eventLine is one event; a missing key means an event without one.
 type eventLine struct {
 	Type uint32  `json:"type"`
 	Key  *string `json:"event_key"`
@@ -133,7 +133,7 @@ func open(ctx context.Context, f *cmdutil.Factory, ids []string) (*repo.Repo, []
 	return n, given, err
 }
 
-// refusal adds to a refusal the command that would allow it.
+// refusal adds the command that would allow the action to a refusal.
 func refusal(err error, n *repo.Repo, scope string) error {
 	if errors.Is(err, caps.ErrDenied) {
 		return clierr.New(clierr.Refused, "%w", err).With(remedy.For(err, remedy.Issue(n.Self().KeyHex(), scope, "1h")))
@@ -200,11 +200,11 @@ func runRead(ctx context.Context, f *cmdutil.Factory, o *readOptions, one bool) 
 		if page.Next == nil {
 			return nil
 		}
-		q.At, q.After = &page.At, page.Next // of the same state, whatever is appended meanwhile
+		q.At, q.After = &page.At, page.Next // continue in the same state, whatever is appended meanwhile
 	}
 }
 
-// printOne prints the data of the key that is the prefix, which is the first with it.
+// printOne prints the data of the key that equals the prefix, which is the first key with it.
 func printOne(f *cmdutil.Factory, o *readOptions, page *cell.State) error {
 	if len(page.Events) == 0 || string(page.Events[0].Key) != o.Prefix {
 		return clierr.New(clierr.NotFound, "cell %s has no event with the key %q", o.Cell, o.Prefix).On(cell.ID(o.Cell).String())

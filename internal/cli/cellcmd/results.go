@@ -6,7 +6,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// appended is where events went.
+// appended is where events were appended.
 type appended struct {
 	Cell     object.Hash `json:"cell_id"`
 	First    uint64      `json:"first"` // number of the first of them
@@ -20,7 +20,7 @@ type event struct {
 	Number uint64 `json:"number"`
 	Type   uint32 `json:"type"`
 	Key    string `json:"event_key"`      // bytes in hex
-	Text   string `json:"text,omitempty"` // the key, when it is text
+	Text   string `json:"text,omitempty"` // the key, if it is text
 	Data   string `json:"data"`           // bytes in hex
 }
 

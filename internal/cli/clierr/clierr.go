@@ -1,5 +1,5 @@
-// Package clierr holds the errors of the command line: what went wrong, on which
-// object, what to do next, and the documented exit code (docs/exit-codes.md).
+// Package clierr defines the errors of the command line: the fault, the object, the remedy, and the documented exit
+// code (docs/exit-codes.md).
 package clierr
 
 import (
@@ -21,15 +21,14 @@ const (
 	Tool     = 8
 )
 
-// The exit codes of commands that a signal stopped are those that shells give: 128 and the
-// signal's number.
+// The exit codes of commands that a signal stopped, as in shells: 128 and the signal's number.
 const (
 	Interrupted = 130 // Ctrl-C
 	Terminated  = 143 // SIGTERM
 )
 
-// OwnError is the exit status of a command that ends with that of the program which it runs,
-// where the error is another: as of env and docker.
+// OwnError is the exit status for errors of the command itself, if it otherwise ends with that of the program it runs;
+// as in env and docker.
 const OwnError = 125
 
 // Codes lists every exit code with its meaning, for help texts and docs.
@@ -59,18 +58,18 @@ func Table() string {
 	return b.String()
 }
 
-// Error is an error with everything that the command line prints of it.
+// Error is an error with everything that the command line prints about it.
 type Error struct {
 	Code   int    // exit code
-	Exit   int    // exit status of this process, where it is that of a program which it ran; 0: Code
-	Object string // what the check was about; may be empty
-	Hint   string // what to do next; may be empty
+	Exit   int    // exit status of this process, if it is that of a program it ran; 0: Code
+	Object string // subject of the check; may be empty
+	Hint   string // the remedy; may be empty
 	Err    error
 }
 
 func (e *Error) Error() string { return e.Err.Error() }
 
-// Status is what the process ends with.
+// Status is the exit status of the process.
 func (e *Error) Status() int {
 	if e.Exit != 0 {
 		return e.Exit
@@ -105,7 +104,7 @@ func New(code int, format string, args ...any) *Error {
 // Usagef reports a wrong flag or argument.
 func Usagef(format string, args ...any) *Error { return New(Usage, format, args...) }
 
-// With adds what to do next.
+// With adds the remedy.
 func (e *Error) With(hint string) *Error {
 	e.Hint = hint
 	return e

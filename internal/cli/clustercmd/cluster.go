@@ -55,7 +55,7 @@ func newStatus(f *cmdutil.Factory) *cobra.Command {
 	}
 }
 
-// oneFolder says how a repository comes to be in PostgreSQL.
+// oneFolder explains how a repository gets into PostgreSQL.
 func oneFolder(err error) error {
 	if errors.Is(err, cluster.ErrOneFolder) {
 		return clierr.New(clierr.Refused, "%w", err).With("make one there: mythos init DIR --store postgres://HOST/DATABASE --chunks s3://BUCKET (docs/cluster.md); here `mythos serve` runs the tasks")

@@ -10,11 +10,9 @@ import (
 	"github.com/mythos-project/mythos/internal/repo"
 )
 
-// AllowHint says what would allow a call of a tool that was refused for want of
-// authority; empty when the refusal says it best itself. The line that issues a
-// capability is for those who may issue one: others are told whom to ask. What was
-// tried with somebody else's capability, or one that was taken back, is no reason to
-// issue another.
+// AllowHint names the remedy for a call that was refused for lack of authority; empty if the refusal itself does. Only
+// a user who may issue capabilities gets the command that issues one; others are told whom to ask. A use of somebody
+// else's capability, or of a revoked one, is no reason to issue another.
 func AllowHint(n *repo.Repo, err error, tool string) string {
 	var denied *caps.DeniedError
 	if !errors.As(err, &denied) {

@@ -13,8 +13,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// LedgerAt is the ledger of the server that at names or, where it is empty, the setting; nil:
-// neither does. The caller closes it.
+// LedgerAt is the ledger of the server named by at or, if that is empty, by the setting; nil: neither. The caller
+// closes it.
 func (f *Factory) LedgerAt(ctx context.Context, n *repo.Repo, at string) (*remote.Ledger, error) {
 	if at == "" {
 		at = n.Config.At

@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 )
 
-// Noun makes a command that only holds verbs.
+// Noun makes a command that only contains verbs.
 func Noun(use, short string, verbs ...*cobra.Command) *cobra.Command {
 	c := &cobra.Command{Use: use + " VERB", Short: short, RunE: func(c *cobra.Command, args []string) error {
 		if len(args) > 0 {
@@ -20,12 +20,11 @@ func Noun(use, short string, verbs ...*cobra.Command) *cobra.Command {
 	return c
 }
 
-// Unknown is the error of a word that is no command of c: it names the commands that the
-// word may have been meant for.
+// Unknown is the error for a word that is not a command of c. It suggests similar commands.
 func Unknown(c *cobra.Command, word string) error {
 	hint := "see `" + c.CommandPath() + " --help`"
 	if c.SuggestionsMinimumDistance = 2; len(word) < 3 {
-		c.SuggestionsMinimumDistance = 1 // of two letters, two typing errors leave nothing
+		c.SuggestionsMinimumDistance = 1 // two typing errors in a word of two letters leave nothing
 	}
 	if near := c.SuggestionsFor(word); len(near) > 0 {
 		hint = "did you mean `" + c.CommandPath() + " " + strings.Join(near, "` or `"+c.CommandPath()+" ") + "`? Or " + hint
@@ -33,8 +32,8 @@ func Unknown(c *cobra.Command, word string) error {
 	return clierr.Usagef("unknown command %q for %q", word, c.CommandPath()).With(hint)
 }
 
-// Required refuses to run c unless each of the flags was given, with a value: a flag that
-// decides what is changed has no default that somebody could mean by accident.
+// Required refuses to run c unless each of the flags was given a value: a flag that decides what is changed must have
+// no default that a user could get by accident.
 func Required(c *cobra.Command, names ...string) error {
 	for _, name := range names {
 		flag := c.Flags().Lookup(name)

@@ -14,7 +14,7 @@ import (
 // Drawing says how a tree is drawn.
 type Drawing struct{ DOT, SVG bool }
 
-// Flags adds the flags of it.
+// Flags adds its flags.
 func (d *Drawing) Flags(c *cobra.Command) {
 	c.Flags().BoolVar(&d.SVG, "svg", false, "draw an SVG picture")
 	c.Flags().BoolVar(&d.DOT, "dot", false, "print a Graphviz graph")

@@ -1,5 +1,4 @@
-// Package cmdutil is what every command of the command line is given: streams,
-// global flags, the repository, and the ways in and out.
+// Package cmdutil provides what every command needs: streams, global flags, the repository, input and output.
 package cmdutil
 
 import (
@@ -30,7 +29,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Factory hands commands what they need. One exists per process.
+// Factory provides what commands need. There is one per process.
 type Factory struct {
 	IO   *ui.Streams
 	From string // --repo or MYTHOS_DIR: where the repository is; empty: walk up
@@ -38,17 +37,16 @@ type Factory struct {
 	Now  func() object.Time
 
 	CodeOf  func(error) int                 // the exit code of an error
-	Explain func(error) (kind, hint string) // the exit code's name, and what to do next
+	Explain func(error) (kind, hint string) // the exit code's name, and the remedy
 	Cancel  context.CancelFunc              // ends the command early, without an error
 
-	// CommandStatus lets the process end with the exit status of the program that it runs.
+	// CommandStatus lets the process end with the exit status of the program it runs.
 	CommandStatus bool
-	// ErrorStatus is the exit status of every error, for a caller that knows no other; 0: the
-	// error's exit code.
+	// ErrorStatus is the exit status of every error, for a caller that expects only one; 0: the error's exit code.
 	ErrorStatus int
 
 	repo     *repo.Repo
-	dir      string // the repository that was found; empty: none was
+	dir      string // the repository found; empty: none
 	settings *config.Config
 
 	outputs   map[*cobra.Command]Output
@@ -72,16 +70,15 @@ func (f *Factory) RepoDir() (string, error) {
 	return dir, err
 }
 
-// Settings reads the settings of the repository, or of no repository where there is none,
-// once. A command that ignores a setting which somebody meant to protect with would be
-// worse than one that stops.
+// Settings reads the settings of the repository, if there is one, once. A command must stop rather than ignore a
+// setting that may protect something.
 func (f *Factory) Settings() (*config.Config, error) {
 	if f.settings != nil {
 		return f.settings, nil
 	}
 	dir, err := repo.Find(f.From)
 	if err != nil {
-		dir = "" // what needs a repository says so itself
+		dir = "" // a command that needs a repository reports its absence itself
 	}
 	c, err := config.Load(dir)
 	if err != nil {
@@ -129,15 +126,15 @@ func (f *Factory) waiting(busy ledger.BusyError) {
 	f.IO.Notef("waiting for attempt %d by %s, running since %s", busy.Fence, cmp.Or(busy.Owner.Hint, busy.Owner.Name()), busy.Since)
 }
 
-// away says what becomes of a response that cannot be kept yet.
+// away reports that a response cannot be stored yet.
 func (f *Factory) away(bytes int, why error) {
 	f.IO.Notef("the tool has answered, and its answer of %s waits for the bucket: %v; it is lost if this process is ended", units.FormatSize(uint64(bytes)), why)
 }
 
-// Opened is the repository if Repo opened it already, else nil.
+// Opened is the repository if Repo has opened it, otherwise nil.
 func (f *Factory) Opened() *repo.Repo { return f.repo }
 
-// Close closes what was opened.
+// Close closes everything that was opened.
 func (f *Factory) Close() error {
 	var err error
 	if f.repo != nil {
@@ -149,8 +146,8 @@ func (f *Factory) Close() error {
 	return err
 }
 
-// Emit writes v as one JSON document (a line) with --json, and calls plain
-// otherwise. Lists and streams call it once for each member.
+// Emit writes v as one JSON document (a line) with --json, and otherwise calls plain. Lists and streams call it once
+// for each element.
 func (f *Factory) Emit(v any, plain func()) error {
 	if !f.JSON {
 		plain()
@@ -179,7 +176,7 @@ func (f *Factory) Read(name string) ([]byte, error) {
 	return f.ReadFrom(name, r)
 }
 
-// ReadFrom reads all of a file that is open.
+// ReadFrom reads all of an open file.
 func (f *Factory) ReadFrom(name string, r io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, MaxInput+1))
 	if err != nil {
@@ -191,10 +188,9 @@ func (f *Factory) ReadFrom(name string, r io.Reader) ([]byte, error) {
 	return data, nil
 }
 
-// ReadText reads a whole file of lines, or standard input for "-" and "", as it was before
-// mail, editors or another system changed the ends of its lines: without a byte order mark,
-// with LF for CRLF, and with exactly one line end at the end. Signed text is verified after
-// that. UTF-16 is refused by name.
+// ReadText reads a whole text file, or standard input for "-" and "", and undoes changes by mail, editors or other
+// systems: it removes a byte order mark, replaces CRLF by LF, and leaves exactly one line end at the end. Signed text
+// is verified afterwards. UTF-16 is refused by name.
 func (f *Factory) ReadText(name string) ([]byte, error) {
 	data, err := f.Read(name)
 	if err != nil {
@@ -226,8 +222,7 @@ func (f *Factory) Open(name string) (io.Reader, func(), error) {
 	return file, func() { file.Close() }, nil
 }
 
-// FileName is how a file is named on a terminal: quoted when line breaks or other
-// control characters are in its name.
+// FileName is a file's name for a terminal: quoted if it contains line breaks or other control characters.
 func FileName(name string) string {
 	if strings.ContainsFunc(name, unicode.IsControl) {
 		return strconv.Quote(name)
@@ -247,7 +242,7 @@ func FileError(name string, err error) error {
 	return clierr.New(clierr.Failed, "%w", err).On(name)
 }
 
-// Write writes a result to the output that a person named, as WriteWith does.
+// Write writes a result to the output that a user named, like WriteWith.
 func (f *Factory) Write(name string, data []byte) error {
 	return f.WriteWith(name, func(w io.Writer) error {
 		_, err := w.Write(data)
@@ -255,9 +250,8 @@ func (f *Factory) Write(name string, data []byte) error {
 	})
 }
 
-// WriteWith writes what write produces to standard output for "" and "-", and else to an
-// output: a regular file, whole or not at all, or the device or the pipe that is there
-// (atomicfile.Output).
+// WriteWith writes the output of write to standard output for "" and "-", and otherwise to an output: a regular file,
+// completely or not at all, or an existing device or pipe (atomicfile.Output).
 func (f *Factory) WriteWith(name string, write func(io.Writer) error) error {
 	if name == "" || name == "-" {
 		return write(f.IO.Out)

@@ -2,8 +2,8 @@ package cmdutil
 
 import "errors"
 
-// Key is an idempotency key as a flag. Given empty, it is refused: most often it is a
-// variable that is not set, and without its key an effect would happen again and again.
+// Key is an idempotency key as a flag. An empty value is refused: usually it comes from an unset variable, and without
+// its key an effect would happen repeatedly.
 type Key string
 
 // Set implements pflag.Value.

@@ -10,14 +10,14 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Keys are the keys that a verification trusts.
+// Keys are the trusted keys of a verification.
 type Keys struct {
 	Agents []object.AgentID
 	ids    []object.Hash
 }
 
-// TrustedKeys gathers what --trust names (64 hex digits each, a public key or a
-// key id) and, inside a repository, the agents of its trust.yaml.
+// TrustedKeys collects the keys given with --trust (64 hex digits each, a public key or a key id) and, inside a
+// repository, the agents of its trust.yaml.
 func (f *Factory) TrustedKeys(trust []string) (*Keys, error) {
 	k := &Keys{}
 	for _, text := range trust {
@@ -50,7 +50,7 @@ func (f *Factory) TrustedKeys(trust []string) (*Keys, error) {
 	return k, nil
 }
 
-// Trusts reports whether the agent is among the trusted ones.
+// Trusts reports whether the agent is trusted.
 func (k *Keys) Trusts(agent object.AgentID) bool {
 	return slices.ContainsFunc(k.Agents, agent.Same) || slices.Contains(k.ids, agent.KeyID())
 }

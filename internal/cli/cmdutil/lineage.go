@@ -5,7 +5,7 @@ import (
 	"github.com/mythos-project/mythos/internal/repo"
 )
 
-// Lineage tells whom the settings name of what was built, trained and promoted.
+// Lineage reports builds, trainings and promotions to the catalog in the settings.
 func (f *Factory) Lineage(n *repo.Repo) *openlineage.Emitter {
 	return &openlineage.Emitter{Sink: openlineage.Sink{To: n.Config.Lineage, Key: n.Config.LineageKey}, Evidence: n.Source, History: n.Ledger, Note: f.IO.Notef}
 }

@@ -8,9 +8,8 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 )
 
-// Lines calls fn with each line of a file that is not blank, or of standard input for "-",
-// and its number. What is no line of text is a usage error that names file and line, and so
-// is what fn says with LineError.
+// Lines calls fn with each non-blank line of a file, or of standard input for "-", and its number. A line that is not
+// text is a usage error that names file and line; so is an error of fn made with LineError.
 func (f *Factory) Lines(name string, fn func(n int, line string) error) error {
 	r, done, err := f.Open(name)
 	if err != nil {
@@ -20,14 +19,13 @@ func (f *Factory) Lines(name string, fn func(n int, line string) error) error {
 	return LinesOf(name, r, fn)
 }
 
-// LinesOf is Lines of what is open already.
+// LinesOf is Lines for an open file.
 func LinesOf(name string, r io.Reader, fn func(n int, line string) error) error {
 	return lineError(name, jsontext.Lines(r, fn))
 }
 
-// EachLine calls fn with each line of a file, one JSON object a line, without members that T
-// does not know, without repeated ones and without null. Wrong lines are usage errors that name
-// file and line.
+// EachLine calls fn with each line of a file, one JSON object per line, without unknown members, repeated members or
+// null. An invalid line is a usage error that names file and line.
 func EachLine[T any](name string, r io.Reader, fn func(n int, v T) error) error {
 	return lineError(name, jsontext.Each(r, fn))
 }

@@ -2,7 +2,7 @@ package cmdutil
 
 import "github.com/mythos-project/mythos/internal/ui"
 
-// pageRows bounds how many rows are held to be aligned: a list can be long.
+// pageRows bounds how many rows are held for alignment, because a list can be long.
 const pageRows = 4096
 
 // Pages is a table that is printed a page at a time.

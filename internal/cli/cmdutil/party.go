@@ -11,7 +11,7 @@ type Party struct {
 // PartyOf is the view of an agent.
 func PartyOf(a object.AgentID) Party { return Party{a.Hint, a.KeyHex()} }
 
-// Short is the agent for people: its name, or else the beginning of its key.
+// Short is the agent for people: its name, otherwise the beginning of its key.
 func (p Party) Short() string {
 	if p.Name != "" {
 		return p.Name

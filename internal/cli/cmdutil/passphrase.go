@@ -13,21 +13,20 @@ import (
 	"github.com/mythos-project/mythos/internal/keyfile"
 )
 
-// The variables that passphrases come from where nobody can be asked.
+// The variables with passphrases, for use without a terminal.
 const (
 	EnvPassphrase     = "MYTHOS_KEY_PASSPHRASE"      // the passphrase itself
-	EnvPassphraseFile = "MYTHOS_KEY_PASSPHRASE_FILE" // a file whose first line it is
-	EnvNewPassphrase  = "MYTHOS_KEY_NEW_PASSPHRASE"  // the one to protect a key with from now on
+	EnvPassphraseFile = "MYTHOS_KEY_PASSPHRASE_FILE" // a file whose first line is the passphrase
+	EnvNewPassphrase  = "MYTHOS_KEY_NEW_PASSPHRASE"  // the new passphrase for a key
 )
 
 const maxPassphrase = 4 << 10 // bytes
 
-// errNoTerminal means that nobody can be asked.
+// errNoTerminal means that there is no terminal to ask on.
 var errNoTerminal = errors.New("no terminal to ask on")
 
-// Passphrase asks for the passphrase of a key: MYTHOS_KEY_PASSPHRASE, the first
-// line of the file that MYTHOS_KEY_PASSPHRASE_FILE names, or the terminal, on
-// which nothing is echoed. It asks at most once in a process.
+// Passphrase gets the passphrase of a key: from MYTHOS_KEY_PASSPHRASE, from the first line of the file that
+// MYTHOS_KEY_PASSPHRASE_FILE names, or from the terminal, without echo. It asks at most once per process.
 func (f *Factory) Passphrase() keyfile.Passphrase {
 	var known []byte
 	return func() ([]byte, error) {
@@ -103,9 +102,8 @@ func ask(prompt string) ([]byte, error) {
 	return p, err
 }
 
-// NewPassphrase asks for the passphrase to protect a key with: one of the given
-// variables, in their order, or the terminal, twice. MYTHOS_KEY_PASSPHRASE_FILE
-// counts where MYTHOS_KEY_PASSPHRASE does.
+// NewPassphrase gets the passphrase to protect a key with: from one of the given variables, in their order, or from the
+// terminal, twice. MYTHOS_KEY_PASSPHRASE_FILE counts where MYTHOS_KEY_PASSPHRASE does.
 func NewPassphrase(variables ...string) ([]byte, error) {
 	for _, name := range variables {
 		if name == EnvPassphrase {

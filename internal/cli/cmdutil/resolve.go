@@ -11,8 +11,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Resolve finds the object that text names: a hash, a unique prefix of 6 or more
-// digits, or a ref (@name).
+// Resolve finds the object with a name: a hash, a unique prefix of 6 or more digits, or a ref (@name).
 func (f *Factory) Resolve(ctx context.Context, text string) (object.Hash, error) {
 	if h, err := object.ParseHash(text); err == nil {
 		return h, nil
@@ -24,7 +23,7 @@ func (f *Factory) Resolve(ctx context.Context, text string) (object.Hash, error)
 	return n.Find.Resolve(ctx, text)
 }
 
-// EmitObject writes a canonical object: on a terminal a line a field, else as compact JSON.
+// EmitObject writes a canonical object: on a terminal one line per field, otherwise as compact JSON.
 func (f *Factory) EmitObject(kind string, raw []byte) error {
 	s, ok := catalog.Lookup(kind)
 	if !ok {
@@ -38,7 +37,7 @@ func (f *Factory) EmitObject(kind string, raw []byte) error {
 	return nil
 }
 
-// PrintView writes the JSON view of an object: on a terminal a line a field, else compact JSON.
+// PrintView writes the JSON view of an object: on a terminal one line per field, otherwise as compact JSON.
 func (f *Factory) PrintView(indent string, view []byte) {
 	if f.IO.OutTTY && !f.JSON {
 		f.IO.Fields(indent, view)
@@ -60,7 +59,7 @@ func (f *Factory) PrintJSON(view []byte) error {
 	return nil
 }
 
-// Chains loads the capability chains that --cap names; nil without any.
+// Chains loads the capability chains given with --cap; nil without any.
 func (f *Factory) Chains(ctx context.Context, names []string) ([]caps.Chain, error) {
 	var list []caps.Chain
 	for _, name := range names {

@@ -9,11 +9,11 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// TimeHelp is how a time is written, for the help of flags that Factory.Time reads.
+// TimeHelp describes the forms of a time, for the help of flags that Factory.Time reads.
 const TimeHelp = "yesterday, 2h or 7d (ago), a date, RFC 3339, or seconds since 1970"
 
-// When is a point in time as a flag, read by Factory.Time. Given empty, it is refused: most
-// often it is a variable that is not set.
+// When is a point in time as a flag, read by Factory.Time. An empty value is refused: usually it comes from an unset
+// variable.
 type When string
 
 // Set implements pflag.Value.
@@ -47,8 +47,7 @@ func (f *Factory) Time(flag string, text When) (object.Time, error) {
 	return 0, clierr.Usagef("%s: %q is not a time: %s", flag, text, TimeHelp)
 }
 
-// Moment is Time for what may lie ahead: a time span is refused, since it could be meant from
-// now on as well as ago.
+// Moment is Time for a time that may be in the future: it refuses a time span, which could mean ago or from now.
 func (f *Factory) Moment(flag string, text When) (object.Time, error) {
 	if text == "" {
 		return 0, nil
@@ -63,7 +62,7 @@ func (f *Factory) Moment(flag string, text When) (object.Time, error) {
 	return 0, clierr.Usagef("%s: %q is not a time: RFC 3339, a date, or seconds since 1970", flag, text)
 }
 
-// layouts are the ways to write a time, in UTC where they have no zone.
+// layouts are the forms of a time, in UTC if they have no zone.
 var layouts = []string{time.RFC3339Nano, "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"}
 
 func (f *Factory) moment(text string) (object.Time, bool) {
@@ -87,8 +86,8 @@ func (f *Factory) moment(text string) (object.Time, bool) {
 	return 0, false
 }
 
-// epoch reads a number of seconds, milliseconds, microseconds or nanoseconds since 1970: by
-// its magnitude, so that each unit reaches from a few days after 1970 to the year 5138.
+// epoch reads a number of seconds, milliseconds, microseconds or nanoseconds since 1970. Its magnitude decides the
+// unit, so that each unit reaches from a few days after 1970 to the year 5138.
 func epoch(n int64) object.Time {
 	size := n
 	if size < 0 {
@@ -105,8 +104,7 @@ func epoch(n int64) object.Time {
 	return object.Time(n / 1e3)
 }
 
-// Times reads the two ends of a period. One that ends before it begins is refused: nothing
-// would be in it.
+// Times reads the two ends of a period. It refuses a period that ends before it begins, which would be empty.
 func (f *Factory) Times(since, until When) (from, to object.Time, err error) {
 	if from, err = f.Time("--since", since); err != nil {
 		return 0, 0, err
@@ -128,7 +126,7 @@ func (f *Factory) ShowMinute(t object.Time) string {
 	return t.String()
 }
 
-// ShowTime is a point in time as lists show it: to the second on a terminal, whole elsewhere.
+// ShowTime is a point in time for lists: to the second on a terminal, in full elsewhere.
 func (f *Factory) ShowTime(t object.Time) string {
 	if f.IO.OutTTY {
 		return t.Std().Format("2006-01-02 15:04:05Z")

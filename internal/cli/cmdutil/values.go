@@ -42,7 +42,7 @@ func (d *Duration) String() string {
 
 // Set implements pflag.Value.
 func (d *Duration) Set(text string) error {
-	v, err := units.ParseDuration(text) // the grammar of scopes and settings
+	v, err := units.ParseDuration(text) // the syntax of scopes and settings
 	if err != nil {
 		v, err = time.ParseDuration(text) // and fractions
 	}
@@ -56,8 +56,7 @@ func (d *Duration) Set(text string) error {
 // Type implements pflag.Value.
 func (d *Duration) Type() string { return "duration" }
 
-// Span is a Duration that is more than nothing: of what lasts no time at all, nobody could
-// tell whether none or without end is meant.
+// Span is a Duration greater than zero: zero could mean none or unlimited.
 type Span time.Duration
 
 // String implements pflag.Value.

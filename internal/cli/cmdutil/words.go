@@ -7,11 +7,10 @@ import (
 	"github.com/mythos-project/mythos/internal/ui"
 )
 
-// Word is a line of an explanation: what it is about, and what there is to say. The text may have
-// several lines.
+// Word is a line of an explanation: its subject and its text. The text may have several lines.
 type Word struct{ About, Text string }
 
-// Words writes an explanation. A word without a text is left out.
+// Words writes an explanation. It skips a word without a text.
 func (f *Factory) Words(words []Word) {
 	width := 8
 	for _, w := range words {

@@ -54,8 +54,7 @@ func run(ctx context.Context, f *cmdutil.Factory, name string, fsys fs.FS) error
 	return nil
 }
 
-// show lists the vectors of a pack; of golden vectors, of which there are many,
-// the classes and what fails.
+// show lists the vectors of a pack; for golden vectors, which are many, it lists the classes and the failures.
 func show(f *cmdutil.Factory, rep pack.Report) {
 	for _, r := range rep.Results {
 		if rep.Golden && r.Pass && !f.IO.Verbose {

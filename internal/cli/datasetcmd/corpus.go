@@ -120,7 +120,7 @@ func (o *snapshotOptions) ids(ctx context.Context, f *cmdutil.Factory, n *repo.R
 	})
 }
 
-// partOf reads I/N or I-J/N; nil for no text.
+// partOf reads I/N or I-J/N; nil for an empty text.
 func partOf(text string) (func(object.Hash) bool, error) {
 	if text == "" {
 		return nil, nil

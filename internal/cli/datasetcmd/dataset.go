@@ -112,8 +112,8 @@ func newLs(f *cmdutil.Factory) *cobra.Command {
 	}
 }
 
-// runLs goes by the refs to the datasets: a manifest that selects a whole corpus is the
-// same list, so that its media type does not tell.
+// runLs lists refs to datasets. The media type cannot identify a dataset, because a manifest that selects a whole
+// corpus is the same list.
 func runLs(ctx context.Context, f *cmdutil.Factory) error {
 	n, err := f.Repo(ctx)
 	if err != nil {

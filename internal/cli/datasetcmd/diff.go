@@ -63,13 +63,13 @@ func runDiff(ctx context.Context, f *cmdutil.Factory, names []string) error {
 	return nil
 }
 
-// reasons says for each change why the other dataset lacks the episode.
+// reasons returns for each change why the other dataset lacks the episode.
 func reasons(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, roots [2]object.Hash, changes []dataset.Change) (map[object.Hash]string, error) {
 	why := map[object.Hash]string{}
 	for side, root := range roots {
 		var ids []object.Hash
 		for _, c := range changes {
-			if c.Added == (side == 0) { // what came is missing in the first
+			if c.Added == (side == 0) { // an added episode is missing in the first
 				ids = append(ids, c.ID)
 			}
 		}

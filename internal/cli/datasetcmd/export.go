@@ -157,7 +157,7 @@ func runExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error 
 	return f.Emit(result, func() { printFiles(f, x.Files) })
 }
 
-// rowWord is what is counted.
+// rowWord is the word for what is counted.
 func rowWord(rows export.Rows) string {
 	if rows == export.RowsRaw {
 		return "episodes"
@@ -165,7 +165,7 @@ func rowWord(rows export.Rows) string {
 	return "rows"
 }
 
-// noteLeft says how many episodes give no row, and why rows were left out.
+// noteLeft prints how many episodes give no row, and why rows were left out.
 func noteLeft(f *cmdutil.Factory, files []datasets.ExportedFile) {
 	var left uint64
 	reasons := map[string]uint64{}
@@ -185,8 +185,7 @@ func noteLeft(f *cmdutil.Factory, files []datasets.ExportedFile) {
 	f.IO.Notef("%d episodes give no row; left out: %s", left, strings.Join(list, ", "))
 }
 
-// exportWatched exports, and shows how far it is unless the episodes themselves go to
-// the terminal.
+// exportWatched exports and shows the progress, unless the episodes themselves go to the terminal.
 func exportWatched(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, e datasets.Export, out *outputs) (*datasets.Exported, error) {
 	if !out.folder && out.toStd() && f.IO.OutTTY {
 		return n.Datasets.Export(ctx, e)

@@ -129,7 +129,7 @@ func (o *importOptions) file(ctx context.Context, f *cmdutil.Factory, n *repo.Re
 	return got, err
 }
 
-// explained says what to do about a file that cannot be imported.
+// explained adds the remedy for a file that cannot be imported.
 func (o *importOptions) explained(name string, err error) error {
 	switch {
 	case errors.Is(err, ingest.ErrNothing):
@@ -142,7 +142,7 @@ func (o *importOptions) explained(name string, err error) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// importTotal is what all files gave.
+// importTotal is the result over all files.
 type importTotal struct {
 	ids            []object.Hash
 	calls, signals int
@@ -155,7 +155,7 @@ func (t *importTotal) add(got *ingest.Imported) {
 	t.lost, t.passed = foreign.AddLosses(t.lost, got.Lost), foreign.AddLosses(t.passed, got.Passed)
 }
 
-// notes says what was taken, and what not and why.
+// notes prints what was imported, and what was not and why.
 func (t *importTotal) notes(f *cmdutil.Factory) {
 	f.IO.Notef("%s, %s, %s, %s left out", units.Count(len(t.ids), "episode"), units.Count(t.calls, "call"),
 		units.Count(t.signals, "signal"), units.Count(t.bad, "record"))

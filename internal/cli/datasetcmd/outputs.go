@@ -16,14 +16,14 @@ import (
 	"github.com/mythos-project/mythos/internal/datasets"
 )
 
-// outputs are the files of an export. They get their names when all are whole.
+// outputs are the files of an export. They get their names when all are complete.
 type outputs struct {
 	folder bool
 	name   string
 	std    io.Writer
 	file   *atomicfile.Output // of one file
-	temp   string             // the folder in which the files are written; empty: none yet
-	fresh  bool               // the folder is not there yet
+	temp   string             // the folder for unfinished files; empty: none yet
+	fresh  bool               // the target folder does not exist yet
 	names  []string           // of the files in temp
 }
 
@@ -50,8 +50,8 @@ func (o *outputs) open(name string) (io.WriteCloser, error) {
 	return synced{f}, nil
 }
 
-// prepare makes the folder in which the files are written: beside the target where that
-// is not there yet, so that one rename makes it, else inside it.
+// prepare makes the folder for the unfinished files: beside the target if that does not exist, so that one rename
+// creates it, otherwise inside it.
 func (o *outputs) prepare() (err error) {
 	if o.temp != "" {
 		return nil
@@ -67,8 +67,7 @@ func (o *outputs) prepare() (err error) {
 	return err
 }
 
-// finish gives the files their names and takes away what an export before left there, or
-// gives them up.
+// finish gives the files their names and removes the files of an earlier export; if good is false, it discards them.
 func (o *outputs) finish(good bool) error {
 	switch {
 	case o.file != nil && good:
@@ -99,11 +98,11 @@ func (o *outputs) finish(good bool) error {
 
 func (o *outputs) giveUp() error { return os.RemoveAll(o.temp) }
 
-// exportName is the name of a file that an export into a folder writes.
+// exportName matches the names of files that an export into a folder writes.
 var exportName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`-\d{5}-of-\d{5}\.(jsonl|parquet)$`) })
 
-// removeOld takes away the files of an export before: rows that the new one leaves out,
-// splits otherwise or redacts must not lie beside it.
+// removeOld removes the files of an earlier export: it may contain rows that the new one leaves out, splits differently
+// or redacts.
 func (o *outputs) removeOld() error {
 	entries, err := os.ReadDir(o.name)
 	if err != nil {
@@ -127,7 +126,7 @@ func (o *outputs) removeOld() error {
 	return atomicfile.SyncDir(o.name)
 }
 
-// checkCard refuses to replace a README or a description that is not ours.
+// checkCard refuses to replace a README or a description that this program did not write.
 func (o *outputs) checkCard() error {
 	if o.fresh {
 		return nil
@@ -149,10 +148,10 @@ func (o *outputs) checkCard() error {
 	return nil
 }
 
-// cardMarks are what the files that describe a dataset have, if they are ours.
+// cardMarks identify dataset cards and descriptions that this program wrote.
 var cardMarks = map[string][]string{datasets.CardName: {"---\nconfigs:\n", "\nmythos:\n"}, datasets.CroissantName: {`"citeAs": "MYTHOS dataset `}}
 
-// isCard reports whether a file is a dataset card of ours.
+// isCard reports whether a file is a dataset card that this program wrote.
 func isCard(name string) (bool, error) {
 	f, err := os.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -171,13 +170,13 @@ func isCard(name string) (bool, error) {
 	return true, err
 }
 
-// synced is a file that is durable when it is closed.
+// synced is a file that Close makes durable.
 type synced struct{ *os.File }
 
 // Close implements io.Closer.
 func (s synced) Close() error { return errors.Join(s.Sync(), s.File.Close()) }
 
-// unclosed is what finish ends.
+// unclosed is a writer that finish closes.
 type unclosed struct{ io.Writer }
 
 // Close leaves it open.

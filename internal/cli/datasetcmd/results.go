@@ -8,38 +8,38 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// built is a dataset that was built.
+// built is the result of a dataset's build.
 type built struct {
 	Manifest object.Hash `json:"manifest"`
 	Count    uint64      `json:"count"`   // episodes in it
 	Seen     uint64      `json:"seen"`    // episodes in its corpora
-	Matched  uint64      `json:"matched"` // of them, those that the query selects
+	Matched  uint64      `json:"matched"` // episodes that the query selects
 	DefID    object.Hash `json:"dataset_def_id"`
 	Receipt  object.Hash `json:"receipt"`
 }
 
 // diffLine is an episode that only one of two datasets has.
 type diffLine struct {
-	Change  string      `json:"change"` // "+" came, "-" went
+	Change  string      `json:"change"` // "+" added, "-" removed
 	Episode object.Hash `json:"episode"`
-	Reason  string      `json:"reason,omitempty"` // why the other one has it not, where its definition is here
+	Reason  string      `json:"reason,omitempty"` // why the other one lacks it, if its definition is here
 }
 
-// verified is a dataset that rebuilding gave again.
+// verified is a dataset that a rebuild has reproduced.
 type verified struct {
 	OK       bool        `json:"ok"`
 	Manifest object.Hash `json:"manifest"`
 	Count    int         `json:"count"`
 }
 
-// exported is what left, and the receipt that says so.
+// exported is the exported data, and its receipt.
 type exported struct {
 	Files   []datasets.ExportedFile `json:"files"`
 	Receipt object.Hash             `json:"receipt"`
-	Signals *object.Hash            `json:"signals,omitempty"` // the list of those that pairs were made from
+	Signals *object.Hash            `json:"signals,omitempty"` // the list of signals from which pairs were made
 }
 
-// scored is what a scorer did.
+// scored is the result of a scorer.
 type scored struct {
 	Episodes int `json:"episodes"`
 	Scored   int `json:"scored"`
@@ -47,13 +47,13 @@ type scored struct {
 	Signals  int `json:"signals"`
 }
 
-// snapshotted is a corpus, or a list of signals, that was fixed.
+// snapshotted is a new corpus or list of signals.
 type snapshotted struct {
 	Root  object.Hash `json:"root"`
 	Count uint64      `json:"count"`
 }
 
-// importDone is the corpus of an import, and what was not taken.
+// importDone is the corpus of an import, and what was not imported.
 type importDone struct {
 	Root    object.Hash    `json:"root"`
 	Count   uint64         `json:"count"` // episodes
@@ -64,7 +64,7 @@ type importDone struct {
 	Passed  []foreign.Loss `json:"passed,omitempty"` // what does not belong to the form
 }
 
-// listLine is a corpus or a manifest that is here.
+// listLine is a stored corpus or manifest.
 type listLine struct {
 	Root object.Hash `json:"root"`
 }

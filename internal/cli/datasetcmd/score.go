@@ -117,7 +117,7 @@ func (s *scoring) one(ctx context.Context, id object.Hash) {
 	s.signals = append(s.signals, raws...)
 }
 
-// episodesOf lists the episodes of a corpus, or all that are here.
+// episodesOf lists the episodes of a corpus, or all stored ones.
 func episodesOf(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, corpus string) ([]object.Hash, error) {
 	var ids []object.Hash
 	if corpus == "" {

@@ -56,7 +56,7 @@ func (b *opened) print(f *cmdutil.Factory) {
 	})
 }
 
-// explained is the answer of show --explain.
+// explained is the output of show --explain.
 type explained struct {
 	Definition object.Hash       `json:"dataset_def_id"`
 	Manifest   object.Hash       `json:"manifest"`

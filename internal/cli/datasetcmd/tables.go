@@ -13,8 +13,7 @@ import (
 	"github.com/mythos-project/mythos/object/merkle"
 )
 
-// listing prints ids, one a line, so that they can be piped on; for people it is a table
-// that says more of each.
+// listing prints ids, one per line, for use in pipes; for people it prints a table with more columns.
 type listing struct {
 	f      *cmdutil.Factory
 	n      *repo.Repo
@@ -22,7 +21,7 @@ type listing struct {
 	rows   [][]ui.Cell
 }
 
-// add lists an id. more gives the other cells, and is called for people only.
+// add lists an id. more returns the other cells; it is only called for people.
 func (l *listing) add(id object.Hash, more func() []ui.Cell) {
 	if !l.f.IO.OutTTY {
 		l.f.IO.Printf("%s\n", id)
@@ -37,7 +36,7 @@ func (l *listing) end() {
 	}
 }
 
-// names are the refs that people gave, by what they point to.
+// names are the refs, by target.
 func (l *listing) names(ctx context.Context) (map[object.Hash]string, error) {
 	names := map[object.Hash]string{}
 	if !l.f.IO.OutTTY {
@@ -53,7 +52,7 @@ func (l *listing) names(ctx context.Context) (map[object.Hash]string, error) {
 	})
 }
 
-// length is how many ids a list has, in words where it cannot be read.
+// length is the number of ids in a list, or a word if the list cannot be read.
 func (l *listing) length(ctx context.Context, root object.Hash) string {
 	tree, err := merkle.OpenList(l.n.Store.Nodes(ctx), root)
 	if err != nil {
@@ -62,7 +61,7 @@ func (l *listing) length(ctx context.Context, root object.Hash) string {
 	return strconv.FormatUint(tree.Len(), 10)
 }
 
-// episodeCells say when an episode happened and what it was.
+// episodeCells describe an episode: its time and its content.
 func (l *listing) episodeCells(ctx context.Context, e *object.EpisodeRef) []ui.Cell {
 	what := ui.Cell{Text: "run"}
 	if r, err := l.n.Episodes.CallOf(ctx, e); err == nil {

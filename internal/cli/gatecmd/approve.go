@@ -68,7 +68,7 @@ func listApprovals(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, all bo
 	return nil
 }
 
-// whom are the names of those for whom a call is made.
+// whom lists the names of the agents for whom a call is made.
 func whom(n *repo.Repo, st *approval.Standing) string {
 	names := make([]string, len(st.Agents))
 	for i, a := range st.Agents {
@@ -141,7 +141,7 @@ func saidText(a saidLine) string {
 	return text
 }
 
-// escaped is a request so that a terminal shows every byte of it: lines stay lines.
+// escaped is a request in a form that shows every byte on a terminal; lines stay lines.
 func escaped(request []byte) string {
 	var b strings.Builder
 	for len(request) > 0 {

@@ -1,4 +1,4 @@
-// Package gatecmd holds the commands of people who watch over the gate: freeze and thaw.
+// Package gatecmd has the commands for supervising the gate, such as freeze and thaw.
 package gatecmd
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/internal/repo"
 )
 
-// target is what is to be frozen or thawed.
+// target is the thing to freeze or thaw.
 type target struct {
 	agent, tool, reason string
 	cancel              bool
@@ -111,7 +111,7 @@ func runHold(ctx context.Context, f *cmdutil.Factory, t target, frozen bool) err
 	return f.Emit(held{h.HoldID, h.Frozen, what}, func() { f.IO.Printf("%s\n", h.HoldID) })
 }
 
-// still says what is frozen after a thaw.
+// still prints what is still frozen after a thaw.
 func still(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, st *hold.State) {
 	if st.File {
 		f.IO.Notef("everything is still frozen, by the file %s", n.Holds.File)

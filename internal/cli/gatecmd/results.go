@@ -5,7 +5,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// held is what was frozen or thawed.
+// held is the thing that was frozen or thawed.
 type held struct {
 	Hold   object.Hash `json:"hold"`
 	Frozen bool        `json:"frozen"`
@@ -20,12 +20,12 @@ type approvalLine struct {
 	State       string       `json:"state"` // waiting, granted, spent, denied or expired
 	Tool        string       `json:"tool"`
 	ToolID      object.Hash  `json:"tool_id"`
-	Module      *object.Hash `json:"module,omitempty"` // what implements the tool
+	Module      *object.Hash `json:"module,omitempty"` // the tool's implementation
 	RequestHash object.Hash  `json:"request_hash"`
 	Request     *string      `json:"request,omitempty"` // of show: base64
 	Key         string       `json:"key"`
 	Cap         object.Hash  `json:"capability"`
-	Agents      []agentLine  `json:"for"` // who have no say
+	Agents      []agentLine  `json:"for"` // agents that may not decide
 	Need        uint8        `json:"need"`
 	Role        string       `json:"role"`
 	Agreed      int          `json:"agreed"`
@@ -34,7 +34,7 @@ type approvalLine struct {
 	Said        []saidLine   `json:"said"`
 }
 
-// saidLine is what somebody said.
+// saidLine is a person's decision.
 type saidLine struct {
 	ID   object.Hash `json:"id"`
 	By   agentLine   `json:"by"`

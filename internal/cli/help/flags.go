@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// entry is a row of a list: a name and what it is.
+// entry is a row of a list: a name and its description.
 type entry struct{ name, text string }
 
 // list lays entries out in two columns.
@@ -26,7 +26,7 @@ func list(entries []entry) []string {
 	return lines
 }
 
-// own are the flags of c itself, in the order in which it declares them: by importance.
+// own returns the flags of c itself, in the order of declaration, which is that of importance.
 func own(c *cobra.Command) []*pflag.Flag {
 	inherited := c.InheritedFlags()
 	flags := c.Flags()
@@ -43,7 +43,7 @@ func own(c *cobra.Command) []*pflag.Flag {
 	return list
 }
 
-// row is a flag with its name and its usage. Brief, the usage is its first clause.
+// row is a flag with its name and its usage. With brief, the usage is only its first clause.
 func row(flag *pflag.Flag, brief bool) entry {
 	value, usage := pflag.UnquoteUsage(flag)
 	value = strings.TrimSuffix(strings.TrimSuffix(value, "Array"), "Slice")
@@ -63,7 +63,7 @@ func row(flag *pflag.Flag, brief bool) entry {
 	return entry{name, usage}
 }
 
-// rows are all flags, and the lines that they take.
+// rows are all flags as lines.
 func rows(flags []*pflag.Flag, brief bool) []string {
 	entries := make([]entry, 0, len(flags))
 	for _, flag := range flags {
@@ -72,8 +72,7 @@ func rows(flags []*pflag.Flag, brief bool) []string {
 	return list(entries)
 }
 
-// foremost are the first flags with their usage and the others by their names alone, in at
-// most so many lines.
+// foremost returns the first flags with their usage and the others by name only, in at most the given number of lines.
 func foremost(flags []*pflag.Flag, most int) []string {
 	for n := len(flags); ; n-- {
 		lines := rows(flags[:n], true)

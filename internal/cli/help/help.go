@@ -1,7 +1,6 @@
-// Package help lays out what the commands say of themselves. `--help` is one screen: what the
-// command does, how it is called, an example, its flags by importance. `mythos help COMMAND`
-// is everything, as in the manual page. The two are git's: `-h` for who forgot a flag, the
-// manual for who reads.
+// Package help formats the commands' help. `--help` is one screen: what the command does, its usage, an example, its
+// flags by importance. `mythos help COMMAND` is everything, as in the manual page. Git has the same two: `-h` for a
+// forgotten flag, the manual for reading.
 package help
 
 import (
@@ -21,7 +20,7 @@ const (
 	Columns = 80
 )
 
-func init() { cobra.EnableCommandSorting = false } // the order of lists is that of use
+func init() { cobra.EnableCommandSorting = false } // lists are in the order of use
 
 // Install gives the root and all commands below it their help.
 func Install(f *cmdutil.Factory, root *cobra.Command) {
@@ -49,8 +48,7 @@ func Screen(c *cobra.Command) string {
 	return text(head, body(c, Rows-len(head)-len(tail)), tail)
 }
 
-// body is the description and the flags of a command, as much of them as fits into the rows:
-// the flags go first.
+// body is the description and the flags of a command, as much of them as fits the rows; flags have priority.
 func body(c *cobra.Command, most int) []string {
 	flags := own(c)
 	described := func(about, flags []string) []string { return append(section(about), section(flags)...) }
@@ -64,10 +62,10 @@ func body(c *cobra.Command, most int) []string {
 	return described(beginning(c.Long, most-len(section(shown))-1), shown)
 }
 
-// reserved is how many rows the beginning of the description has at least, before flags.
+// reserved is the minimum number of rows for the beginning of the description, before flags.
 const reserved = 3
 
-// section is lines with an empty one before them, unless there is none.
+// section puts an empty line before lines, if there are any.
 func section(lines []string) []string {
 	if len(lines) == 0 {
 		return nil
@@ -101,7 +99,7 @@ func usage(c *cobra.Command) []string {
 	return wrap(first, strings.Repeat(" ", len(first)+len(c.CommandPath())+1), use)
 }
 
-// examples are a command's examples, at most so many, each broken as a shell reads on.
+// examples are a command's examples, up to a number, each broken with shell continuation lines.
 func examples(c *cobra.Command, most int) []string {
 	var lines []string
 	for line := range strings.Lines(c.Example) {

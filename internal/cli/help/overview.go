@@ -27,7 +27,7 @@ var groups = []struct{ id, title string }{
 	{Plumbing, "Plumbing"},
 }
 
-// of lists the commands of a group, in the order in which the root has them.
+// of lists the commands of a group, in the root's order.
 func of(root *cobra.Command, group string) []entry {
 	var list []entry
 	for _, c := range root.Commands() {
@@ -38,8 +38,7 @@ func of(root *cobra.Command, group string) []entry {
 	return list
 }
 
-// overview is the root's help: what is used every day with what it does, the others by their
-// names.
+// overview is the root's help: the everyday commands with their descriptions, the others by name.
 func overview(root *cobra.Command) []string {
 	lines := append(list(of(root, Start)), "")
 	for _, g := range groups[1:] {

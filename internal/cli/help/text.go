@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// wrap breaks text into lines of at most Columns; each but the first begins with indent.
-// A word that is longer than a line has a line of its own.
+// wrap breaks text into lines of at most Columns; each line but the first begins with indent. A word longer than a line
+// gets a line of its own.
 func wrap(first, indent, text string) []string {
 	var lines []string
 	line, empty := first, true
@@ -23,8 +23,8 @@ func wrap(first, indent, text string) []string {
 	return append(lines, line)
 }
 
-// broken lays a command line out, behind a label: a line that is too long ends in a backslash,
-// between two words of the shell.
+// broken formats a command line behind a label: a line that is too long ends with a backslash, between two words of the
+// shell.
 func broken(label, command string) []string {
 	const goesOn = ` \`
 	var lines []string
@@ -42,8 +42,7 @@ func broken(label, command string) []string {
 	return append(lines, line)
 }
 
-// shellWords splits a command line at the spaces that no quotation marks or parentheses hold
-// together.
+// shellWords splits a command line at spaces outside quotation marks and parentheses.
 func shellWords(command string) []string {
 	var words []string
 	var quote rune
@@ -67,8 +66,7 @@ func shellWords(command string) []string {
 	return append(words, command[start:])
 }
 
-// paragraphs are the parts of a long description: lines that begin with a space stand as
-// they are, the others flow.
+// paragraphs are the parts of a long description: lines that begin with a space stay unchanged, the others are filled.
 func paragraphs(text string) []string {
 	var parts []string
 	flowing := false
@@ -92,7 +90,7 @@ func paragraphs(text string) []string {
 	return parts
 }
 
-// flow lays a paragraph out.
+// flow fills a paragraph.
 func flow(paragraph string) []string {
 	if strings.HasPrefix(paragraph, " ") {
 		indent := paragraph[:len(paragraph)-len(strings.TrimLeft(paragraph, " "))]
@@ -104,7 +102,7 @@ func flow(paragraph string) []string {
 	return wrap("", "", paragraph)
 }
 
-// whole lays a long description out.
+// whole formats a long description.
 func whole(text string) []string {
 	var lines []string
 	for _, p := range paragraphs(text) {
@@ -113,8 +111,8 @@ func whole(text string) []string {
 	return lines
 }
 
-// beginning is as much of a long description as fits into rows: whole paragraphs, and of the
-// first that does not fit its first sentences.
+// beginning is as much of a long description as fits the rows: whole paragraphs, and the first sentences of the first
+// paragraph that does not fit.
 func beginning(text string, rows int) []string {
 	var lines []string
 	for _, p := range paragraphs(text) {

@@ -10,14 +10,14 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 )
 
-// topics are the pages that belong to no command.
+// topics are the pages that do not belong to a command.
 var topics = map[string]func(root *cobra.Command) []string{
 	"commands":   commands,
 	"exit-codes": func(*cobra.Command) []string { return codes() },
 	"times":      func(*cobra.Command) []string { return whole(times) },
 }
 
-// times is how times and spans are written, in every command alike.
+// times describes the forms of times and spans, which all commands share.
 const times = `A point in time:
   now, today, yesterday        days begin at midnight, UTC
   90m, 2h, 7d, 1w              so long ago; also 1h30m
@@ -58,7 +58,7 @@ func newCommand(f *cmdutil.Factory) *cobra.Command {
 	}
 }
 
-// names are what may follow args.
+// names are the words that may follow args.
 func names(root *cobra.Command, args []string) []string {
 	about, rest, err := root.Find(args)
 	if err != nil || len(rest) > 0 {

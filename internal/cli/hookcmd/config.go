@@ -67,6 +67,6 @@ func runConfig(ctx context.Context, f *cmdutil.Factory, name, agent string) erro
 	return nil
 }
 
-// orBlock refuses a call, in a shell, whose hook did not answer: the program is gone, or was
-// killed. A harness takes other statuses than 2 for a warning.
+// orBlock refuses a call, in a shell, if the hook gave no answer: the program is missing, or was killed. A harness
+// treats any status other than 2 as a warning.
 const orBlock = " || { [ $? = 2 ] || echo 'mythos: the hook ended without an answer' >&2; exit 2; }"

@@ -1,4 +1,4 @@
-// Package hookcmd holds the commands that a harness runs before and after the calls of its tools.
+// Package hookcmd has the commands that a harness runs before and after the calls of its tools.
 package hookcmd
 
 import (
@@ -20,8 +20,8 @@ import (
 
 // The exit statuses that every harness knows.
 const (
-	blocks = 2 // the call is not made
-	warns  = 1 // a person is told; after a call, blocks would hide its result
+	blocks = 2 // block the call
+	warns  = 1 // tell a person; after a call, blocks would hide its result
 )
 
 // New is `mythos hook`.
@@ -61,11 +61,11 @@ func newHarness(f *cmdutil.Factory, h *hook.Harness) *cobra.Command {
 	return c
 }
 
-// patience is how long the hook takes at most: less than a harness waits, since some let a call
-// pass whose hook takes too long.
+// patience is how long the hook may take: less than a harness waits, because some let a call pass if the hook takes too
+// long.
 const patience = 40 * time.Second
 
-// answer is an event's. What goes wrong refuses the call, whatever it is.
+// answer answers an event. Any fault refuses the call.
 func answer(ctx context.Context, f *cmdutil.Factory, h *hook.Harness, agent string) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -130,7 +130,7 @@ func through(ctx context.Context, f *cmdutil.Factory, k *hook.Hook, e *hook.Even
 	return &refusal{why}
 }
 
-// refusal is an answer of the gate, and no fault.
+// refusal is an answer of the gate, not a fault.
 type refusal struct{ of *clierr.Error }
 
 func (r *refusal) Error() string { return r.of.Error() }
@@ -163,7 +163,7 @@ func writeJSON(w io.Writer, v any, indent string) error {
 	return enc.Encode(v)
 }
 
-// read reads an event. A harness that does not end it is not waited for.
+// read reads an event. It does not wait for a harness that never ends its output.
 func read(ctx context.Context, r io.Reader) ([]byte, error) {
 	type input struct {
 		raw []byte

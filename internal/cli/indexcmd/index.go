@@ -1,4 +1,4 @@
-// Package indexcmd holds the command index: the instant layer of adaptation.
+// Package indexcmd has the command index: the instant layer of adaptation.
 package indexcmd
 
 import (
@@ -30,7 +30,7 @@ func New(f *cmdutil.Factory) *cobra.Command {
 		newUpdate(f), newSearch(f), newRollback(f), newLs(f), newLog(f), newVerify(f)), results)
 }
 
-// listOf is the list that an argument names, or that of all episodes.
+// listOf is the list of an argument, or the list of all episodes.
 func listOf(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, args []string) (object.Hash, error) {
 	if len(args) > 0 {
 		return n.Datasets.List(ctx, args[0])
@@ -151,7 +151,7 @@ func runSearch(ctx context.Context, f *cmdutil.Factory, o *searchOptions) error 
 	})
 }
 
-// nearness is what --by can be.
+// nearness are the values of --by.
 var nearness = map[string]indexes.By{"": indexes.ByBoth, "both": indexes.ByBoth, "words": indexes.ByWords, "vectors": indexes.ByVectors}
 
 // queryLine is one search of a batch.
@@ -159,7 +159,7 @@ type queryLine struct {
 	Text *string `json:"text"`
 }
 
-// print writes what one search found.
+// print writes the results of one search.
 func (o *searchOptions) print(f *cmdutil.Factory, list []indexes.Recalled) error {
 	if o.Vote != "" {
 		answer, share := vote(list, o.Vote)
@@ -180,8 +180,8 @@ func (o *searchOptions) print(f *cmdutil.Factory, list []indexes.Recalled) error
 	return nil
 }
 
-// vote is what most of the score of the episodes found says about a label, and its
-// share in millionths; of equal ones the first by name.
+// vote is the label value with the largest share of the found episodes' score, and that share in millionths; of equal
+// ones the first by name.
 func vote(list []indexes.Recalled, label string) (answer string, share int64) {
 	scores := map[string]int64{}
 	total := int64(0)

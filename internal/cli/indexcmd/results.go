@@ -7,7 +7,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// vectors are those of a state of an index.
+// vectors describes the vectors of a state of an index.
 type vectors struct {
 	Tool      object.Hash `json:"tool_id"`
 	Form      string      `json:"form"` // bytes or json
@@ -53,17 +53,17 @@ type stateLine struct {
 	Vectors *vectors `json:"vectors,omitempty"`
 }
 
-// verified is an index whose vectors hold.
+// verified is an index whose vectors are valid.
 type verified struct {
 	Index    string      `json:"index"`
 	State    object.Hash `json:"state"`
 	Episodes uint64      `json:"episodes"`
 	Vectors  bool        `json:"vectors"`
-	Exact    bool        `json:"exact"`        // a search looks at all vectors
+	Exact    bool        `json:"exact"`        // a search examines all vectors
 	Recall   int64       `json:"recall_micro"` // measured, in millionths
 }
 
-// voted is what the episodes found agree on.
+// voted is the answer that the found episodes agree on.
 type voted struct {
 	Vote  string             `json:"vote"`
 	Share int64              `json:"share_micro"` // of the score, in millionths

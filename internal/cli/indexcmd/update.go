@@ -90,7 +90,7 @@ func runUpdate(ctx context.Context, f *cmdutil.Factory, o *updateOptions, args [
 	return emit(f, s, called)
 }
 
-// embedder is what the flags say; nil: nothing.
+// embedder is the embedder in the flags; nil: none.
 func (o *updateOptions) embedder(ctx context.Context, n *repo.Repo) (*model.Embedder, error) {
 	if o.Embed == "" {
 		return nil, nil
@@ -116,7 +116,7 @@ func (o *updateOptions) embedder(ctx context.Context, n *repo.Repo) (*model.Embe
 	return e, nil
 }
 
-// embedFailed maps what a tool did not embed to the exit code of tools that failed.
+// embedFailed maps a tool's failure to embed to the exit code for failed tools.
 func embedFailed(err error) error {
 	if errors.Is(err, model.ErrEmbedding) {
 		return clierr.New(clierr.Tool, "%w", err)

@@ -65,8 +65,8 @@ func runAgentRevoke(ctx context.Context, f *cmdutil.Factory, name string) error 
 		With("have each issuer revoke it, and take its list: mythos cap import FILE")
 }
 
-// endTrust ends an agent's trust. One that trust.yaml does not name gets an entry that
-// says that it has ended: its key, if it is here, is no authority of its own.
+// endTrust ends an agent's trust. If trust.yaml does not name the agent, it gets an entry that says that the trust has
+// ended: the agent's key, if it is here, must not count by itself.
 func endTrust(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, agent object.AgentID) error {
 	size, err := n.Ledger.Size(ctx)
 	if err != nil {

@@ -79,14 +79,14 @@ func newAgentAdd(f *cmdutil.Factory) *cobra.Command {
 	return c
 }
 
-// agentLine is an agent with a part of what it may do.
+// agentLine is an agent with one of its authorities.
 type agentLine struct {
 	Name    string      `json:"name"`
 	Key     string      `json:"key"` // the public key, 64 hex digits
 	Cap     object.Hash `json:"capability"`
-	Scope   string      `json:"scope,omitempty"` // of one that is not of several tools
-	Tools   int         `json:"tools"`           // how many it may call
-	Calls   *uint64     `json:"calls,omitempty"` // at most, in all
+	Scope   string      `json:"scope,omitempty"` // unless it is for several tools
+	Tools   int         `json:"tools"`           // number of tools it may call
+	Calls   *uint64     `json:"calls,omitempty"` // most, in all
 	Left    *uint64     `json:"calls_left,omitempty"`
 	Rate    string      `json:"rate,omitempty"`     // such as 30/1m
 	Cost    *uint64     `json:"max_cost,omitempty"` // of all calls, in the smallest unit
@@ -94,7 +94,7 @@ type agentLine struct {
 	Until   object.Time `json:"until"`
 	OK      bool        `json:"ok"`            // it counts now
 	Why     string      `json:"why,omitempty"` // it does not
-	// Tokens is how many bearer tokens of it count now.
+	// Tokens is the number of its valid bearer tokens.
 	Tokens int `json:"tokens,omitempty"`
 }
 
@@ -110,7 +110,7 @@ func runAgentAdd(ctx context.Context, f *cmdutil.Factory, o *agentAddOptions) er
 	if err != nil {
 		return err
 	}
-	scopes := make([]scope.CapScope, len(o.Scopes)) // all are understood before the first is issued
+	scopes := make([]scope.CapScope, len(o.Scopes)) // parse all before issuing the first
 	for i, text := range o.Scopes {
 		if scopes[i], err = n.Find.Scope(ctx, text); err != nil {
 			return clierr.Usagef("--scope: %w", err)
@@ -145,7 +145,7 @@ func runAgentAdd(ctx context.Context, f *cmdutil.Factory, o *agentAddOptions) er
 	return nil
 }
 
-// addFailed adds to an error what helps.
+// addFailed adds the remedy to an error.
 func addFailed(err error, name string) error {
 	switch {
 	case errors.Is(err, agents.ErrOwner):
@@ -158,7 +158,7 @@ func addFailed(err error, name string) error {
 	return err
 }
 
-// tellAdded says what an agent was given.
+// tellAdded prints an agent's new authority.
 func tellAdded(f *cmdutil.Factory, name, what string, added agents.Added, line agentLine) error {
 	line.Name, line.Key, line.Cap, line.Until, line.OK = name, added.Agent.KeyHex(), added.Cap.ID, added.Cap.Cap.ExpiresAt, true
 	if added.New {

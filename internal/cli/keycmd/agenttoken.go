@@ -18,12 +18,12 @@ type agentTokenOptions struct {
 	Revoke bool
 }
 
-// agentTokenLine is a token that was made, or how many ended.
+// agentTokenLine is a new token, or the number of revoked ones.
 type agentTokenLine struct {
 	Name    string       `json:"name"`
-	Token   string       `json:"token,omitempty"` // its text, which is not kept
+	Token   string       `json:"token,omitempty"` // its text, which is not stored
 	Until   *object.Time `json:"until,omitempty"`
-	Revoked int          `json:"revoked,omitempty"` // tokens that no longer count
+	Revoked int          `json:"revoked,omitempty"` // number of revoked tokens
 }
 
 func newAgentToken(f *cmdutil.Factory) *cobra.Command {

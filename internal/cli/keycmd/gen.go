@@ -60,7 +60,7 @@ func runGen(ctx context.Context, f *cmdutil.Factory, o *genOptions) error {
 	return identity.EditTrust(dir, func(t *keyfile.Trust) error { return appoint(f, dir, t, key, o, end) })
 }
 
-// appoint names the key for the domains, and the identity no longer.
+// appoint makes the key the one for the domains, instead of the identity.
 func appoint(f *cmdutil.Factory, dir string, t *keyfile.Trust, key *sign.Key, o *genOptions, end keyfile.End) error {
 	entry := keyfile.Entry{Name: o.Name, Key: key.Agent().KeyHex(), For: o.Issues}
 	if err := t.Add(entry); err != nil {
@@ -87,7 +87,7 @@ func appoint(f *cmdutil.Factory, dir string, t *keyfile.Trust, key *sign.Key, o 
 	return nil
 }
 
-// checkDomains refuses what no scope belongs to.
+// checkDomains refuses unknown domains of scopes.
 func checkDomains(domains []string) error {
 	var known []string
 	for kind := range len(scope.KindNames()) {
@@ -138,7 +138,7 @@ func runImport(f *cmdutil.Factory, o *importOptions) error {
 	return keep(f, o.Name, key, o.Passphrase)
 }
 
-// protection asks for a new passphrase where one is wanted.
+// protection asks for a new passphrase if one is wanted.
 func protection(encrypt bool, variables ...string) (p keyfile.Protection, err error) {
 	if encrypt {
 		p.Passphrase, err = cmdutil.NewPassphrase(variables...)

@@ -10,29 +10,29 @@ type keyLine struct {
 	Name      string      `json:"name"`
 	PublicKey string      `json:"public_key"` // 64 hex digits
 	KeyID     object.Hash `json:"key_id"`
-	Encrypted bool        `json:"encrypted"` // the file asks for a passphrase
+	Encrypted bool        `json:"encrypted"` // the file needs a passphrase
 }
 
-// trustLine is somebody whom this repository trusts.
+// trustLine is an agent that this repository trusts.
 type trustLine struct {
 	Name string   `json:"name"`
 	Key  string   `json:"key"` // the public key, 64 hex digits
 	For  []string `json:"for"` // the domains
-	// The window of the trust, and the oldest revocation list that is taken.
+	// The window of the trust, and the oldest revocation list that is accepted.
 	From   *object.Time `json:"from,omitempty"`
 	Until  *object.Time `json:"until,omitempty"`
 	MaxAge string       `json:"max_age,omitempty"`
-	Ended  *object.Time `json:"ended,omitempty"` // when the trust was taken away
+	Ended  *object.Time `json:"ended,omitempty"` // when the trust ended
 }
 
-// rotation is a key that was replaced.
+// rotation is a replaced key.
 type rotation struct {
 	Name         string       `json:"name"`
 	PublicKey    string       `json:"public_key"` // of the new key
 	KeyID        object.Hash  `json:"key_id"`     // of the new key
 	OldName      string       `json:"old_name"`
 	OldPublicKey string       `json:"old_public_key"`
-	OldUntil     *object.Time `json:"old_until,omitempty"` // trusted until then; absent: nobody trusts it by name
+	OldUntil     *object.Time `json:"old_until,omitempty"` // trusted until then; absent: not trusted by name
 }
 
 var keyResults = cmdutil.Results{
@@ -44,7 +44,7 @@ var keyResults = cmdutil.Results{
 	"protect": cmdutil.Nothing(),
 }
 
-// agentRevoked is an agent that was ended.
+// agentRevoked is a revoked agent.
 type agentRevoked struct {
 	Name     string        `json:"name,omitempty"`
 	Key      string        `json:"key"`      // the public key, 64 hex digits

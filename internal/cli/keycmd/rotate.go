@@ -58,7 +58,7 @@ func runRotate(ctx context.Context, f *cmdutil.Factory, o *rotateOptions) error 
 		return err
 	}
 	defer clear(p.Passphrase)
-	// An overlap of nothing still has a first moment: a window is never empty.
+	// Even an overlap of zero has a first moment: a window is never empty.
 	until := keyfile.End{At: f.Now().Add(max(time.Duration(o.Overlap), time.Microsecond)), Entries: entriesHere(ctx, f)}
 	r, err := keyfile.Rotate(identity.KeyDir(dir), filepath.Join(dir, identity.TrustFile), o.Name, f.Passphrase(), p, until)
 	if err != nil {

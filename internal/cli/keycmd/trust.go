@@ -55,7 +55,7 @@ func newTrustAdd(f *cmdutil.Factory) *cobra.Command {
 	return c
 }
 
-// entry makes an entry of the options, for the agent that KEY names.
+// entry makes an entry from the options, for the agent KEY.
 func (o *trustOptions) entry(f *cmdutil.Factory, dir string, t *keyfile.Trust) (e keyfile.Entry, err error) {
 	agent, err := identity.AgentIn(dir, t, o.Key)
 	if err != nil {
@@ -103,7 +103,7 @@ func runTrustAdd(f *cmdutil.Factory, o *trustOptions) error {
 	return err
 }
 
-// grant adds the entry, or adds to the one that is there, which entry then is.
+// grant adds the entry, or extends the existing one, which entry then is.
 func grant(t *keyfile.Trust, entry *keyfile.Entry, now object.Time) error {
 	agent, err := entry.Agent()
 	if err != nil {
@@ -131,7 +131,7 @@ func grant(t *keyfile.Trust, entry *keyfile.Entry, now object.Time) error {
 	return nil
 }
 
-// tellTrust says in words what the agent may do from now on.
+// tellTrust describes what the agent may do from now on.
 func tellTrust(f *cmdutil.Factory, dir string, e keyfile.Entry) {
 	var issues, other []string
 	for _, d := range e.For {
@@ -210,7 +210,7 @@ func trustView(e *keyfile.Entry) trustLine {
 	return v
 }
 
-// window is the time in which an entry counts, for people.
+// window is the validity of an entry, for people.
 func window(e *keyfile.Entry) string {
 	var parts []string
 	if e.From != 0 {
@@ -235,7 +235,7 @@ func domains(e *keyfile.Entry) string {
 
 const minutes = "2006-01-02 15:04Z"
 
-// keptHere tells whether an agent's key is in the key folder.
+// keptHere reports whether an agent's key is in the key folder.
 func keptHere(dir string, agent object.AgentID) bool {
 	keys, err := keyfile.List(identity.KeyDir(dir))
 	return err == nil && slices.ContainsFunc(keys, func(k keyfile.KeyEntry) bool { return k.Err == nil && k.Agent.Same(agent) })
@@ -287,8 +287,8 @@ func runTrustRm(ctx context.Context, f *cmdutil.Factory, o *trustRmOptions) erro
 	return err
 }
 
-// entriesHere is how many entries the ledger has; nil when it cannot be asked now, which
-// must not keep trust from ending.
+// entriesHere is the number of entries in the ledger; nil if the ledger is not available, which must not prevent trust
+// from ending.
 func entriesHere(ctx context.Context, f *cmdutil.Factory) *uint64 {
 	n, err := f.Repo(ctx)
 	if err != nil {

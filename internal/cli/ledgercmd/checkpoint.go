@@ -53,8 +53,7 @@ func runCheckpoint(ctx context.Context, f *cmdutil.Factory, since string) error 
 	return f.Emit(checkpointView{c.Origin, c.Size, hex.EncodeToString(c.Root[:]), string(text)}, nil)
 }
 
-// checkpointIn finds the checkpoint in a text that may be a witness request, where it stands
-// behind the first blank line.
+// checkpointIn finds the checkpoint in a text that may be a witness request, where it follows the first blank line.
 func checkpointIn(text []byte, n *repo.Repo) (mlog.Checkpoint, error) {
 	c, err := mlog.OpenCheckpoint(text, n.Self())
 	if err != nil {

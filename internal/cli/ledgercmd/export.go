@@ -29,10 +29,10 @@ type exportOptions struct {
 	Witnesses               []string
 }
 
-// under is what a receipt is proven under.
+// under is the basis of a receipt's proof.
 type under struct {
 	checkpoint []byte           // nil: a fresh one
-	witnesses  []object.AgentID // that may have cosigned it
+	witnesses  []object.AgentID // possible cosigners of it
 }
 
 func newReceiptExport(f *cmdutil.Factory) *cobra.Command {
@@ -64,11 +64,11 @@ func newReceiptExport(f *cmdutil.Factory) *cobra.Command {
 var formats = map[string]func(context.Context, *repo.Repo, object.Hash, under) ([]byte, error){
 	"evidence": exported, "in-toto": inToto, "tlog-proof": tlogProof, "receipt": canonical}
 
-// lineFormats are those that a file of many receipts can have, a line each.
+// lineFormats are the formats for a file of many receipts, one per line.
 var lineFormats = map[string]func(context.Context, *repo.Repo, object.Hash, under) ([]byte, error){
 	"evidence": evidenceLine, "in-toto": inToto}
 
-// Formats are the names of the forms in which a receipt is exported.
+// Formats are the names of the export formats of a receipt.
 func Formats() []string { return slices.Sorted(maps.Keys(formats)) }
 
 func runExport(ctx context.Context, f *cmdutil.Factory, names []string, o *exportOptions) error {
@@ -125,7 +125,7 @@ func runExport(ctx context.Context, f *cmdutil.Factory, names []string, o *expor
 	return err
 }
 
-// under reads what receipts are proven under: of many, all under the same checkpoint.
+// under reads the basis of the proofs; many receipts use the same checkpoint.
 func (o *exportOptions) under(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, many bool) (u under, err error) {
 	switch {
 	case o.Checkpoint != "":
@@ -140,8 +140,7 @@ func (o *exportOptions) under(ctx context.Context, f *cmdutil.Factory, n *repo.R
 	return u, err
 }
 
-// receipts gives what calls a function with the id of each receipt: of the named ones, or of
-// those that the flags select, the oldest first.
+// receipts returns an iterator over the ids of the named receipts, or of those that the flags select, the oldest first.
 func (o *exportOptions) receipts(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, names []string) (func(func(object.Hash) error) error, error) {
 	if len(names) == 0 {
 		selected, err := o.selected(ctx, f, n)
@@ -193,7 +192,7 @@ func exported(ctx context.Context, n *repo.Repo, id object.Hash, u under) ([]byt
 		return nil, err
 	}
 	var by kvledger.Authority
-	if len(r.Evidence) > 0 { // the first piece of evidence is the capability
+	if len(r.Evidence) > 0 { // the first hash in the evidence is the capability
 		if ch, err := n.Auth.Chain(ctx, r.Evidence[0]); err == nil {
 			by.Caps = ch.Raws()
 		}

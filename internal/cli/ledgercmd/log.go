@@ -73,7 +73,7 @@ func (o *logOptions) filter(ctx context.Context, fac *cmdutil.Factory, n *repo.R
 	return f, err
 }
 
-// stateOf reads the state of an effect; an empty text is none.
+// stateOf parses the state of an effect; an empty text means none.
 func stateOf(text string) (ledger.Status, error) {
 	if text == "" {
 		return ledger.StatusNone, nil

@@ -53,16 +53,16 @@ func runReceiptLs(ctx context.Context, f *cmdutil.Factory, o *selection) error {
 	return err
 }
 
-// receiptRow is a receipt of a list; `mythos receipt show ID --json` is the whole one.
+// receiptRow is a receipt in a list; `mythos receipt show ID --json` prints the whole receipt.
 type receiptRow struct {
 	Receipt  object.Hash   `json:"receipt_id"`
 	Time     object.Time   `json:"time_observed"`
-	Tool     string        `json:"tool"` // its name here, else the beginning of its id
+	Tool     string        `json:"tool"` // its name here, otherwise the beginning of its id
 	ToolID   object.Hash   `json:"tool_id"`
 	Key      string        `json:"idempotency_key,omitempty"`
-	KeyHex   string        `json:"idempotency_key_hex,omitempty"` // of a key that is no text
+	KeyHex   string        `json:"idempotency_key_hex,omitempty"` // for a key that is not text
 	Status   uint16        `json:"status"`
-	By       cmdutil.Party `json:"by"` // who signed it; its name is the one that it has here
+	By       cmdutil.Party `json:"by"` // the signer, with its local name
 	Request  object.Hash   `json:"request_hash"`
 	Response object.Hash   `json:"response_hash"`
 	Notes    *string       `json:"notes,omitempty"`
@@ -81,7 +81,7 @@ func statusMeaning(status uint16) ui.Meaning {
 	return ui.Bad
 }
 
-// receiptOf returns the receipt that the argument names: an id or a file.
+// receiptOf returns the receipt of the argument: an id or a file.
 func receiptOf(ctx context.Context, f *cmdutil.Factory, name string) ([]byte, error) {
 	id, err := f.Resolve(ctx, name)
 	if err != nil {

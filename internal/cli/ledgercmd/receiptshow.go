@@ -73,7 +73,7 @@ func runReceiptShow(ctx context.Context, f *cmdutil.Factory, name string, o *rec
 	return nil
 }
 
-// writePayload writes what a tool was asked or answered, byte for byte.
+// writePayload writes a tool's request or response, byte for byte.
 func writePayload(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, what string, h object.Hash, out string) error {
 	data, err := n.Store.Bytes(ctx, h)
 	if errors.Is(err, store.ErrNotFound) {
@@ -85,8 +85,8 @@ func writePayload(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, what st
 	return f.Write(out, data)
 }
 
-// receiptWords say what a receipt says. n is nil where there is no repository: then names
-// are those that agents give themselves, in quotes, and payloads are not known.
+// receiptWords describe a receipt. If n is nil, there is no repository: names are then the agents' own hints, in
+// quotes, and payloads are unknown.
 func receiptWords(ctx context.Context, n *repo.Repo, r *ledger.Receipt) []cmdutil.Word {
 	tool, by := r.ToolID.Short(), strconv.Quote(r.Signer.Hint)
 	if n != nil {
@@ -121,7 +121,7 @@ func receiptWords(ctx context.Context, n *repo.Repo, r *ledger.Receipt) []cmduti
 	return words
 }
 
-// costWords say what a call was charged and what its tool says that it cost; empty: nothing.
+// costWords describe the charge for a call and the cost that its tool reported; empty: none.
 func costWords(notes string) string {
 	use, price := output.Used(notes)
 	switch {
@@ -135,7 +135,7 @@ func costWords(notes string) string {
 	return fmt.Sprintf("%d charged, %d used as the tool reports; the rest was given back", price, *use.Cost)
 }
 
-// underWords name the capability, which is the first of a receipt's evidence.
+// underWords name the capability, which is the first hash in a receipt's evidence.
 func underWords(ctx context.Context, n *repo.Repo, r *ledger.Receipt) string {
 	if n == nil || len(r.Evidence) == 0 {
 		return ""
@@ -156,7 +156,7 @@ const (
 	shownLines = 5   // of a note
 )
 
-// payloadWords say how long a payload is and how it begins.
+// payloadWords describe the length and the beginning of a payload.
 func payloadWords(ctx context.Context, n *repo.Repo, h object.Hash) string {
 	if h == object.SumText("") {
 		return "nothing"
@@ -179,7 +179,7 @@ func payloadWords(ctx context.Context, n *repo.Repo, h object.Hash) string {
 	return size + "\n" + text
 }
 
-// lastLines are the last lines of a note: what a tool said at its end.
+// lastLines are the last lines of a note: the end of a tool's output.
 func lastLines(note string) string {
 	lines := strings.Split(strings.TrimRight(note, "\n"), "\n")
 	if len(lines) > shownLines {

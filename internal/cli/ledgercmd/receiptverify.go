@@ -43,10 +43,10 @@ func newReceiptVerify(f *cmdutil.Factory) *cobra.Command {
 	return c
 }
 
-// finding is what was found intact, and who is to be trusted for it.
+// finding is an intact receipt with everything known about its signers.
 type finding struct{ *evidence.Finding }
 
-// demands are what is asked of each receipt, besides that it is intact.
+// demands are the checks of each receipt, besides that it is intact.
 type demands struct {
 	keys       *cmdutil.Keys
 	witnesses  []object.AgentID
@@ -94,7 +94,7 @@ func runReceiptVerify(ctx context.Context, f *cmdutil.Factory, name string, o *r
 	return v.report(ctx, f, d.keys)
 }
 
-// met checks what is asked of a receipt that is intact.
+// met checks the demands on an intact receipt.
 func (d *demands) met(ctx context.Context, f *cmdutil.Factory, v finding) error {
 	if d.checkpoint != nil {
 		if err := v.included(ctx, f, d); err != nil {
@@ -104,7 +104,7 @@ func (d *demands) met(ctx context.Context, f *cmdutil.Factory, v finding) error 
 	return v.witnessed(d.witnesses)
 }
 
-// judged gives the two verdicts of a receipt that is intact.
+// judged prints the two verdicts on an intact receipt.
 func (v finding) judged(ctx context.Context, f *cmdutil.Factory, keys *cmdutil.Keys) (evidence.Verdict, error) {
 	return v.Judge(func(s evidence.Signer) (bool, string, error) {
 		if keys.Trusts(s.Agent) {
@@ -128,15 +128,15 @@ func (v finding) report(ctx context.Context, f *cmdutil.Factory, keys *cmdutil.K
 	return v.untrusted()
 }
 
-// untrusted is the error of a receipt that is intact, and of whose signers one is not trusted.
+// untrusted is the error for an intact receipt with an untrusted signer.
 func (v finding) untrusted() error {
 	s := v.Signers[slices.IndexFunc(v.Signers, func(s evidence.Signer) bool { return !s.Trusted })]
 	return clierr.New(clierr.Refused, "receipt %s is intact, but nobody here trusts its %s %s", v.ID.Short(), s.What, s.Agent).
 		On(v.ID.String()).With("if you trust that key: --trust " + s.Key)
 }
 
-// counted tells whether the repository that we are in, if any, trusted an agent when the
-// receipt was signed, and under what.
+// counted reports whether the current repository, if any, trusted an agent when the receipt was signed, and on what
+// basis.
 func (v finding) counted(ctx context.Context, f *cmdutil.Factory, s evidence.Signer) (bool, string, error) {
 	if _, err := repo.Find(f.From); err != nil {
 		return false, "", nil
@@ -170,7 +170,7 @@ func printVerdict(f *cmdutil.Factory, v evidence.Verdict, says []cmdutil.Word) {
 	}
 }
 
-// presented gives what is to be verified: the bytes of one receipt, or the lines of many.
+// presented reads the input to verify: the bytes of one receipt, or the lines of many.
 func presented(ctx context.Context, f *cmdutil.Factory, name string) (data []byte, lines *bufio.Reader, done func(), err error) {
 	r, done, err := f.Open(name)
 	if e, ok := clierr.As(err); ok && e.Code == clierr.NotFound {
@@ -216,8 +216,7 @@ func (v finding) proved(f *cmdutil.Factory, name string, keys *cmdutil.Keys) err
 	return nil
 }
 
-// included checks that the receipt is in the log of a checkpoint that was kept
-// elsewhere.
+// included checks that the receipt is in the log of a checkpoint that was kept elsewhere.
 func (v finding) included(ctx context.Context, f *cmdutil.Factory, d *demands) error {
 	name, text := d.name, d.checkpoint
 	c, err := mlog.OpenCheckpoint(text, v.known(d.keys)...)
@@ -237,8 +236,7 @@ func (v finding) included(ctx context.Context, f *cmdutil.Factory, d *demands) e
 	return nil
 }
 
-// includedHere proves the receipt's place under a checkpoint from the ledger of the
-// repository that we are in.
+// includedHere proves the receipt's place under a checkpoint from the current repository's ledger.
 func (v finding) includedHere(ctx context.Context, f *cmdutil.Factory, c mlog.Checkpoint) error {
 	if _, err := repo.Find(f.From); err != nil {
 		return fmt.Errorf("%w: nothing here proves the receipt under a checkpoint of %d entries", mlog.ErrCheckpoint, c.Size)

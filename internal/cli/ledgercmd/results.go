@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// tally sums up what `receipt verify` found of a file of many: the last line.
+// tally is the summary of `receipt verify` over a file of many: the last line.
 type tally struct {
 	OK       bool         `json:"ok"`
 	Receipts int          `json:"receipts"`
@@ -19,12 +19,12 @@ type tally struct {
 	Last     *object.Time `json:"last,omitempty"`
 }
 
-// checkpointView is a checkpoint, or a request to a witness, with what it says.
+// checkpointView is a checkpoint, or a request to a witness, with its content.
 type checkpointView struct {
 	Origin string `json:"origin"`
 	Size   uint64 `json:"size"` // entries
 	Root   string `json:"root"` // of the log, hex
-	Text   string `json:"text"` // signed: what is published
+	Text   string `json:"text"` // signed, for publishing
 }
 
 var ledgerResults = cmdutil.Results{

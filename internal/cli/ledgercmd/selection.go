@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/ledger"
 )
 
-// selection are the flags that select receipts, of `receipt ls` and `receipt export` alike.
+// selection are the flags that select receipts, in both `receipt ls` and `receipt export`.
 type selection struct {
 	log logOptions
 	Cap string
@@ -27,13 +27,13 @@ func (s *selection) flags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.log.State, "state", "", "only of effects that are in this state now")
 }
 
-// given reports whether any of the flags was.
+// given reports whether any of the flags was given.
 func (s *selection) given() bool {
 	l := s.log
 	return l.Tool != "" || l.Agent != "" || s.Cap != "" || l.Since != "" || l.Until != "" || l.State != ""
 }
 
-// selected gives what calls a function with each receipt, the oldest first.
+// selected returns an iterator over the receipts, the oldest first.
 func (s *selection) selected(ctx context.Context, f *cmdutil.Factory, n *repo.Repo) (func(func(*ledger.Receipt) error) error, error) {
 	filter, err := s.log.filter(ctx, f, n)
 	if err != nil {

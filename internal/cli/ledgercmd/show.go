@@ -29,7 +29,7 @@ func newShow(f *cmdutil.Factory) *cobra.Command {
 	return c
 }
 
-// effect finds the effect that a key, an id or the beginning of an id names.
+// effect finds the effect with a key, an id or the beginning of an id.
 func effect(ctx context.Context, n *repo.Repo, name, tool string) (object.Hash, error) {
 	if tool != "" {
 		id, err := n.Toolbox.ID(ctx, tool)
@@ -125,7 +125,7 @@ func meaning(state string) ui.Meaning {
 	return ui.Warn
 }
 
-// summary says in a few words what an entry is about.
+// summary describes an entry briefly.
 func summary(ctx context.Context, n *repo.Repo, e ledger.Entry) string {
 	switch {
 	case e.Register != nil:

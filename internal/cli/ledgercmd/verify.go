@@ -70,7 +70,7 @@ func runVerify(ctx context.Context, f *cmdutil.Factory, o *verifyOptions) error 
 	})
 }
 
-// consistent checks that the log begins with what a kept checkpoint covers.
+// consistent checks that the log extends a kept checkpoint.
 func consistent(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, data []byte, witnesses []object.AgentID) error {
 	old, err := mlog.OpenCheckpoint(data, append(n.Trust.Agents(f.Now()), n.Self())...)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// many verifies a file with a line for each receipt, one line after another. Each has its
-// verdicts; the worst decides.
+// many verifies a file with a line for each receipt, one line after the other. Each line has its verdicts; the worst
+// one decides.
 func (d *demands) many(ctx context.Context, f *cmdutil.Factory, name string, lines *bufio.Reader) error {
 	var sum tally
 	var broken, distrusted error // the first of each
@@ -60,7 +60,7 @@ func (d *demands) many(ctx context.Context, f *cmdutil.Factory, name string, lin
 	return distrusted
 }
 
-// line opens a line, and checks what is asked of it. id is what the line says, if it says it.
+// line opens a line and checks the demands. id is the line's own id, if it has one.
 func (d *demands) line(ctx context.Context, f *cmdutil.Factory, line []byte, wrong error) (v finding, id *object.Hash, err error) {
 	if wrong != nil {
 		return v, nil, wrong
@@ -86,7 +86,7 @@ func (t *tally) add(v finding, out evidence.Verdict) {
 	}
 }
 
-// printShort says in two lines what a receipt says, and what is thought of it.
+// printShort prints a receipt and the verdict in two lines.
 func (v finding) printShort(ctx context.Context, f *cmdutil.Factory, out evidence.Verdict) {
 	mark, word := ui.Good, "ok"
 	if !out.OK {

@@ -22,7 +22,7 @@ import (
 	"github.com/mythos-project/mythos/internal/units"
 )
 
-// serverOptions say which server, and what it may.
+// serverOptions describe a server and what it may do.
 type serverOptions struct {
 	toolbox.ToolSpec
 	URL      string
@@ -48,7 +48,7 @@ func (o *serverOptions) flags(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&o.Redirects, "redirect-path", nil, "with --url: a path on its own host that may get secrets after a redirect; may be repeated")
 }
 
-// module is how the server is started or reached.
+// module is how to start or reach the server.
 func (o *serverOptions) module(f *cmdutil.Factory, c *cobra.Command, argv []string) (exec.ModuleRef, error) {
 	if (o.URL == "") == (len(argv) == 0) {
 		return exec.ModuleRef{}, clierr.Usagef("name the server: -- CMD..., or --url URL")
@@ -126,7 +126,7 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 	return c
 }
 
-// nameAndCommand takes one name, and what comes after --.
+// nameAndCommand accepts one name, and a command after --.
 func nameAndCommand(c *cobra.Command, args []string) error {
 	at := c.ArgsLenAtDash()
 	if at < 0 {

@@ -21,11 +21,11 @@ import (
 	"github.com/mythos-project/mythos/internal/repo"
 )
 
-// harness is how a client of MCP writes its configuration.
+// harness describes the configuration file of an MCP client.
 type harness struct {
 	file    string // where it looks
-	servers string // the member that lists the servers
-	kind    string // what each says of its transport; empty: nothing
+	servers string // the member with the list of servers
+	kind    string // member for the transport; empty: none
 }
 
 var harnesses = map[string]harness{
@@ -34,7 +34,7 @@ var harnesses = map[string]harness{
 	"vscode": {".vscode/mcp.json", "servers", "stdio"},
 }
 
-// entry is one server of such a configuration.
+// entry is one server in such a configuration.
 type entry struct {
 	Type    string   `json:"type,omitempty"`
 	Command string   `json:"command"`
@@ -119,7 +119,7 @@ func Whose(ctx context.Context, n *repo.Repo, agent, client string) (string, err
 	return "", err
 }
 
-// entries start this program, wherever the client runs.
+// entries start this program from any folder of the client.
 func (o *configOptions) entries(dir, kind, agent string) (map[string]entry, error) {
 	self, err := os.Executable()
 	if err != nil {

@@ -55,7 +55,7 @@ const (
 	maxHeader  = 64 << 10        // bytes
 )
 
-// http serves the agents that have a token, until ctx ends.
+// http serves the agents with a token until ctx ends.
 func (o *serveOptions) http(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, instance string, until context.Context) error {
 	l, whose, err := listening(ctx, n, o.Listen, o.Agent)
 	if err != nil {
@@ -78,8 +78,7 @@ func (o *serveOptions) http(ctx context.Context, f *cmdutil.Factory, n *repo.Rep
 	return errors.Join(serveHTTP(ctx, f, l, front.Handler()), all.close())
 }
 
-// listening listens at a loopback address for the agents that have a token, or for one of them
-// alone.
+// listening listens at a loopback address for the agents with a token, or for one of them only.
 func listening(ctx context.Context, n *repo.Repo, address, agent string) (net.Listener, func(context.Context, string) (agents.Token, error), error) {
 	if agent != "" {
 		if _, err := SessionOf(ctx, n, agent); err != nil {
@@ -96,7 +95,7 @@ func listening(ctx context.Context, n *repo.Repo, address, agent string) (net.Li
 	}, err
 }
 
-// serveHTTP serves until ctx ends, and lets what is then under way end.
+// serveHTTP serves until ctx ends, and lets running requests end.
 func serveHTTP(ctx context.Context, f *cmdutil.Factory, l net.Listener, h http.Handler) error {
 	server := &http.Server{Handler: inTime(h, bodyTime), ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader}
 	stopped := make(chan error, 1)
@@ -109,13 +108,13 @@ func serveHTTP(ctx context.Context, f *cmdutil.Factory, l net.Listener, h http.H
 	err := server.Serve(l)
 	if errors.Is(err, http.ErrServerClosed) {
 		if err = <-stopped; errors.Is(err, context.DeadlineExceeded) {
-			err = nil // what was under way goes on, where it can
+			err = nil // running calls continue if they can
 		}
 	}
 	return err
 }
 
-// listenHere listens at a loopback address: tokens are no secret on a network without TLS.
+// listenHere listens at a loopback address, because tokens are not secret on a network without TLS.
 func listenHere(address string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {

@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// inTime gives up a request whose body does not come within some time. How long its answer takes
-// is for the handler to say.
+// inTime aborts a request whose body does not arrive in time. The handler limits the time of its answer.
 func inTime(h http.Handler, limit time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := http.NewResponseController(w)
@@ -18,7 +17,7 @@ func inTime(h http.Handler, limit time.Duration) http.Handler {
 	})
 }
 
-// timedBody ends the deadline with the body.
+// timedBody removes the deadline at the end of the body.
 type timedBody struct {
 	io.ReadCloser
 	c *http.ResponseController
@@ -27,7 +26,7 @@ type timedBody struct {
 func (b *timedBody) Read(to []byte) (int, error) {
 	n, err := b.ReadCloser.Read(to)
 	if err == io.EOF {
-		_ = b.c.SetReadDeadline(time.Time{}) // what fails here fails for who reads next, too
+		_ = b.c.SetReadDeadline(time.Time{}) // a failure here will also fail the next reader
 	}
 	return n, err
 }

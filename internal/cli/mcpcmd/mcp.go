@@ -1,4 +1,4 @@
-// Package mcpcmd holds the commands that stand between agents and MCP servers.
+// Package mcpcmd has the commands that stand between agents and MCP servers.
 package mcpcmd
 
 import (
@@ -26,12 +26,12 @@ func New(f *cmdutil.Factory) *cobra.Command {
 	return f.Returns(cmdutil.Noun("mcp", "Agents and their MCP servers: every call through the gate", newAdd(f), newWrap(f), newServe(f), newConfig(f)), results)
 }
 
-// serverNamed is what is registered of a server.
+// serverNamed returns the registered state of a server.
 func serverNamed(n *repo.Repo, name string) *pin.Server {
 	return &pin.Server{Name: name, Tools: n.Tools, Texts: n.Store}
 }
 
-// SessionOf lets the calls of an agent through the gate; empty: the owner's.
+// SessionOf lets the calls of an agent through the gate; an empty name means the owner.
 func SessionOf(ctx context.Context, n *repo.Repo, agent string) (*session.Session, error) {
 	s := &session.Session{Gate: n.Gate, KV: n.DB, Agent: n.Self().Hint, Alive: n.Tasks.InstanceAlive, Entry: n.Ledger.ReceiptSeq, ApprovalWait: n.Config.ApprovalWait,
 		Held: func(ctx context.Context) ([]caps.Chain, error) { return n.Auth.Held(ctx, scope.KindToolCall) }}
@@ -60,8 +60,7 @@ func listed(ctx context.Context, n *repo.Repo, name string, m exec.ModuleRef, ti
 	return tools, nil
 }
 
-// serveLocal lets the other commands on this repository work through this process, as soon as
-// no other one serves them, until stop.
+// serveLocal serves this repository to other commands, as soon as no other process does, until stop.
 func serveLocal(ctx context.Context, f *cmdutil.Factory, n *repo.Repo) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
@@ -90,4 +89,4 @@ func serveLocal(ctx context.Context, f *cmdutil.Factory, n *repo.Repo) (stop fun
 	return func() { cancel(); <-done }
 }
 
-const takeOver = time.Second // between two looks whether another server has ended
+const takeOver = time.Second // interval between checks whether another server has ended

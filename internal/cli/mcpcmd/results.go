@@ -5,7 +5,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// pinned is a tool that was registered.
+// pinned is a registered tool.
 type pinned struct {
 	Name       string      `json:"name"`
 	ID         object.Hash `json:"tool_id"`

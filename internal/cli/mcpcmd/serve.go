@@ -58,7 +58,7 @@ func newServe(f *cmdutil.Factory) *cobra.Command {
 	return c
 }
 
-// What --with takes.
+// Values of --with.
 const (
 	withInspect = "inspect"
 	withTasks   = "tasks"
@@ -80,14 +80,14 @@ func (o *serveOptions) check() error {
 	return nil
 }
 
-// graceTime is how long calls that are under way may take when the server is stopped.
+// graceTime is how long running calls may take after the server is stopped.
 const graceTime = 30 * time.Second
 
 func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a client that goes away does not end its calls
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a client that disconnects does not end its calls
 	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
@@ -114,7 +114,7 @@ func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
 	return errors.Join(s.Lines(ctx, f.IO.In, f.IO.Out), s.Close())
 }
 
-// heldBySelf is what the owner may be given for tasks.
+// heldBySelf returns the owner's possible authority for tasks.
 func heldBySelf(ctx context.Context, n *repo.Repo) (all []caps.Chain, err error) {
 	for _, kind := range agents.Kinds {
 		held, err := n.Auth.Held(ctx, kind)
@@ -126,7 +126,7 @@ func heldBySelf(ctx context.Context, n *repo.Repo) (all []caps.Chain, err error)
 	return all, nil
 }
 
-// server serves one agent; an empty name: the owner.
+// server serves one agent; an empty name means the owner.
 func (o *serveOptions) server(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, instance, agent string, until context.Context) (*serve.Server, error) {
 	sess, err := SessionOf(ctx, n, agent)
 	if err != nil {

@@ -63,7 +63,7 @@ func newWrap(f *cmdutil.Factory) *cobra.Command {
 }
 
 func runWrap(ctx context.Context, f *cmdutil.Factory, c *cobra.Command, o *wrapOptions, argv []string) error {
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a client that goes away does not end its calls
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a client that disconnects does not end its calls
 	n, err := f.Repo(ctx)
 	if err != nil {
 		return err
@@ -90,7 +90,7 @@ func runWrap(ctx context.Context, f *cmdutil.Factory, c *cobra.Command, o *wrapO
 	return errors.Join(wrapping.failed(wrapping.proxy(s).Serve(ctx, f.IO.In, f.IO.Out)), s.Close())
 }
 
-// wrapping is what the clients of one process share.
+// wrapping is shared by the clients of one process.
 type wrapping struct {
 	f        *cmdutil.Factory
 	n        *repo.Repo
@@ -100,7 +100,7 @@ type wrapping struct {
 	instance string
 
 	mu       sync.Mutex
-	sessions map[string]*session.Session // by agent: of equal calls, one is told from another
+	sessions map[string]*session.Session // by agent: a session distinguishes equal calls
 }
 
 // session is the agent's.
@@ -119,7 +119,7 @@ func (w *wrapping) session(ctx context.Context, agent string) (*session.Session,
 	return s, nil
 }
 
-// proxy stands between one client and a server of its own.
+// proxy stands between one client and its own server.
 func (w *wrapping) proxy(s *session.Session) *wrap.Proxy {
 	call := exec.Call{Name: w.o.Name, Module: w.module, Limits: exec.DefaultLimits()}
 	return &wrap.Proxy{Session: s, Pins: w.server, Notef: w.f.IO.Notef,
@@ -135,7 +135,7 @@ func (w *wrapping) failed(err error) error {
 	return err
 }
 
-// http serves the agents that have a token, until ctx ends.
+// http serves the agents with a token until ctx ends.
 func (w *wrapping) http(ctx context.Context) error {
 	l, whose, err := listening(ctx, w.n, w.o.Listen, w.o.Agent)
 	if err != nil {
@@ -145,7 +145,7 @@ func (w *wrapping) http(ctx context.Context) error {
 	defer stop()
 	b := &bridge.Bridge{Notef: w.f.IO.Notef, Until: until,
 		Params: func(ctx context.Context, tool string, arguments []byte, add func(header, text string)) {
-			if d, err := w.server.Described(ctx, tool); err == nil { // what is not registered is refused later
+			if d, err := w.server.Described(ctx, tool); err == nil { // an unregistered tool is refused later
 				d.Params(arguments, add)
 			}
 		},
@@ -172,8 +172,7 @@ func (w *wrapping) http(ctx context.Context) error {
 	return err
 }
 
-// known is how the server is started. One that is not registered yet is registered, where
-// its command is given.
+// known is how to start the server. An unregistered server is registered if its command is given.
 func (o *wrapOptions) known(ctx context.Context, f *cmdutil.Factory, c *cobra.Command, n *repo.Repo, s *pin.Server, argv []string) (exec.ModuleRef, error) {
 	module, err := s.Module(ctx)
 	if (len(argv) == 0 && o.URL == "") || (err != nil && !errors.Is(err, pin.ErrNoServer)) {
@@ -193,7 +192,7 @@ func (o *wrapOptions) known(ctx context.Context, f *cmdutil.Factory, c *cobra.Co
 		return asked, clierr.New(clierr.Refused, "%w, and --strict is given", err).On(o.Name).With("a person registers it: mythos mcp add " + o.Name + " -- CMD")
 	}
 	out := f.IO.Out
-	f.IO.Out = f.IO.Err // standard output is the client's
+	f.IO.Out = f.IO.Err // standard output belongs to the client
 	defer func() { f.IO.Out = out }()
 	return asked, register(ctx, f, n, o.Name, asked, &addOptions{})
 }

@@ -1,5 +1,5 @@
-// Package modelcmd holds the commands of the learning loop: recipe, suite, policy,
-// train, eval, attest, promote, rollback, ring, model, why.
+// Package modelcmd has the commands of the learning loop: recipe, suite, policy, train, eval, attest, promote,
+// rollback, ring, model, why.
 package modelcmd
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// names resolves what definitions refer to.
+// names resolves the names in definitions.
 func names(ctx context.Context, f *cmdutil.Factory, n *repo.Repo) model.Names {
 	return model.Names{
 		Hash: func(kind, name string) (object.Hash, error) {
@@ -57,7 +57,7 @@ const (
 		"policy may have rollback, max_age and keep, too."
 )
 
-// adder makes the verb add of a noun whose definitions are text or canonical bytes.
+// adder makes the verb add for a noun whose definitions are text or canonical bytes.
 func adder(f *cmdutil.Factory, kind, form, example string, parse func(*repo.Repo, []byte, model.Names) ([]byte, error)) *cobra.Command {
 	var ref string
 	c := &cobra.Command{

@@ -19,7 +19,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// denied adds the command that would allow what was refused.
+// denied adds the command that would allow the action to a refusal.
 func denied(err error, self, scope string) error {
 	if errors.Is(err, caps.ErrDenied) {
 		return clierr.New(clierr.Refused, "%w", err).With(remedy.For(err, remedy.Issue(self, scope, "1h")))
@@ -27,7 +27,7 @@ func denied(err error, self, scope string) error {
 	return err
 }
 
-// jobOptions are what train and eval have in common.
+// jobOptions are the common options of train and eval.
 type jobOptions struct {
 	Caps    []string
 	Attempt learn.Repeat
@@ -123,7 +123,7 @@ func runTrain(ctx context.Context, f *cmdutil.Factory, o *trainOptions, spec lea
 		called.ReceiptID, called.Replayed}, func() { f.IO.Printf("%s\n", res.Model.ModelID) })
 }
 
-// jobError adds what to do next.
+// jobError adds the remedy.
 func jobError(err error, self, scope string) error {
 	var failed *calls.FailedError
 	switch {

@@ -125,7 +125,7 @@ func newPolicyShow(f *cmdutil.Factory) *cobra.Command {
 	}
 }
 
-// policyWords is a policy as people read it.
+// policyWords describe a policy for people.
 func policyWords(p *model.PolicyDef) []string {
 	lines := []string{fmt.Sprintf("policy %s for ring %d, signed by %s at %s", p.PolicyID.Short(), p.Ring, p.Signer, p.TimeObserved)}
 	if p.Name != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/mythos-project/mythos/model/why"
 )
 
-// watch shows the progress that tools report on standard error while they run: a bar
-// on a terminal, elsewhere a note, at most one a second.
+// watch shows the progress that tools report on standard error: a bar on a terminal, elsewhere a note, at most one per
+// second.
 func watch(f *cmdutil.Factory, what string) (m exec.Manner, done func()) {
 	w := &watcher{io: f.IO, what: what}
 	return exec.Manner{Stderr: &train.LineWriter{Line: w.line}}, w.stop

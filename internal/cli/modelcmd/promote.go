@@ -121,14 +121,14 @@ func (o *promoteOptions) promote(ctx context.Context, f *cmdutil.Factory, n *rep
 	return f.Emit(promoted{rec.PromotionID, rec.ModelID, rec.RingID}, func() { f.IO.Printf("%s\n", rec.PromotionID) })
 }
 
-// told tells a catalog of lineage what was decided.
+// told reports a decision to a lineage catalog.
 func told(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, rec *model.PromotionRecord) {
-	if receipts, err := n.Models.Decisions(ctx, rec.PromotionID); err == nil { // else nobody knows its run
+	if receipts, err := n.Models.Decisions(ctx, rec.PromotionID); err == nil { // otherwise its run is unknown
 		f.Lineage(n).Promoted(ctx, rec, receipts)
 	}
 }
 
-// promotionError says where to look when a promotion is refused.
+// promotionError says where to look if a promotion is refused.
 func promotionError(err error) error {
 	if errors.Is(err, model.ErrRefused) {
 		return clierr.New(clierr.Refused, "%w", err).With("mythos promote --dry-run lists all six conditions")

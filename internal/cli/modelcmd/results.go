@@ -8,13 +8,13 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// added is a definition that was kept.
+// added is a stored definition.
 type added struct {
 	ID   object.Hash `json:"id"`
 	Kind string      `json:"kind"`
 }
 
-// checked is a recipe whose tool keeps the contract.
+// checked is a recipe whose tool meets the contract.
 type checked struct {
 	Recipe object.Hash `json:"recipe"`
 	OK     bool        `json:"ok"`
@@ -41,7 +41,7 @@ type evaluated struct {
 	Replayed bool             `json:"replayed"`
 }
 
-// vouched is an evaluation that was attested.
+// vouched is an attested evaluation.
 type vouched struct {
 	Report  object.Hash      `json:"report"`
 	Metric  object.Hash      `json:"metric"` // the EvalMetric attestation
@@ -50,7 +50,7 @@ type vouched struct {
 	Metrics map[string]int64 `json:"metrics"`
 }
 
-// signedOff is a model that was signed off, or objected to.
+// signedOff is a model that was signed off or objected to.
 type signedOff struct {
 	Attestation object.Hash `json:"attestation"`
 }
@@ -66,7 +66,7 @@ type promoted struct {
 type inForce struct {
 	Ring     uint8        `json:"ring"`
 	Policy   object.Hash  `json:"policy"`
-	Previous *object.Hash `json:"previous,omitempty"` // the policy before it
+	Previous *object.Hash `json:"previous,omitempty"` // the previous policy
 }
 
 // held is a ring that was frozen or thawed.
@@ -75,11 +75,11 @@ type held struct {
 	Frozen bool        `json:"frozen"`
 }
 
-// modelLine is a model that is here.
+// modelLine is a stored model.
 type modelLine struct {
 	Model   object.Hash `json:"model"`
 	Weights object.Hash `json:"weights"`
-	Rings   string      `json:"rings"` // those that it is in
+	Rings   string      `json:"rings"` // rings that have it
 
 	Parent      *object.Hash `json:"parent,omitempty"`
 	Trainings   int          `json:"trainings"`
@@ -87,18 +87,18 @@ type modelLine struct {
 	Promotions  int          `json:"promotions"`
 }
 
-// verified is an in-toto statement that holds.
+// verified is a valid in-toto statement.
 type verified struct {
 	Model  string  `json:"model"`
 	ID     string  `json:"id"`   // of the object inside
 	Kind   string  `json:"kind"` // ModelRef or Attestation
 	Claim  string  `json:"claim,omitempty"`
-	By     string  `json:"by,omitempty"` // who attests: a public key
+	By     string  `json:"by,omitempty"` // the attesting agent: a public key
 	Result *uint16 `json:"result,omitempty"`
 	Signer string  `json:"signer"` // of the envelope: a public key
 }
 
-// policyLine is a policy that is here.
+// policyLine is a stored policy.
 type policyLine struct {
 	Policy  object.Hash `json:"policy"`
 	Name    string      `json:"name"`
@@ -108,7 +108,7 @@ type policyLine struct {
 	InForce bool        `json:"in_force"`
 }
 
-// logLine is something that happened to a ring.
+// logLine is an event of a ring.
 type logLine struct {
 	Promotion object.Hash `json:"promotion"`
 	Model     object.Hash `json:"model"`

@@ -12,29 +12,29 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// explained is an object with what was found out about it.
+// explained is an object with its explanation.
 type explained struct {
 	ID       object.Hash     `json:"id"`
-	Kind     string          `json:"kind"`                // the struct of the protocol that it is, or Bytes
-	Verdict  string          `json:"verdict"`             // "verified", or what is wrong
-	Says     []string        `json:"says"`                // what it states, in sentences
-	SignedBy string          `json:"signed_by,omitempty"` // the public key of who signed it
+	Kind     string          `json:"kind"`                // the object's struct in the protocol, or Bytes
+	Verdict  string          `json:"verdict"`             // "verified", or the fault
+	Says     []string        `json:"says"`                // its statements, in sentences
+	SignedBy string          `json:"signed_by,omitempty"` // the signer's public key
 	RefersTo []relation      `json:"refers_to,omitempty"`
 	Object   json.RawMessage `json:"object,omitempty"` // its JSON view
-	Text     string          `json:"text,omitempty"`   // of plain bytes that are short text
+	Text     string          `json:"text,omitempty"`   // of plain bytes that are a short text
 }
 
-// relation is another thing that an object refers to.
+// relation is an object that another one refers to.
 type relation struct {
-	Field string      `json:"field"` // where in the object, as "trace_ref.trace_blob.cid"
+	Field string      `json:"field"` // place in the object, such as "trace_ref.trace_blob.cid"
 	Hash  object.Hash `json:"hash"`
-	Kind  string      `json:"kind,omitempty"` // what it is; absent when it is not here
+	Kind  string      `json:"kind,omitempty"` // its kind; absent if it is not here
 }
 
-// maxRelations bounds how many things are looked up.
+// maxRelations bounds the number of lookups.
 const maxRelations = 32
 
-// relations lists the hashes in an object, and what they lead to.
+// relations lists the hashes in an object, and their targets.
 func relations(ctx context.Context, n *repo.Repo, own object.Hash, t *can.Type, raw []byte) []relation {
 	v, err := can.Parse(raw)
 	if err != nil {
@@ -49,7 +49,7 @@ func relations(ctx context.Context, n *repo.Repo, own object.Hash, t *can.Type, 
 	return list
 }
 
-// kindOf is what a hash leads to here; empty for nothing.
+// kindOf is the kind of a hash's target here; empty: nothing.
 func kindOf(ctx context.Context, n *repo.Repo, h object.Hash) string {
 	if kind, _, err := n.Find.Object(ctx, h); err == nil {
 		return kind
@@ -63,8 +63,8 @@ func kindOf(ctx context.Context, n *repo.Repo, h object.Hash) string {
 	return ""
 }
 
-// walkHashes calls fn for every hash inside a value of a known type, in the order of
-// the fields, but for those that name a signing key.
+// walkHashes calls fn for every hash inside a value of a known type, in the order of the fields, except ids of signing
+// keys.
 func walkHashes(t *can.Type, v can.Value, path string, fn func(field string, h object.Hash)) {
 	if t == nil {
 		return

@@ -4,7 +4,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 )
 
-// What the commands write.
+// Outputs of the commands.
 var objectResults = cmdutil.Results{
 	"put": cmdutil.JSONLines(hashLine{}),
 	"get": cmdutil.Bytes(),

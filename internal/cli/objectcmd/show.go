@@ -54,7 +54,7 @@ func runShow(ctx context.Context, f *cmdutil.Factory, name string) error {
 	return printExplained(f, e)
 }
 
-// showOther shows what is no object: a tool, or plain bytes.
+// showOther shows something that is not an object: a tool, or plain bytes.
 func showOther(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, id object.Hash, notFound error) error {
 	if t, err := n.Tools.Get(ctx, id); err == nil {
 		raw, err := can.Marshal(&t)
@@ -81,7 +81,7 @@ func showOther(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, id object.
 
 const verified = "verified"
 
-// explain says what an object is.
+// explain describes an object.
 func explain(ctx context.Context, n *repo.Repo, id object.Hash, kind string, raw []byte) (*explained, error) {
 	e := &explained{ID: id, Kind: kind, Verdict: verified}
 	s, ok := catalog.Lookup(kind)
@@ -134,7 +134,7 @@ func printExplained(f *cmdutil.Factory, e *explained) error {
 		mark = ui.Bad
 	}
 	gap := "  "
-	if f.IO.OutTTY { // a hash and more do not fit one of its lines
+	if f.IO.OutTTY { // a hash and more do not fit its line
 		gap = "\n  "
 	}
 	f.IO.Printf("%s %s%s%s\n", f.IO.Paint(ui.Strong, e.Kind), f.IO.Paint(ui.Name, e.ID.String()), gap, f.IO.Paint(mark, ui.Clean(e.Verdict)))

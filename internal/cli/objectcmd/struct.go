@@ -1,5 +1,4 @@
-// Package objectcmd holds the commands over single canonical objects: encode,
-// decode, hash, verify, show, object.
+// Package objectcmd has the commands for single canonical objects: encode, decode, hash, verify, show, object.
 package objectcmd
 
 import (
@@ -13,7 +12,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// structNamed finds the struct that --struct names; the empty name is the untyped view.
+// structNamed finds the struct for --struct; an empty name means the untyped view.
 func structNamed(name string) (object.Struct, error) {
 	if name == "" {
 		return object.Struct{}, nil
@@ -25,8 +24,7 @@ func structNamed(name string) (object.Struct, error) {
 	return s, nil
 }
 
-// invalid gives an error about an object's bytes the exit code of a failed
-// verification, where it is one.
+// invalid gives an error about an object's bytes the exit code of a failed verification.
 func invalid(name string, err error) error {
 	var ce *can.Error
 	if errors.As(err, &ce) || errors.Is(err, object.ErrInvalid) || errors.Is(err, object.ErrID) {

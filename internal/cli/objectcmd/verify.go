@@ -64,8 +64,8 @@ func runVerify(f *cmdutil.Factory, o *verifyOptions) error {
 	return f.Emit(cmdutil.OK{OK: true}, func() { f.IO.Printf("ok\n") })
 }
 
-// verifySignature checks the signature that an object of this type carries. A
-// struct without a signature has none to check.
+// verifySignature checks the signature that an object of this type carries. A struct without a signature needs no
+// check.
 func verifySignature(s object.Struct, raw []byte, keys *cmdutil.Keys) error {
 	if s.Rule.Sig == 0 {
 		return nil
@@ -94,15 +94,14 @@ func verifySignature(s object.Struct, raw []byte, keys *cmdutil.Keys) error {
 	return nil
 }
 
-// cosigned says whether somebody trusted has signed an object as the second one.
+// cosigned reports whether a trusted second signer has signed an object.
 func cosigned(s object.Struct, raw []byte, keys *cmdutil.Keys) bool {
 	var second object.AgentID
 	var sig object.Signature
 	return s.Rule.Cosig != 0 && fieldInto(raw, s.Rule.Cosig, &sig) == nil && fieldInto(raw, s.Rule.Cosigner, &second) == nil && keys.Trusts(second)
 }
 
-// verifyByKeyID serves the objects that name no signer: any trusted key that the
-// signature fits will do.
+// verifyByKeyID checks objects that name no signer: any trusted key may match the signature.
 func verifyByKeyID(s object.Struct, id object.Hash, sig object.Signature, keys *cmdutil.Keys) error {
 	named := "an unnamed key"
 	if sig.KeyID != nil {

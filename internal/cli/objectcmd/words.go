@@ -26,13 +26,13 @@ import (
 
 var hashType = reflect.TypeFor[object.Hash]()
 
-// speaker says what objects state.
+// speaker describes objects in sentences.
 type speaker struct {
 	ctx context.Context
 	n   *repo.Repo
 }
 
-// sentences puts an object into sentences; the kinds that have none are named.
+// sentences describes an object in sentences; an object of an unknown kind is just named.
 func sentences(ctx context.Context, n *repo.Repo, kind string, raw []byte) []string {
 	s := speaker{ctx, n}
 	say, ok := words[kind]
@@ -46,7 +46,7 @@ func sentences(ctx context.Context, n *repo.Repo, kind string, raw []byte) []str
 	return slices.DeleteFunc(lines, func(line string) bool { return line == "" })
 }
 
-// words has a speech for each kind of object that a repository keeps.
+// words has a description for each kind of object in a repository.
 var words = map[string]func(speaker, []byte) ([]string, error){
 	"Receipt": speech(speaker.receipt), "EffectRegister": speech(speaker.register), "EffectCommit": speech(speaker.commit),
 	"DivergenceMark": speech(speaker.mark), "Resolution": speech(speaker.resolution),
@@ -60,7 +60,7 @@ var words = map[string]func(speaker, []byte) ([]string, error){
 	"PromotionRecord": speech(speaker.promotion), "RingHold": speech(speaker.hold),
 }
 
-// speech decodes before speaking.
+// speech decodes an object before describing it.
 func speech[T any](say func(speaker, *T) []string) func(speaker, []byte) ([]string, error) {
 	return func(s speaker, raw []byte) ([]string, error) {
 		v := new(T)
@@ -71,7 +71,7 @@ func speech[T any](say func(speaker, *T) []string) func(speaker, []byte) ([]stri
 	}
 }
 
-// who is what an agent is called here, or else its key.
+// who is the local name of an agent, otherwise its key.
 func (s speaker) who(a object.AgentID) string {
 	if name := s.n.AgentName(a); name != "" {
 		return name
@@ -140,7 +140,7 @@ func (s speaker) capability(raw []byte) ([]string, error) {
 		return nil, err
 	}
 	chain, err := s.n.Auth.Chain(s.ctx, link.ID)
-	if err != nil { // a link is missing: the leaf alone still says what it says
+	if err != nil { // a link is missing: describe the leaf alone
 		chain = caps.Chain{link}
 	}
 	return strings.Split(strings.TrimSpace(caps.Explain(chain, s.n.Now())), "\n"), nil

@@ -70,7 +70,7 @@ func runTrain(ctx context.Context, f *cmdutil.Factory, files []string, size int)
 	return f.Emit(trainedCodebook{t.Codebook, len(samples), t.Measured, t.Plain, t.Baseline, t.Trained, saved}, func() { f.IO.Printf("%s\n", t.Codebook) })
 }
 
-// trainSamples are the bundles of the files, or of the recorded runs.
+// trainSamples are the bundles in the files, or those of the recorded runs.
 func trainSamples(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, files []string) ([][]byte, error) {
 	if len(files) == 0 {
 		return n.Codebooks.PastBundles(ctx)
@@ -232,7 +232,7 @@ func emitAgreement(f *cmdutil.Factory, n *repo.Repo, a *codebook.Agreement) erro
 	return f.Emit(agreementOf(n, a), func() { f.IO.Printf("%s\n", a.AgreementID) })
 }
 
-// agreementOf says how an agreement stands.
+// agreementOf describes the state of an agreement.
 func agreementOf(n *repo.Repo, a *codebook.Agreement) agreementLine {
 	line := agreementLine{Codebook: a.CodebookID, Agreement: &a.AgreementID, Expires: &a.ExpiresAt, State: "proposed"}
 	if other, err := a.Other(n.Self()); err == nil {
@@ -282,7 +282,7 @@ func runCodebookLs(ctx context.Context, f *cmdutil.Factory) error {
 	return nil
 }
 
-// codebookLines are the agreements, and then the codebooks without any.
+// codebookLines are the agreements, followed by the codebooks without any.
 func codebookLines(ctx context.Context, n *repo.Repo) (lines []agreementLine, err error) {
 	agreed := map[object.Hash]bool{}
 	err = n.Codebooks.Agreements(ctx, func(a codebook.Agreement) error {

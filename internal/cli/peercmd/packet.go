@@ -73,7 +73,7 @@ func runPack(ctx context.Context, f *cmdutil.Factory, bundle string, o *packOpti
 	return f.Write(o.Out, pkt)
 }
 
-// resolve finds what the options name.
+// resolve resolves the names in the options.
 func (o *packOptions) resolve(ctx context.Context, f *cmdutil.Factory) (opts packets.PackOptions, err error) {
 	n, err := f.Repo(ctx)
 	if err != nil {
@@ -108,7 +108,7 @@ func noKey(name string, err error) error {
 	return err
 }
 
-// codebook is the one that --codebook names, or that is agreed on with --for; nil: the baseline.
+// codebook is the codebook of --codebook, or the one agreed on with --for; nil: the baseline.
 func (o *packOptions) codebook(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, to []object.AgentID) (*packet.Codebook, error) {
 	switch {
 	case o.Codebook != "":
@@ -131,7 +131,7 @@ func (o *packOptions) codebook(ctx context.Context, f *cmdutil.Factory, n *repo.
 	return nil, nil
 }
 
-// packTask is pack for a submission.
+// packTask packs a submission.
 func packTask(ctx context.Context, f *cmdutil.Factory, raw []byte, o packets.PackOptions) ([]byte, packets.Asked, error) {
 	n, err := packable(ctx, f, raw)
 	if err != nil {
@@ -148,7 +148,7 @@ func pack(ctx context.Context, f *cmdutil.Factory, raw []byte, o packets.PackOpt
 	return n.Packets.Pack(raw, o)
 }
 
-// packable opens the repository for a bundle that is valid.
+// packable opens the repository for a valid bundle.
 func packable(ctx context.Context, f *cmdutil.Factory, raw []byte) (*repo.Repo, error) {
 	if _, findings, err := ir.Validate(raw); err != nil {
 		return nil, clierr.New(clierr.Invalid, "bundle: %w (%d findings)", err, len(findings))
@@ -256,8 +256,8 @@ func runVerify(ctx context.Context, f *cmdutil.Factory, name string, trust []str
 	return f.Emit(verdict{true, got.Packet.ID(), signerKeys(got.Signers)}, func() { f.IO.Printf("ok\n") })
 }
 
-// agreedCodebooks are those of the repository that we are in, when the packet has
-// another codebook than the baseline; nil: only that.
+// agreedCodebooks are those of the current repository, if the packet uses another codebook than the baseline; nil: only
+// the baseline.
 func agreedCodebooks(ctx context.Context, f *cmdutil.Factory, raw []byte) (*packet.Registry, error) {
 	p, err := packet.Parse(raw, packet.Limits{})
 	if err != nil || p.Header.Codebook == packet.BaselineID {

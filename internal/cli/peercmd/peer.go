@@ -59,7 +59,7 @@ func runPeerAdd(ctx context.Context, f *cmdutil.Factory, name, url, key string) 
 	return n.Peers.Set(ctx, p)
 }
 
-// whoIs names an agent by its whole key, and by its name in trust.yaml where it has one.
+// whoIs names an agent by its whole key, and by its name in trust.yaml if it has one.
 func whoIs(n *repo.Repo, agent object.AgentID) string {
 	if name := n.AgentName(agent); name != "" {
 		return name + ", key " + agent.KeyHex()
@@ -78,7 +78,7 @@ func newPeerLs(f *cmdutil.Factory) *cobra.Command {
 			var rows [][]ui.Cell
 			err = n.Peers.Each(c.Context(), func(p peers.Peer) error {
 				line, agent := peerLine{Name: p.Name, URL: p.URL}, ""
-				if p.Key != nil { // whole: people compare it with what another machine shows
+				if p.Key != nil { // in full: people compare it with the output of another machine
 					line.Key, agent = p.Key.KeyHex(), n.AgentName(*p.Key)
 				}
 				return f.Emit(line, func() {
@@ -106,7 +106,7 @@ func newPeerRm(f *cmdutil.Factory) *cobra.Command {
 	}
 }
 
-// client finds the peer that text names: a URL, or a name given with `peer add`.
+// client finds a peer: a URL, or a name given with `peer add`.
 func client(ctx context.Context, f *cmdutil.Factory, text string) (*peer.Client, error) {
 	n, err := f.Repo(ctx)
 	if err != nil {
@@ -122,7 +122,7 @@ func client(ctx context.Context, f *cmdutil.Factory, text string) (*peer.Client,
 	return peer.To(n, p), nil
 }
 
-// clients are the peers of a list separated by commas.
+// clients are the peers in a comma-separated list.
 func clients(ctx context.Context, f *cmdutil.Factory, text string) (list []*peer.Client, err error) {
 	for _, name := range strings.Split(text, ",") {
 		cl, err := client(ctx, f, name)

@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/internal/peer/auth"
 )
 
-// peerError gives a peer's refusal the exit code that it stands for over there.
+// peerError gives a peer's refusal the exit code that it has on the peer.
 func peerError(err error) error {
 	var se *peer.StatusError
 	switch {
@@ -23,8 +23,7 @@ func peerError(err error) error {
 	return clierr.New(refusalCode(se), "%w", err).With(refusalHint(se))
 }
 
-// refusalCode is the exit code of a refusal: the one that the peer names, or else that of
-// its status.
+// refusalCode is the exit code of a refusal: the one that the peer names, otherwise that of its status.
 func refusalCode(se *peer.StatusError) int {
 	for _, c := range clierr.Codes {
 		if c.Kind == se.Kind && c.Code != clierr.OK {
@@ -46,8 +45,7 @@ func refusalCode(se *peer.StatusError) int {
 	return clierr.Failed
 }
 
-// haltedCode is the exit code of a task that was halted over there: the one that the same
-// task has here.
+// haltedCode is the exit code of a task that was halted on the peer: the same as for a task halted here.
 func haltedCode(a *run.Answer) int {
 	v, err := vm.ParseValue(a.Result)
 	if err != nil || v.TypeID() != vm.TypeError {
@@ -62,7 +60,7 @@ func haltedCode(a *run.Answer) int {
 	return clierr.Failed
 }
 
-// refusalHint is what to do about a refusal. What the peer says is about its side.
+// refusalHint is the remedy for a refusal. The peer's own text is about its side.
 func refusalHint(se *peer.StatusError) string {
 	switch {
 	case se.Apart() != 0:

@@ -18,7 +18,7 @@ import (
 	"github.com/mythos-project/mythos/internal/units"
 )
 
-// limitFlags are the limits that were given as flags; they win over the settings.
+// limitFlags are the limits given as flags; they override the settings.
 type limitFlags struct {
 	Rate  float64
 	Bytes string
@@ -34,8 +34,7 @@ func (l *limitFlags) add(set *pflag.FlagSet) {
 	set.IntVar(&l.Tasks, "tasks", 16, "tasks of one agent that may wait or run (peer_tasks)")
 }
 
-// over is the limits as they are set: a flag, or else the setting. A flag must meet the
-// rules of its setting.
+// over returns the effective limits: a flag, otherwise the setting. A flag must meet the rules of its setting.
 func (l *limitFlags) over(c *config.Config) (peer.Limits, error) {
 	rate, text, tasks := c.PeerRate, c.PeerBytes, c.PeerTasks
 	if l.set.Changed("rate") {
@@ -59,14 +58,14 @@ func (l *limitFlags) over(c *config.Config) (peer.Limits, error) {
 	return peer.Limits{Rate: rate, Bytes: bytes, Tasks: tasks}, err
 }
 
-// reloader takes over changes of trust.yaml and config.yaml while a server runs.
+// reloader applies changes of trust.yaml and config.yaml while a server runs.
 type reloader struct {
 	n      *repo.Repo
 	s      *peer.Server
 	limits *limitFlags
 }
 
-// lookEvery is how often the files are looked at.
+// lookEvery is how often the files are checked.
 const lookEvery = time.Second
 
 func (r *reloader) run(ctx context.Context) {
@@ -120,13 +119,13 @@ func (r *reloader) reloadLimits() error {
 	return err
 }
 
-// stamp tells one version of a file from another.
+// stamp identifies a version of a file.
 type stamp struct {
 	size int64
 	mod  time.Time
 }
 
-// stamps are those of files; of one that is not there, the zero stamp.
+// stamps are those of files; zero for a missing file.
 func stamps(files []string) [2]stamp {
 	var out [2]stamp
 	for i, name := range files {

@@ -5,7 +5,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// verdict is what `packet verify` finds.
+// verdict is the result of `packet verify`.
 type verdict struct {
 	OK      bool        `json:"ok"`
 	Packet  object.Hash `json:"packet"`
@@ -21,7 +21,7 @@ type submitted struct {
 	Receipts int          `json:"receipts"` // how many
 	Episode  *object.Hash `json:"episode,omitempty"`
 	Halted   *string      `json:"halted,omitempty"` // why the task was halted
-	By       string       `json:"by"`               // the public key that signed the answer
+	By       string       `json:"by"`               // public key of the answer's signer
 }
 
 // pulled is an object that was fetched with everything below it.
@@ -36,17 +36,17 @@ type pushed struct {
 	Root  object.Hash `json:"root"`
 	Parts int         `json:"parts"`
 	Bytes int64       `json:"bytes"`
-	Ref   string      `json:"ref"` // under which the peer keeps it
+	Ref   string      `json:"ref"` // the peer's ref for it
 }
 
-// sentLine is a task that was left with a peer.
+// sentLine is a task submitted to a peer.
 type sentLine struct {
 	Task object.Hash `json:"task"`
 	Peer string      `json:"peer"`
 	At   object.Time `json:"at"`
 }
 
-// taskLine is how a task is getting on.
+// taskLine is the progress of a task.
 type taskLine struct {
 	Task      object.Hash `json:"task"`
 	State     string      `json:"state"` // queued, running, done, failed or cancelled
@@ -58,18 +58,18 @@ type taskLine struct {
 type cancelLine struct {
 	Task     object.Hash `json:"task"`
 	State    string      `json:"state"`    // cancelled
-	Receipts int         `json:"receipts"` // of effects that had happened; 0 when the server has yet to say
-	By       string      `json:"by"`       // the public key that says so
+	Receipts int         `json:"receipts"` // of effects that had happened; 0 if the server has not reported yet
+	By       string      `json:"by"`       // public key of the reporting agent
 }
 
 // peerLine is a remembered peer.
 type peerLine struct {
 	Name string `json:"name"`
 	URL  string `json:"url"`
-	Key  string `json:"key,omitempty"` // who must answer there
+	Key  string `json:"key,omitempty"` // the expected key of the server
 }
 
-// trainedCodebook is a codebook with what it saves, in bytes of payload.
+// trainedCodebook is a codebook and its saving, in bytes of payload.
 type trainedCodebook struct {
 	Codebook object.Hash `json:"codebook"`
 	Samples  int         `json:"samples"`  // given
@@ -80,7 +80,7 @@ type trainedCodebook struct {
 	Saved    float64     `json:"saved_percent"`
 }
 
-// agreementLine is a codebook, and a proposal or an agreement about it.
+// agreementLine is a codebook, with a proposal or an agreement about it.
 type agreementLine struct {
 	Codebook  object.Hash  `json:"codebook"`
 	Agreement *object.Hash `json:"agreement,omitempty"`
@@ -88,10 +88,10 @@ type agreementLine struct {
 	With      string       `json:"with,omitempty"` // the other side's public key
 	Expires   *object.Time `json:"expires_at,omitempty"`
 
-	name string // of the other side, in trust.yaml
+	name string // of the other side, from trust.yaml
 }
 
-// codebookView is what a codebook holds.
+// codebookView is the content of a codebook.
 type codebookView struct {
 	Codebook   object.Hash     `json:"codebook"`
 	Entries    int             `json:"entries"`

@@ -1,4 +1,4 @@
-// Package peercmd holds the commands over packets and peers.
+// Package peercmd has the commands for packets and peers.
 package peercmd
 
 import (
@@ -122,7 +122,7 @@ func runServe(ctx context.Context, f *cmdutil.Factory, o *serveOptions) error {
 	return s.Serve(ctx, l)
 }
 
-// services are what a server answers beside its own paths.
+// services are the additional services of a server, besides its own paths.
 func (o *serveOptions) services(n *repo.Repo) []peer.Service {
 	needCap := o.RequireCap || n.Config.PeerCap
 	return []peer.Service{
@@ -136,7 +136,7 @@ func (o *serveOptions) services(n *repo.Repo) []peer.Service {
 	}
 }
 
-// tls is the configuration that is asked for; nil: none.
+// tls is the configuration in the options; nil: none.
 func (o *serveOptions) tls(n *repo.Repo) (*tls.Config, error) {
 	switch {
 	case o.TLS:
@@ -158,8 +158,7 @@ func (o *serveOptions) tls(n *repo.Repo) (*tls.Config, error) {
 	return nil, nil
 }
 
-// serveLocal lets the other commands on this repository work through this process,
-// unless they do so through another server, beside this one.
+// serveLocal serves this repository to other commands, unless another process already does.
 func serveLocal(f *cmdutil.Factory, n *repo.Repo) (stop func(), err error) {
 	s, err := n.ServeLocal()
 	if errors.Is(err, socket.ErrServed) || errors.Is(err, errors.ErrUnsupported) {
@@ -237,12 +236,12 @@ func runSubmit(ctx context.Context, f *cmdutil.Factory, o *submitOptions) error 
 	return answered(f, answer, got, o.Out)
 }
 
-// carriesRun says whether a compute.spawn capability is among the chains.
+// carriesRun reports whether the chains include a compute.spawn capability.
 func carriesRun(chains []caps.Chain) bool {
 	return slices.ContainsFunc(chains, func(c caps.Chain) bool { return c[0].Cap.Scope.Kind == scope.KindComputeSpawn })
 }
 
-// answered prints what a peer answered, after all checks.
+// answered prints a peer's answer after all checks.
 func answered(f *cmdutil.Factory, answer []byte, got *packets.Received, out string) error {
 	if out != "" {
 		if err := f.Write(out, answer); err != nil {
@@ -263,8 +262,8 @@ func answered(f *cmdutil.Factory, answer []byte, got *packets.Received, out stri
 	return err
 }
 
-// submit packs and sends a bundle. A peer that no longer knows the codebook gets it with
-// the baseline: a packet is refused for its codebook before anything comes of it.
+// submit packs and sends a bundle. If the peer no longer knows the codebook, submit sends the bundle again with the
+// baseline: a packet is refused for its codebook before it has any effect.
 func submit(ctx context.Context, f *cmdutil.Factory, cl *peer.Client, to string, raw []byte, o packets.PackOptions) ([]byte, *packets.Received, error) {
 	pkt, asked, err := packTask(ctx, f, raw, o)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/mythos-project/mythos/internal/units"
 )
 
-// leave submits a bundle and prints the task's id.
+// leave submits a bundle without waiting, and prints the task's id.
 func leave(ctx context.Context, f *cmdutil.Factory, cl *peer.Client, to string, raw []byte, o packets.PackOptions) error {
 	pkt, asked, err := packTask(ctx, f, raw, o)
 	if err != nil {
@@ -138,8 +138,7 @@ func runTaskCancel(ctx context.Context, f *cmdutil.Factory, text string) error {
 	return f.Emit(cancelLine{id, task.Cancelled, len(got.Answer.Receipts), got.Author.KeyHex()}, func() { f.IO.Printf("%s\n", task.Cancelled) })
 }
 
-// cancelLocal cancels a task that was submitted to this repository, if there is one of
-// that name.
+// cancelLocal cancels a task that was submitted to this repository, if there is one with that name.
 func cancelLocal(ctx context.Context, f *cmdutil.Factory, text string) (local bool, err error) {
 	n, err := f.Repo(ctx)
 	if err != nil {
@@ -170,7 +169,7 @@ func cancelLocal(ctx context.Context, f *cmdutil.Factory, text string) (local bo
 	return true, f.Emit(cancelLine{t.ID, task.Cancelled, 0, n.Self().KeyHex()}, func() { f.IO.Printf("%s\n", task.Cancelled) })
 }
 
-// sentTo finds the peer that has a task, and what it was asked.
+// sentTo finds the peer that has a task, and the task's request.
 func sentTo(ctx context.Context, f *cmdutil.Factory, text string) (*peer.Client, packets.Sent, error) {
 	n, err := f.Repo(ctx)
 	if err != nil {

@@ -73,7 +73,7 @@ func runPull(ctx context.Context, f *cmdutil.Factory, from string, objects []str
 	return nil
 }
 
-// pullPlace pulls an object, or what stands at a path of a tree, and returns its id.
+// pullPlace pulls an object, or the entry at a path of a tree, and returns its id.
 func pullPlace(ctx context.Context, peers []*peer.Client, root object.Hash, path []byte, chain caps.Chain, bar parts.Progress, dropped func(*peer.Client, error)) (parts.Moved, object.Hash, error) {
 	if len(path) == 0 {
 		got, err := parts.Pull(ctx, peers, root, chain, bar, dropped)
@@ -89,7 +89,7 @@ func pullPlace(ctx context.Context, peers []*peer.Client, root object.Hash, path
 	return got, *e.Content, nil
 }
 
-// noContent refuses what stands at a path, since it is a link.
+// noContent refuses a path that leads to a link.
 func noContent(root object.Hash, path []byte, e tree.Entry) error {
 	return clierr.Usagef("%s of tree %s is a link to %q: links are not followed", cmdutil.FileName(string(path)), root.Short(), e.Target)
 }
@@ -107,7 +107,7 @@ func parsePlace(text string) (object.Hash, []byte, error) {
 	return root, bytes.Trim([]byte(path), "/"), nil
 }
 
-// notePulled makes the datasets that came known, and says so.
+// notePulled registers the datasets that were pulled, and reports it.
 func notePulled(ctx context.Context, f *cmdutil.Factory, root object.Hash) error {
 	n, err := f.Repo(ctx)
 	if err != nil {
@@ -225,7 +225,7 @@ func runFetch(ctx context.Context, f *cmdutil.Factory, o *fetchOptions) error {
 	return nil
 }
 
-// noFile says what to do about a path at which no file stands.
+// noFile adds the remedy for a path without a file.
 func noFile(root object.Hash, path []byte, e tree.Entry, err error) error {
 	switch {
 	case !errors.Is(err, parts.ErrNotFile):
@@ -236,7 +236,7 @@ func noFile(root object.Hash, path []byte, e tree.Entry, err error) error {
 	return clierr.Usagef("%s of tree %s is a folder", cmdutil.FileName(string(path)), root.Short()).With("mythos pull PEER " + root.String() + ":PATH --cap CAP, then mythos tree get")
 }
 
-// shownCap reads an exported chain from a file, or takes one that is here.
+// shownCap reads an exported chain from a file, or takes one from the repository.
 func shownCap(ctx context.Context, f *cmdutil.Factory, text, scope string) (caps.Chain, error) {
 	if text == "" {
 		return nil, clierr.Usagef("--cap is required").With("the peer issues one: mythos cap issue --to AGENT --scope " + scope + ", then cap export")

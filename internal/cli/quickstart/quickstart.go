@@ -1,5 +1,5 @@
-// Package quickstart shows what mythos does on real files: it plays a shell script that is
-// part of the binary, and a person sees every command of it.
+// Package quickstart demonstrates mythos on real files: it runs a shell script that is part of the binary, and shows
+// each of its commands.
 package quickstart
 
 import (
@@ -96,7 +96,7 @@ func run(ctx context.Context, f *cmdutil.Factory, o *options) error {
 	return nil
 }
 
-// steps is the script that was asked for, with what it needs to know before it starts.
+// steps is the requested script, with the values that it needs.
 func (o *options) steps(ctx context.Context) (script, error) {
 	if !o.Full {
 		if o.Source != "" || o.Files != 600 {
@@ -115,7 +115,7 @@ func (o *options) steps(ctx context.Context) (script, error) {
 	return append(script{{command: given}}, parse(full)...), nil
 }
 
-// folder makes the folder to work in. Only the whole loop can go on where it was left.
+// folder makes the working folder. Only the whole loop can continue an earlier run.
 func (o *options) folder() (string, error) {
 	if o.At == "" {
 		dir, err := os.MkdirTemp("", "mythos-quickstart-")
@@ -138,8 +138,7 @@ func (o *options) folder() (string, error) {
 	return dir, err
 }
 
-// pathTo is the command that lets a shell find this binary as mythos, empty where it does
-// already.
+// pathTo is the command that lets a shell find this binary as mythos; empty if it already does.
 func pathTo(dir string) (string, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -184,7 +183,7 @@ func play(ctx context.Context, f *cmdutil.Factory, dir string, steps script) err
 	return cmd.Run()
 }
 
-// failure says what to do with what was made until a command failed.
+// failure says what to do with the results up to a failed command.
 func failure(err error, dir, kept string) error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {

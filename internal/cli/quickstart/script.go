@@ -7,9 +7,9 @@ import (
 	"github.com/mythos-project/mythos/internal/ui"
 )
 
-// A script is shell, of which a person sees everything: lines that begin with "## " are
-// headings, those that begin with "# " explain the command that follows. A command ends with
-// its line, unless the line ends with a backslash or begins a here-document that ends with END.
+// A script is a shell script that is shown completely: lines that begin with "## " are headings, those that begin with
+// "# " explain the next command. A command ends with its line, unless the line ends with a backslash or begins a
+// here-document that ends with END.
 type script []step
 
 // step is a line of text, or a command.
@@ -45,7 +45,7 @@ func (s script) commands() (n int) {
 	return n
 }
 
-// shown is what a person sees of a step before it runs.
+// shown is the display of a step before it runs.
 func (s step) shown(io *ui.Streams) string {
 	switch heading, isHeading := strings.CutPrefix(s.text, "## "); {
 	case isHeading:
@@ -67,7 +67,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 `
 
-// playable is a script for sh that shows each step, runs it, and ends with the first that fails.
+// playable is a script for sh that shows and runs each step, and stops at the first failure.
 func (s script) playable(io *ui.Streams) string {
 	var b strings.Builder
 	b.WriteString(before)
@@ -77,10 +77,10 @@ func (s script) playable(io *ui.Streams) string {
 	return b.String()
 }
 
-// quoted makes one word of a text for a shell.
+// quoted quotes a text as one word for a shell.
 func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
-// word is quoted, where a shell would take text for more than a word.
+// word is quoted if a shell would not read text as one word.
 func word(text string) string {
 	if text == "" || strings.ContainsAny(text, " \t\n'\"$&|;<>()*?[]#~`\\{}!=%") {
 		return quoted(text)

@@ -11,11 +11,11 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 )
 
-// fewest is how many tests, and how many other Go files, there must be to learn to tell
-// them apart: a fifth of them is held out.
+// fewest is how many tests, and how many other Go files, are needed to learn to distinguish them: a fifth of them is
+// held out.
 const fewest = 30
 
-// source finds the directory to work on, and counts what is there.
+// source finds the directory to work on, and counts its files.
 func source(ctx context.Context, dir string) (string, error) {
 	if _, err := exec.LookPath("go"); err != nil {
 		return "", clierr.New(clierr.NotFound, "no Go toolchain: %w", err).With("--full builds tools with Go (https://go.dev/dl); `mythos quickstart` alone does not need it")
@@ -42,11 +42,11 @@ func source(ctx context.Context, dir string) (string, error) {
 	return abs, err
 }
 
-// count counts Go files as full.sh finds them, until there are enough.
+// count counts Go files in the same way as full.sh, until there are enough.
 func count(ctx context.Context, dir string) (tests, others int, err error) {
 	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || ctx.Err() != nil {
-			return ctx.Err() // what cannot be read does not count
+			return ctx.Err() // unreadable files do not count
 		}
 		info, err := d.Info()
 		switch {

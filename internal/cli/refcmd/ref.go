@@ -12,7 +12,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// What the commands write.
+// Outputs of the commands.
 var results = cmdutil.Results{"ls": cmdutil.JSONLines(lookup.Named{}), "set": cmdutil.Document(lookup.Named{}), "rm": cmdutil.Nothing()}
 
 // NewRef is `mythos ref`.
@@ -90,7 +90,7 @@ func runRefSet(ctx context.Context, f *cmdutil.Factory, name, what, expect strin
 	return f.Emit(lookup.Named{Ref: name, Target: h, Kind: kind}, func() {})
 }
 
-// expected is what a ref must point to; nil: it does not matter.
+// expected is the required target of a ref; nil: any.
 func expected(ctx context.Context, f *cmdutil.Factory, text string) (*object.Hash, error) {
 	switch text {
 	case "":

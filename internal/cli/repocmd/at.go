@@ -20,11 +20,11 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// server is the name that the agent of the ledger elsewhere gets in trust.yaml.
+// server is the name of the remote ledger's agent in trust.yaml.
 const server = "server"
 
-// runInitAt makes a repository whose effects of tools are recorded by a server: it is
-// trusted to issue capabilities for tools, and its ledger is the setting `at`.
+// runInitAt makes a repository whose tool effects are recorded by a server: the server is trusted to issue capabilities
+// for tools, and its ledger is the setting `at`.
 func runInitAt(ctx context.Context, f *cmdutil.Factory, dir, name, url, key string) error {
 	if !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") {
 		return clierr.Usagef("%q is not the URL of a server", url).With("give one such as http://127.0.0.1:7480; `mythos serve` prints it")

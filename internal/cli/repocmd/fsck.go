@@ -77,14 +77,14 @@ func runFsck(ctx context.Context, f *cmdutil.Factory, o *fsckOptions) error {
 	return e.With("put the same files again, or fetch them from peers: `mythos fsck --repair`")
 }
 
-// check looks at everything, and shows how far it is.
+// check checks everything and shows the progress.
 func check(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, found *findings) (fsck.Checked, error) {
 	bar := f.IO.Count("fsck", 0)
 	defer bar.Stop()
 	return n.Upkeep.Fsck(ctx, found.add, bar.Add)
 }
 
-// repair finds out what is damaged, so that it will be replaced, and fetches it.
+// repair finds damaged data, marks it for replacement, and fetches it.
 func repair(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, found *findings) error {
 	if _, err := check(ctx, f, n, found); err != nil {
 		return err
@@ -107,10 +107,10 @@ func repair(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, found *findin
 	})
 }
 
-// findings gathers what fsck finds.
+// findings collects the findings of fsck.
 type findings struct {
 	list  []fsck.Finding
-	wrong int // of them, without what may never have been here
+	wrong int // of them, without data that may never have been here
 }
 
 func (l *findings) add(x fsck.Finding) {

@@ -59,7 +59,7 @@ func NewInit(f *cmdutil.Factory) *cobra.Command {
 	return f.Returns(c, initResults)
 }
 
-// folder is the one that a command names; the current one otherwise.
+// folder is the folder in the arguments, otherwise the current one.
 func folder(args []string) string {
 	if len(args) > 0 {
 		return args[0]
@@ -67,7 +67,7 @@ func folder(args []string) string {
 	return "."
 }
 
-// placeFlags are the agent's name, and the addresses of a repository that many machines share.
+// placeFlags are the agent's name, and the addresses of a repository shared by many machines.
 func placeFlags(c *cobra.Command, name *string, p *engine.Places) {
 	c.Flags().StringVar(name, "name", "", "the agent's name, for people; the folder's name by default")
 	c.Flags().StringVar(&p.Store, "store", "", "the database: postgres://HOST/DATABASE, with the parameters of libpq")

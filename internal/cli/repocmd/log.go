@@ -59,7 +59,7 @@ func NewLog(f *cmdutil.Factory) *cobra.Command {
 	return f.Returns(c, logResults)
 }
 
-// events are those that the flags select.
+// events returns the selected events.
 func (o *logOptions) events(ctx context.Context, f *cmdutil.Factory, n *repo.Repo) (iter.Seq2[history.Event, error], error) {
 	var h history.Options
 	s := overview.Selection{Outcome: o.Status, NotOK: o.OnlyFailed}
@@ -75,7 +75,7 @@ func (o *logOptions) events(ctx context.Context, f *cmdutil.Factory, n *repo.Rep
 			return nil, err
 		}
 		h.Agent = &a
-		if client, err := agents.Named(ctx, n, o.Agent); err == nil { // of another one, it is what they signed
+		if client, err := agents.Named(ctx, n, o.Agent); err == nil { // for any other agent, its own signatures
 			h.For = client.Client()
 		}
 	}
@@ -150,7 +150,7 @@ func printSummary(f *cmdutil.Factory, events iter.Seq2[history.Event, error]) er
 	return nil
 }
 
-// meaning is how an outcome looks.
+// meaning is the display style of an outcome.
 func meaning(outcome string) ui.Meaning {
 	switch outcome {
 	case overview.OK:
@@ -190,14 +190,14 @@ func printEvent(f *cmdutil.Factory, h history.Event) {
 	}
 }
 
-// lastLine is the last line of a note: what a tool said at its end.
+// lastLine is the last line of a note: the end of a tool's output.
 func lastLine(note string) string {
 	note = strings.TrimRight(note, "\n")
 	return note[strings.LastIndex(note, "\n")+1:]
 }
 
-// outcome is the third field of a line: the status of an effect, the state of an attempt,
-// what differs in a divergence, and the decision of an operator.
+// outcome is the third field of a line: the status of an effect, the state of an attempt, the difference in a
+// divergence, or an operator's decision.
 func outcome(h history.Event) string {
 	switch h.Kind {
 	case "attempt":
@@ -210,7 +210,7 @@ func outcome(h history.Event) string {
 	return fmt.Sprint(h.Status)
 }
 
-// subject is what the line is about.
+// subject is the subject of the line.
 func subject(h history.Event) string {
 	text := h.Tool
 	if h.Key != "" {

@@ -46,7 +46,7 @@ func NewGC(f *cmdutil.Factory) *cobra.Command {
 	return f.Returns(c, gcResults)
 }
 
-// printGC says what a collection freed, or would, and what stays for how long.
+// printGC prints what a collection has freed or would free, and what stays for how long.
 func printGC(f *cmdutil.Factory, rep upkeep.GCReport, dry bool) error {
 	return f.Emit(freed{rep.Nodes, rep.Chunks, rep.Bytes, rep.Repacked, rep.Waiting, rep.Wanted, rep.Kept, rep.Memos, dry, rep.Trash.Things, rep.Trash.Bytes}, func() {
 		verb := "freed"

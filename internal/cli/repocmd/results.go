@@ -7,7 +7,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// initialized is a repository that was made, or was there already.
+// initialized is a repository that was made, or existed already.
 type initialized struct {
 	Repository string      `json:"repository"` // its .mythos folder
 	KeyID      object.Hash `json:"key_id"`
@@ -16,7 +16,7 @@ type initialized struct {
 	Fresh      bool        `json:"fresh"`
 }
 
-// finding is something that is wrong in the repository.
+// finding is a fault in the repository.
 type finding struct {
 	Kind  string      `json:"kind"`
 	ID    object.Hash `json:"id,omitzero"`
@@ -24,10 +24,10 @@ type finding struct {
 	Error string      `json:"error"`
 }
 
-// checked is what fsck looked at: the last line of its result.
+// checked is the summary of fsck: the last line of its result.
 type checked struct {
 	OK      bool   `json:"ok"`
-	Wrong   uint64 `json:"wrong"` // findings, without what may never have been here
+	Wrong   uint64 `json:"wrong"` // findings, without data that may never have been here
 	Chunks  uint64 `json:"chunks"`
 	Nodes   uint64 `json:"nodes"`
 	Objects uint64 `json:"objects"`
@@ -35,7 +35,7 @@ type checked struct {
 	Entries uint64 `json:"ledger_entries"`
 }
 
-// freed is what a garbage collection freed, or with --dry-run would free.
+// freed is what a garbage collection has freed, or with --dry-run would free.
 type freed struct {
 	Nodes    uint64 `json:"nodes"`
 	Chunks   uint64 `json:"chunks"`
@@ -44,14 +44,14 @@ type freed struct {
 	Waiting  uint64 `json:"waiting"`  // unreferenced, kept for their grace
 	Wanted   uint64 `json:"wanted"`   // unreferenced, kept for a put that may be running
 	Kept     uint64 `json:"kept"`     // reachable
-	Memos    uint64 `json:"memos"`    // of tasks without effects, too old to be found
+	Memos    uint64 `json:"memos"`    // of tasks without effects, too old to be reused
 	DryRun   bool   `json:"dry_run"`
 
-	Trash      uint64 `json:"trash"` // freed things that can still be brought back
+	Trash      uint64 `json:"trash"` // freed things that can still be restored
 	TrashBytes uint64 `json:"trash_bytes"`
 }
 
-// versions says what this binary is.
+// versions describes this binary.
 type versions struct {
 	Version  string `json:"version"`
 	Protocol string `json:"protocol"`

@@ -98,7 +98,7 @@ func printStatus(f *cmdutil.Factory, s *overview.Status) {
 	}
 }
 
-// soundness says of the ledger only what was checked.
+// soundness reports about the ledger only what was checked.
 func soundness(f *cmdutil.Factory, s *overview.Status) string {
 	switch {
 	case !s.Sound:

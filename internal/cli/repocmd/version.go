@@ -9,8 +9,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 )
 
-// What the linker sets in a release (.goreleaser.yaml). Elsewhere both are empty, and what
-// the go command recorded counts.
+// Set by the linker in a release (.goreleaser.yaml). Otherwise both are empty, and the record of the go command counts.
 var version, commit string
 
 // NewVersion is `mythos version`.
@@ -30,7 +29,7 @@ func NewVersion(f *cmdutil.Factory) *cobra.Command {
 	}, versionResults)
 }
 
-// versionOf is what a binary says of itself.
+// versionOf is a binary's own description.
 func versionOf(info *debug.BuildInfo, ok bool) versions {
 	v := versions{version, "0.2", commit, runtime.Version()}
 	if ok && v.Version == "" {

@@ -12,14 +12,14 @@ import (
 	"github.com/mythos-project/mythos/internal/repo"
 )
 
-// atOption says on which machine's ledger effects are recorded.
+// atOption names the machine whose ledger records effects.
 type atOption struct{ At string }
 
 func (o *atOption) flags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.At, "at", "", "the server whose ledger charges and records; the tool runs here (at)")
 }
 
-// at does something with the repository's gate over that ledger, if one is named.
+// at runs do with the repository's gate over that ledger, if one is named.
 func (o *atOption) at(ctx context.Context, f *cmdutil.Factory, do func() error) error {
 	n, err := f.Repo(ctx)
 	if err != nil {
@@ -32,8 +32,7 @@ func (o *atOption) at(ctx context.Context, f *cmdutil.Factory, do func() error) 
 	return done(do())
 }
 
-// use gives the repository's gate that ledger. done ends its use, with the error of what was
-// done.
+// use gives the repository's gate that ledger. done ends its use, with the error of the work.
 func (o *atOption) use(ctx context.Context, f *cmdutil.Factory, n *repo.Repo) (done func(error) error, err error) {
 	l, err := f.LedgerAt(ctx, n, o.At)
 	if err != nil {

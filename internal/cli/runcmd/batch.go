@@ -15,16 +15,16 @@ import (
 	"github.com/mythos-project/mythos/internal/units"
 )
 
-// batchLine describes one call of a batch. It has a key, or says that it has none: without
-// its key an effect would happen again with every run.
+// batchLine describes one call of a batch. It has a key, or says that it has none: without its key an effect would
+// happen again in every run.
 type batchLine struct {
 	Key     *string `json:"key"`
 	Keyless bool    `json:"keyless"`
 	File    *string `json:"file"`    // the request is this file's content,
-	Request *string `json:"request"` // or this text; nothing by default
+	Request *string `json:"request"` // or this text; default: empty
 }
 
-// check says what a line lacks or has too much of.
+// check reports missing or superfluous members of a line.
 func (l *batchLine) check() error {
 	switch {
 	case l.Key == nil && !l.Keyless:
@@ -48,7 +48,7 @@ func (l *batchLine) key() string {
 	return *l.Key
 }
 
-// pending is one call of a batch on its way; done is closed when line is set.
+// pending is one unfinished call of a batch; done is closed when line is set.
 type pending struct {
 	in   batchLine
 	line callLine
@@ -56,9 +56,8 @@ type pending struct {
 	done chan struct{}
 }
 
-// runBatch runs the calls that the batch file describes, at most o.Parallel at a
-// time, and writes their outcomes in the order of the lines. Calls that go through
-// the ledger at the same time share its syncs.
+// runBatch runs the calls in the batch file, at most o.Parallel at a time, and writes their outcomes in the order of
+// the lines. Calls that use the ledger at the same time share its syncs.
 func runBatch(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 	if o.Key != "" || o.In != "" || o.Parallel < 1 || o.Parallel > 256 {
 		return clierr.Usagef("--batch takes keys and requests from its lines; --parallel is 1 to 256")
@@ -70,7 +69,7 @@ func runBatch(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 	if err != nil {
 		return err
 	}
-	if s.Caps == nil { // each call takes what covers it among them
+	if s.Caps == nil { // each call takes those that cover it
 		if s.Held, err = n.Caller.HeldFor(ctx, s.Tool.ID); err != nil {
 			return err
 		}
@@ -90,7 +89,7 @@ func runBatch(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 		readErr <- cmdutil.EachLine(o.Batch, r, func(num int, in batchLine) error { return b.begin(ctx, reading.Done(), num, in) })
 	}()
 	err = b.report()
-	stop() // where the outcomes cannot be written, nothing more is begun, and what was begun ends
+	stop() // if the outcomes cannot be written, nothing more is begun, and running calls end
 	for p := range b.order {
 		<-p.done
 	}
@@ -101,8 +100,8 @@ func runBatch(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 	return err
 }
 
-// checkBatch reads a batch to its end before anything of it runs, where that can be done: a
-// pipe is read once, and ends at its first wrong line.
+// checkBatch reads a whole batch before anything runs, if possible: a pipe can be read only once, so there the first
+// wrong line ends the batch.
 func checkBatch(f *cmdutil.Factory, name string) error {
 	if st, err := os.Stat(name); name == "-" || err != nil || !st.Mode().IsRegular() {
 		return nil
@@ -120,19 +119,16 @@ func checkBatch(f *cmdutil.Factory, name string) error {
 	})
 }
 
-// What the heap of a batch is kept to: the garbage may be half of what is in use and,
-// beyond heapBase and heapCall for each call that is under way, hardly more than nothing.
-// Most of what is in use are responses and the database's tables in memory, a few large
-// buffers that cost nothing to look through; the database needs twice its own for a moment
-// whenever it writes a table out or merges some.
+// Bounds of a batch's heap: the garbage may be half of the memory in use and, beyond heapBase and heapCall for each
+// running call, almost nothing. Most of the memory in use is responses and the database's tables, a few large buffers
+// that cost nothing to scan; the database briefly needs twice its own whenever it writes out or merges tables.
 const (
 	gcPercent = 50
 	heapBase  = 128 << 20
 	heapCall  = 4 << 20
 )
 
-// boundHeap holds the heap to these bounds until restore is called. A bound that the
-// environment sets (GOMEMLIMIT) stays.
+// boundHeap applies these bounds until restore is called. A bound from the environment (GOMEMLIMIT) stays.
 func boundHeap(parallel int) (restore func()) {
 	percent, limit := debug.SetGCPercent(gcPercent), debug.SetMemoryLimit(-1)
 	if limit == math.MaxInt64 {
@@ -144,17 +140,17 @@ func boundHeap(parallel int) (restore func()) {
 	}
 }
 
-// batch is one run of many calls. Not more than --parallel of them are in memory.
+// batch is a run of many calls. At most --parallel of them are in memory.
 type batch struct {
 	f     *cmdutil.Factory
 	o     *callOptions
 	n     *repo.Repo
 	spec  calls.Spec
 	order chan *pending // in the order of the lines
-	slots chan struct{} // one for each call that is under way or waits to be written
+	slots chan struct{} // one for each call that is running or waits to be written
 }
 
-// begin begins the call of a line when there is room for it.
+// begin begins the call of a line when there is a free slot.
 func (b *batch) begin(ctx context.Context, stopped <-chan struct{}, num int, in batchLine) error {
 	if err := in.check(); err != nil {
 		return cmdutil.LineError(b.o.Batch, num, err)
@@ -193,7 +189,7 @@ func callOne(ctx context.Context, n *repo.Repo, s calls.Spec, in batchLine) (cal
 	return lineOf(in.key(), called), nil
 }
 
-// report writes the outcomes and gives the first error of a call, after all ran.
+// report writes the outcomes and returns the first error of a call, after all have run.
 func (b *batch) report() error {
 	bar := b.f.IO.Count("call "+b.o.Tool, 0)
 	defer bar.Stop()
@@ -224,7 +220,7 @@ func (b *batch) report() error {
 	return first
 }
 
-// outcome is why the call failed, or its tool did; nil for none.
+// outcome is why the call or its tool failed; nil: neither did.
 func (p *pending) outcome(tool string, code func(error) int) error {
 	switch {
 	case p.err != nil:

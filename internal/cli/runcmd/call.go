@@ -1,5 +1,4 @@
-// Package runcmd holds the commands that cause effects: call, run, replay, and
-// the assembler beside them.
+// Package runcmd has the commands that cause effects: call, run, replay, and the assembler.
 package runcmd
 
 import (
@@ -103,7 +102,7 @@ func prepare(ctx context.Context, f *cmdutil.Factory, o *callOptions) (*repo.Rep
 	}
 	switch {
 	case s.Redact != nil:
-		s.Manner.Capture = new(bool) // not even where the setting says so
+		s.Manner.Capture = new(bool) // not even if the setting says so
 	case o.Capture:
 		s.Manner.Capture = &o.Capture
 	}
@@ -165,14 +164,14 @@ func runCall(ctx context.Context, f *cmdutil.Factory, o *callOptions) error {
 	return failure(o.Tool, called.Status, called.ReceiptID, called.Replayed)
 }
 
-// noteReplay says that the answer is a recorded one: whose, and since when.
+// noteReplay says that the answer is a recorded one, whose, and since when.
 func noteReplay(f *cmdutil.Factory, n *repo.Repo, c *calls.Called) {
 	if r := c.Recorded; r != nil {
 		f.IO.Notef("not run again: recorded at %s by %s, receipt %s", r.TimeObserved, cmp.Or(n.AgentName(r.Signer), r.Signer.String()), c.ReceiptID.Short())
 	}
 }
 
-// failure is the error of a tool that failed; nil: it did not.
+// failure is the error of a failed tool; nil: it succeeded.
 func failure(tool string, status uint16, receipt object.Hash, replayed bool) error {
 	if status < 300 {
 		return nil

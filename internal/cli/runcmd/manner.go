@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 )
 
-// waitOptions say how long a command waits while somebody else is at an effect.
+// waitOptions say how long a command waits while somebody else runs an effect.
 type waitOptions struct {
 	Wait   cmdutil.Duration
 	NoWait bool
@@ -21,7 +21,7 @@ func (o *waitOptions) flags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.NoWait, "no-wait", false, "do not wait for another attempt at the same key: exit code 7 at once")
 }
 
-// duration is the wait as the gate takes it.
+// duration is the wait in the gate's form.
 func (o *waitOptions) duration() (time.Duration, error) {
 	switch {
 	case o.NoWait && o.Wait != 0:

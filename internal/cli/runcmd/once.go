@@ -81,24 +81,24 @@ func NewOnce(f *cmdutil.Factory) *cobra.Command {
 	return f.Returns(c, onceResults)
 }
 
-// onceLine is what a run was, in JSON.
+// onceLine is a run in JSON.
 type onceLine struct {
 	Key      string      `json:"key"`
-	Command  string      `json:"command"` // the name that it is registered under
+	Command  string      `json:"command"` // its registered name
 	Status   uint16      `json:"status"`
-	Exit     uint64      `json:"exit"` // exit status of the command; 128 and the signal's number where a signal ended it
+	Exit     uint64      `json:"exit"` // exit status of the command; after a signal, 128 and its number
 	Receipt  object.Hash `json:"receipt"`
 	Replayed bool        `json:"replayed"`
 	Stdout   written     `json:"stdout"`
 	Stderr   written     `json:"stderr"`
 }
 
-// written is what a command wrote.
+// written is a command's output.
 type written struct {
 	Bytes uint64       `json:"bytes"`
-	Text  *string      `json:"text,omitempty"` // where it is text, and short
-	Hex   string       `json:"hex,omitempty"`  // where it is short, and no text
-	Blob  *object.Hash `json:"blob,omitempty"` // where it is long
+	Text  *string      `json:"text,omitempty"` // if it is a short text
+	Hex   string       `json:"hex,omitempty"`  // if it is short and not text
+	Blob  *object.Hash `json:"blob,omitempty"` // if it is long
 }
 
 func viewOf(w recorded.Written) written {
@@ -134,7 +134,7 @@ func runOnce(ctx context.Context, f *cmdutil.Factory, o *onceOptions) error {
 	if f.JSON {
 		s.Manner.Stdout = nil
 	}
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a reader who has seen enough does not end a run
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a reader that stops reading does not end a run
 	ran, err := once.Run(ctx, n, s)
 	switch {
 	case errors.Is(err, once.ErrCommand):
@@ -165,7 +165,7 @@ func runOnce(ctx context.Context, f *cmdutil.Factory, o *onceOptions) error {
 	return onceFailure(ran, o.Argv[0])
 }
 
-// shown is a key as it can be pasted into a shell.
+// shown is a key in a form for pasting into a shell.
 func shown(key string) string {
 	if plainKey().MatchString(key) {
 		return key
@@ -175,7 +175,7 @@ func shown(key string) string {
 
 var plainKey = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$`) })
 
-// onceFailure is the error of a command that failed; nil: it did not.
+// onceFailure is the error of a failed command; nil: it succeeded.
 func onceFailure(r *once.Ran, name string) error {
 	if r.Status < 300 {
 		return nil

@@ -13,8 +13,7 @@ import (
 	"github.com/mythos-project/mythos/ledger"
 )
 
-// said is an error of a call in the words of who called: the tool by its name, and nothing of
-// the program that the call was made into.
+// said is an error of a call in the caller's terms: the tool by name, and without the compiled program.
 type said struct {
 	text string
 	err  error
@@ -25,16 +24,15 @@ func (s *said) Error() string { return s.text }
 // Unwrap gives the error itself.
 func (s *said) Unwrap() error { return s.err }
 
-// Refusal says why a call of a tool was not let through, and adds what would allow it. Other
-// errors stay as they are.
+// Refusal says why a call of a tool was refused, and adds the remedy. Other errors stay unchanged.
 func Refusal(n *repo.Repo, err error, tool string) error {
 	var denied *caps.DeniedError
 	var conflict *ledger.ConflictError
 	switch {
-	case errors.Is(err, exec.ErrProbe): // the probe was refused, and the call is what nobody knows of
+	case errors.Is(err, exec.ErrProbe): // the probe was refused, and the call's outcome is unknown
 	case errors.As(err, &denied):
 		return clierr.New(clierr.Refused, "%w", &said{refusalText(n, denied, tool), err}).With(cmdutil.AllowHint(n, err, tool))
-	case errors.Is(err, caps.ErrDenied): // a quota that is used up, too
+	case errors.Is(err, caps.ErrDenied): // includes a quota that is used up
 		return clierr.New(clierr.Refused, "%w", err).With(cmdutil.AllowHint(n, err, tool))
 	case errors.As(err, &conflict) && errors.Is(conflict, ledger.ErrIdempotencyConflict):
 		return &said{fmt.Sprintf("conflict: the key of this call of %s stands for another request (effect %s)", tool, conflict.IdemID.Short()), err}

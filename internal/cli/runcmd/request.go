@@ -13,8 +13,8 @@ import (
 	"github.com/mythos-project/mythos/object/tree"
 )
 
-// request is what --in says: the bytes of a file or of standard input; for a tool that takes
-// a tree also the tree itself, as TREE[:PATH].
+// request is the value of --in: the bytes of a file or of standard input; for a tool that takes a tree also the tree
+// itself, as TREE[:PATH].
 func request(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, t exec.Tool, in string) ([]byte, error) {
 	if !t.Module.TakesTree {
 		if in == "" {

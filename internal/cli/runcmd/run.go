@@ -112,7 +112,7 @@ type resultView struct {
 	Redacted *object.Hash  `json:"redacted_episode,omitempty"` // with --redact
 }
 
-// Emit prints a run's result; a halted task is an error after it.
+// Emit prints a run's result; if the task was halted, it then returns an error.
 func Emit(f *cmdutil.Factory, res *calls.Ran) error {
 	v := resultView{Bundle: res.BundleID, Task: res.TaskID, Result: hex.EncodeToString(res.Value.Encode()), Hash: res.ResultHash,
 		Receipts: res.Receipts, Invoked: res.Invoked, Replayed: res.Replayed, Memoized: res.Memoized, Trace: res.TraceHash, Episode: res.EpisodeID,

@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// What the commands write.
+// Outputs of the commands.
 var results = cmdutil.Results{"add": cmdutil.Document(added{}), "ls": cmdutil.JSONLines(signal.Signal{})}
 
 // signalAdded is a signal that was signed.

@@ -41,14 +41,14 @@ func newApprove(f *cmdutil.Factory) *cobra.Command {
 	return c
 }
 
-// change is what became of a tool.
+// change is a change of a tool.
 type change struct {
 	Name    string       `json:"name"`
 	Change  string       `json:"change"` // new, changed, gone, or server
-	Lines   []string     `json:"lines"`  // what was and is
+	Lines   []string     `json:"lines"`  // old and new values
 	Was     *object.Hash `json:"was_tool_id,omitempty"`
 	Now     *object.Hash `json:"tool_id,omitempty"` // with --dry-run: absent
-	Server  object.Hash  `json:"server_hash"`       // of all that would be registered
+	Server  object.Hash  `json:"server_hash"`       // of the server's tools as they would be registered
 	Applied bool         `json:"applied"`
 }
 
@@ -111,7 +111,7 @@ func runApprove(ctx context.Context, f *cmdutil.Factory, o *approveOptions) erro
 	return nil
 }
 
-// printChange prints what became of a tool; what became of all of them is said once.
+// printChange prints the change of a tool; a change common to all is printed once.
 func printChange(f *cmdutil.Factory, c pin.Change, last []string) {
 	f.IO.Printf("%s %s\n", c.Kind, c.Name)
 	if slices.Equal(c.Lines, last) {
@@ -122,7 +122,7 @@ func printChange(f *cmdutil.Factory, c pin.Change, last []string) {
 	}
 }
 
-// compared asks a server that is registered for its tools, as its files are now.
+// compared asks a registered server for its tools, with its present files.
 func compared(ctx context.Context, n *repo.Repo, s *pin.Server) (module exec.ModuleRef, changes []pin.Change, hash object.Hash, err error) {
 	if module, err = s.Module(ctx); err != nil {
 		if errors.Is(err, pin.ErrNoServer) {

@@ -50,7 +50,7 @@ func runBuild(ctx context.Context, f *cmdutil.Factory, name, out string) error {
 	return f.Emit(built{out}, func() { fmt.Fprintln(f.IO.Out, out) })
 }
 
-// compiled is the module that the Go installed here makes of a tool's sources.
+// compiled is the module that the installed Go compiles from a tool's sources.
 func compiled(ctx context.Context, name string) ([]byte, error) {
 	files, err := tools.Files(name)
 	if err != nil {

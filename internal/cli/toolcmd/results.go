@@ -5,7 +5,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 )
 
-// built is a module that was built.
+// built is a new module.
 type built struct {
 	File string `json:"file"`
 }

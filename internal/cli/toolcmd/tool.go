@@ -36,7 +36,7 @@ type addOptions struct {
 	WasmFile  string
 	Header    []string
 	ID        string
-	Input     string // the file of the schema of its request
+	Input     string // file with the schema of its request
 	Output    string // and of its response
 	In        string // the folder
 	All       bool
@@ -154,7 +154,7 @@ func (o *addOptions) implementation() error {
 	return nil
 }
 
-// declared checks a tool that is not run here.
+// declared checks a tool that does not run here.
 func (o *addOptions) declared() error {
 	harness, _, _ := strings.Cut(o.Name, ".")
 	if _, ok := hook.For(harness); !ok || o.Name == harness {
@@ -221,7 +221,7 @@ func runAdd(ctx context.Context, f *cmdutil.Factory, o *addOptions) error {
 		return addAll(ctx, f, n, o)
 	}
 	added, err := n.Toolbox.Add(ctx, o.ToolSpec)
-	if errors.Is(err, object.ErrInvalid) { // what was typed, not what came from elsewhere
+	if errors.Is(err, object.ErrInvalid) { // the input, not the stored data
 		return clierr.Usagef("%w", err)
 	}
 	if err := addFailed(err, o); err != nil {
@@ -239,7 +239,7 @@ func runAdd(ctx context.Context, f *cmdutil.Factory, o *addOptions) error {
 	return f.Emit(toolView(added.Tool), func() { f.IO.Printf("%s\n", added.Tool.ID) })
 }
 
-// addFailed adds to an error what helps.
+// addFailed adds the remedy to an error.
 func addFailed(err error, o *addOptions) error {
 	var server *toolbox.ServerError
 	var none *mcptool.NoToolError
@@ -264,13 +264,13 @@ type view struct {
 	MCPTool   string       `json:"mcp_tool,omitempty"`
 	Defined   *object.Hash `json:"definition,omitempty"`
 	Confined  string       `json:"confinement"`
-	Takes     bool         `json:"takes_tree,omitempty"` // a folder instead of a request
-	Gives     bool         `json:"gives_tree,omitempty"` // a folder instead of a response
+	Takes     bool         `json:"takes_tree,omitempty"` // takes a folder instead of a request
+	Gives     bool         `json:"gives_tree,omitempty"` // gives a folder instead of a response
 	RetrySafe bool         `json:"retry_safe"`
 	Cacheable bool         `json:"cacheable"`
 	Probe     *object.Hash `json:"probe,omitempty"`
-	Price     uint64       `json:"price,omitempty"`    // what a call is charged
-	KeyFrom   string       `json:"key_from,omitempty"` // where the key of a call that brings none stands
+	Price     uint64       `json:"price,omitempty"`    // charge for a call
+	KeyFrom   string       `json:"key_from,omitempty"` // place of the key for a call without one
 	Cancels   bool         `json:"cancellable,omitempty"`
 	Reads     bool         `json:"read,omitempty"`
 }

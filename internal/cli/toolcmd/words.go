@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 )
 
-// toolWords say what a registration says.
+// toolWords describe a registration.
 func toolWords(t *exec.Tool) []cmdutil.Word {
 	m := &t.Module
 	folder := map[string]string{"": "a new one", ".": "the caller's"}[m.Dir]
@@ -41,7 +41,7 @@ func toolWords(t *exec.Tool) []cmdutil.Word {
 	return words
 }
 
-// policyWords say how this repository lets a tool be called.
+// policyWords describe this repository's policy for a tool.
 func policyWords(t *exec.Tool) []cmdutil.Word {
 	repeats := "an attempt with unknown outcome is not repeated until an operator decides"
 	if t.Policy.RetrySafe {

@@ -19,12 +19,12 @@ import (
 
 // entryLine is an entry of a tree in JSON.
 type entryLine struct {
-	Path       string       `json:"path"`               // what is no UTF-8 is replaced
-	PathHex    string       `json:"path_hex,omitempty"` // the path's bytes, where they are no UTF-8
+	Path       string       `json:"path"`               // invalid UTF-8 is replaced
+	PathHex    string       `json:"path_hex,omitempty"` // the path's bytes, if they are not UTF-8
 	Kind       string       `json:"kind"`               // file, folder or link
 	Executable bool         `json:"executable,omitempty"`
 	Size       uint64       `json:"size"`
-	CID        *object.Hash `json:"cid,omitempty"` // of a file; of a folder, the id of its tree
+	CID        *object.Hash `json:"cid,omitempty"` // of a file; for a folder, the id of its tree
 	Target     string       `json:"target,omitempty"`
 	TargetHex  string       `json:"target_hex,omitempty"`
 }
@@ -36,7 +36,7 @@ func lineOf(path []byte, e tree.Entry) entryLine {
 	return l
 }
 
-// text is bytes as JSON can say them, and as hex where it cannot.
+// text is bytes as JSON text, and as hex if they are not UTF-8.
 func text(b []byte) (s, inHex string) {
 	if utf8.Valid(b) {
 		return string(b), ""
@@ -70,8 +70,8 @@ func cells(io *ui.Streams, path []byte, e tree.Entry) []ui.Cell {
 		{Text: quoted(path)}, {Text: quoted(e.Target), Meaning: ui.Dim}}
 }
 
-// quoted is a path as one field that says which bytes it has: as it is, or in quotes as in Go where it
-// has quotes, bytes that are no UTF-8 or characters that do not print.
+// quoted is a path as one field that shows its bytes: unchanged, or quoted as in Go if it has quotes, invalid UTF-8 or
+// unprintable characters.
 func quoted(path []byte) string {
 	s := string(path)
 	odd := func(r rune) bool { return r == '"' || !unicode.IsPrint(r) }
@@ -116,7 +116,7 @@ func runLs(ctx context.Context, f *cmdutil.Factory, where string, all bool) erro
 	return explain(where, tree.Walk(n.Store.Nodes(ctx), *e.Content, show))
 }
 
-// changeLine is one difference of two trees in JSON.
+// changeLine is one difference between two trees in JSON.
 type changeLine struct {
 	Change string     `json:"change"` // added, removed or changed
 	Old    *entryLine `json:"old,omitempty"`

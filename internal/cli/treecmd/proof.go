@@ -96,7 +96,7 @@ func runVerify(f *cmdutil.Factory, o *verifyOptions) error {
 	return f.Emit(lineOf(path, e), func() { f.IO.Table(header, [][]ui.Cell{cells(f.IO, path, e)}) })
 }
 
-// verifyContent checks that a file has the bytes of the entry.
+// verifyContent checks that a file has the entry's bytes.
 func verifyContent(e tree.Entry, name string) error {
 	if e.Kind != tree.File {
 		return clierr.Usagef("the proof is of a %s, which has no bytes of its own", kindOf(e))

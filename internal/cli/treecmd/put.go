@@ -24,13 +24,13 @@ type putOptions struct {
 	NoCache bool
 }
 
-// putLine is what `tree put` prints with --json.
+// putLine is the output of `tree put --json`.
 type putLine struct {
 	Tree    object.Hash `json:"tree"`
 	Files   uint64      `json:"files"`   // and links
 	Size    uint64      `json:"size"`    // bytes of all files
 	Read    uint64      `json:"read"`    // files that were read
-	Ignored uint64      `json:"ignored"` // files and folders that patterns left out
+	Ignored uint64      `json:"ignored"` // files and folders excluded by patterns
 }
 
 func newPut(f *cmdutil.Factory) *cobra.Command {
@@ -77,7 +77,7 @@ func runPut(ctx context.Context, f *cmdutil.Factory, o *putOptions) error {
 	return f.Emit(line, func() { f.IO.Printf("%s\n", line.Tree) })
 }
 
-// gcPercent keeps the heap close to what is in use, which is mostly buffers.
+// gcPercent keeps the heap close to the memory in use, which is mostly buffers.
 const gcPercent = 50
 
 func putFolder(ctx context.Context, f *cmdutil.Factory, o *putOptions) (trees.Stored, error) {
@@ -134,7 +134,7 @@ func explain(source string, err error) error {
 	return err
 }
 
-// codeOf is the exit code of what is wrong with a tree.
+// codeOf is the exit code for a fault of a tree.
 func codeOf(err error) int {
 	switch {
 	case errors.Is(err, tree.ErrTree):

@@ -1,4 +1,4 @@
-// Package treecmd holds the commands over trees: folders under one id.
+// Package treecmd has the commands for trees: folders under one id.
 package treecmd
 
 import (
@@ -20,13 +20,13 @@ func New(f *cmdutil.Factory) *cobra.Command {
 		newPut(f), newGet(f), newLs(f), newDiff(f), newProve(f), newVerify(f)), results)
 }
 
-// place is what TREE[:PATH] names.
+// place is the target of TREE[:PATH].
 type place struct {
 	Tree object.Hash
 	Path []byte
 }
 
-// find reads TREE[:PATH], and finds what stands there.
+// find reads TREE[:PATH] and finds its target.
 func find(ctx context.Context, f *cmdutil.Factory, text string) (*repo.Repo, place, tree.Entry, error) {
 	n, err := f.Repo(ctx)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/mythos-project/mythos/model/why"
 )
 
-// What the command writes.
+// Output of the command.
 var results = cmdutil.Results{"": cmdutil.Document(why.Node{})}
 
 type whyOptions struct {
@@ -68,7 +68,7 @@ func runWhy(ctx context.Context, f *cmdutil.Factory, o *whyOptions) error {
 	return broken(tree)
 }
 
-// walk walks from what the object names: a ring, an object or the file of a packet.
+// walk walks from the named start: a ring, an object or the file of a packet.
 func walk(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, o *whyOptions) (*why.Node, error) {
 	if ring, ok := ringNamed(o.Object); ok {
 		return n.Explain.Why(ctx, why.Start{Ring: &ring}, o.Options)
@@ -90,7 +90,7 @@ func walk(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, o *whyOptions) 
 	return n.Explain.Packet(ctx, raw, o.Options)
 }
 
-// broken is the error that names the first link of a tree that does not hold.
+// broken is the error with the first problem of a tree.
 func broken(tree *why.Node) error {
 	path := why.FirstProblem(tree)
 	if path == nil {

@@ -1,4 +1,4 @@
-// Package cite says which rule of spec/ a golden vector is about.
+// Package cite maps golden vectors to the rules of spec/ that they test.
 package cite
 
 import (
@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// cite says which rule of spec/ the vectors are about whose id has a text in it.
+// cite is the rule for the vectors whose id contains a text.
 type cite struct{ in, rule string }
 
-// cites are tried in order; "" is every vector of the class that nothing else is said of.
+// cites are tried in order; "" matches every remaining vector of the class.
 var cites = map[string][]cite{
 	"structs":    {{"Attestation/", "field-63"}, {"unknown field", "can-14"}, {"", "can-12"}},
 	"views":      {{"$", "obj-27"}, {"\\u", "obj-29"}, {"", "obj-27"}},
@@ -56,7 +56,7 @@ var cites = map[string][]cite{
 	"must-reject": {{"query", "ds-25"}, {"program", "ir-77"}, {"capability text", "cap-117"}, {"bundle", "ir-1"}, {"packet", "wire-17"}, {"", "can-15"}},
 }
 
-// reasons are the rules that refuse: they come before those of cites.
+// reasons are the rules of refusals; they come before those of cites.
 var reasons = map[string]string{
 	"truncated": "can-17", "trailing bytes": "can-18", "integer": "can-19", "tag": "can-20", "UTF-8": "can-21", "order": "can-22", "duplicate key": "can-23", "length": "can-24",
 	"depth": "can-25", "type": "can-26", "range": "can-27", "missing field": "can-28", "field rule": "can-29", "id": "obj-7", "signature": "obj-14", "view": "obj-30",
@@ -78,7 +78,7 @@ var fieldRules = map[string]string{"Hash": "field-7", "AgentID": "field-8", "Sig
 	"Signal": "field-29", "RecipeDef": "field-30", "EvalSuiteDef": "field-31", "EvalReport": "field-32", "ModelRef": "field-33", "Attestation": "field-34", "PolicyDef": "field-35", "PolicyThreshold": "field-36",
 	"PromotionRecord": "field-37", "HoldRequest": "field-38", "EffectHold": "field-80", "Rate": "field-81", "EffectHoldRequest": "field-80", "IndexUpdate": "field-39", "IndexState": "field-39", "Embedder": "field-82", "ModuleRef": "field-40", "ModuleLimits": "field-41"}
 
-// Rule is the number of the rule that a vector of a class is about; empty: nobody has said it.
+// Rule is the number of the rule that a vector of a class tests; empty: unknown.
 func Rule(class, id string, out json.RawMessage) string {
 	var v struct{ Refused string }
 	if json.Unmarshal(out, &v) == nil && v.Refused != "" {

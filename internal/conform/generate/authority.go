@@ -66,7 +66,7 @@ func quotas() *set {
 	return s
 }
 
-// costs charge prices, and settle them.
+// costs charge and settle prices.
 func costs(add func(id string, chains []caps.Chain, steps ...fields), charge, refund func(chain int, use fields) fields) {
 	priced := func(n int) fields { return fields{"kind": scope.KindToolCall, "tool_id": tool, "price": n} }
 	spent := func(price, used int) fields {
@@ -84,7 +84,7 @@ func costs(add func(id string, chains []caps.Chain, steps ...fields), charge, re
 	add("cost: every link counts", []caps.Chain{child}, charge(0, priced(4)), spent(4, 5), charge(0, priced(2)), charge(0, priced(1)))
 }
 
-// strictnesses compare policies that differ in one thing.
+// strictnesses compare policies that differ in one point.
 func strictnesses() *set {
 	s := &set{Class: "strictness", About: "whether policy a is at least as strict as policy b; each differs in one thing from a common one"}
 	base := func(change func(*model.PolicyDef)) json.RawMessage {

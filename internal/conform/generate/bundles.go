@@ -20,12 +20,12 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// paper is a log that holds whatever was written: alice's key vouches for it.
+// paper is a log with arbitrary content, vouched for by alice's key.
 type paper []ledger.EvidenceEntry
 
 func written(entries ...ledger.EvidenceEntry) paper { return entries }
 
-// bundle is the evidence of a receipt; change makes it another one before it is sealed.
+// bundle is the evidence of a receipt; change alters it before it is sealed.
 func (p paper) bundle(raw []byte, change func(*ledger.EvidenceBundle)) string {
 	ctx, log := context.Background(), mlog.New(memory.New())
 	for _, e := range p {
@@ -44,7 +44,7 @@ func (p paper) bundle(raw []byte, change func(*ledger.EvidenceBundle)) string {
 	return hexOf(must(can.Marshal(&b)))
 }
 
-// how is how an entry is signed.
+// how says how an entry is signed.
 type how func(id object.Hash) object.Signature
 
 func by(s sign.Signer) how {
@@ -159,7 +159,7 @@ func restated(envelope, old, text string) string {
 	return string(must(intoto.SealStatement(bob, []byte(strings.Replace(string(e.Payload), old, text, 1)))))
 }
 
-// unprovenBundles have an entry that nobody whom the bundle names has signed.
+// unprovenBundles have an entry that no agent in the bundle has signed.
 func unprovenBundles(s *set) {
 	good, nobody, own := by(alice), object.SumText("nobody"), alice.Agent().KeyID()
 	_, raw := receipt(alice, string(bundleKey), "question", "answer", 200)
@@ -180,8 +180,7 @@ func unprovenBundles(s *set) {
 	}
 }
 
-// loneReceipts are bundles of a receipt with a key and nothing else: only that of a
-// refusal is intact.
+// loneReceipts are bundles with only a receipt with a key: only that of a refusal is intact.
 func loneReceipts(s *set) {
 	lone := func(name string, change func(*ledger.Receipt)) {
 		notes := "refused: no capability is active"
@@ -281,7 +280,7 @@ func bundlesWithCaps(s *set) {
 	show("a capability with a changed signature", alice, &chain[0], 0, forged)
 }
 
-// bundlesWithApprovals are under a capability that asks two people.
+// bundlesWithApprovals are under a capability that requires two people's approval.
 func bundlesWithApprovals(s *set) {
 	two := func(d *scope.ToolCall) *scope.ToolCall { d.Approve = &scope.Approve{Need: 2, Role: "ops"}; return d }
 	chain := issue(bob, alice, two(&scope.ToolCall{ToolID: tool, MaxCalls: 5}), nil)
@@ -317,7 +316,7 @@ func bundlesWithApprovals(s *set) {
 	show("after approval that had expired", func(q *approval.Request) { q.ExpiresAt = object.Time(start) }, 0, bob, carol)
 }
 
-// files are evidence files of many receipts: each line has an answer of its own.
+// files are evidence files of many receipts; each line has its own answer.
 func files(s *set) {
 	good := by(alice)
 	id, raw := receipt(alice, string(bundleKey), "question", "answer", 200)

@@ -24,7 +24,7 @@ func attenuate(s sign.Signer, parent caps.Chain, to sign.Signer, change func(*ca
 	return append(caps.Chain{must(caps.Attenuate(s, parent, d))}, parent...)
 }
 
-// forge makes a child that Attenuate would refuse to make.
+// forge makes a child that Attenuate would refuse.
 func forge(s sign.Signer, parent caps.Chain, to sign.Signer, change func(*caps.Capability)) caps.Chain {
 	id := parent[0].ID
 	c := parent[0].Cap
@@ -122,7 +122,7 @@ func constraintVectors(s *set) {
 	strictConstraintVectors(s)
 }
 
-// strictConstraintVectors are requests that parsers of other languages read in another way.
+// strictConstraintVectors are requests that parsers of other languages read differently.
 func strictConstraintVectors(s *set) {
 	chain := issue(alice, bob, &scope.ToolCall{ToolID: tool, MaxCalls: 5, Constraints: map[string]string{
 		"eq:/force": "false", "eq:/id": `"7"`, "max:/amount": "10", "closed:": "amount|force|id|low", "min:/low": "-5", "max:/low": "-2"}}, nil)

@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// chainVectors are chains at the limits of what attenuation allows.
+// chainVectors are chains at the limits of attenuation.
 func chainVectors(s *set) {
 	var chain caps.Chain
 	show := func(id string, holder sign.Signer, more fields) {
@@ -62,7 +62,7 @@ func chainVectors(s *set) {
 	moreConstraints(s)
 }
 
-// signedCap changes a capability of alice's, who signs it again.
+// signedCap changes a capability of alice's, and alice signs it again.
 func signedCap(c caps.Capability, change func(raw []byte) []byte) []byte {
 	raw := change(must(can.Marshal(&c)))
 	id := must(caps.Rule.ID(raw))
@@ -124,7 +124,7 @@ func ranges(s *set) {
 	}
 }
 
-// constrained is a scope whose constraints nobody looked at.
+// constrained is a scope with unchecked constraints.
 func constrained(constraints map[string]string) scope.CapScope {
 	return scope.CapScope{Kind: scope.KindToolCall, Payload: must(can.Marshal(&scope.ToolCall{ToolID: tool, MaxCalls: 5, Constraints: constraints}))}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// Values of structs that are made on purpose to be wrong.
+// Deliberately wrong values of structs.
 func uintValue(n uint64) can.Value       { return can.Value{Tag: can.TagUint, Uint: n} }
 func intValue(n int64) can.Value         { return can.Value{Tag: can.TagInt, Int: n} }
 func textValue(s string) can.Value       { return can.Value{Tag: can.TagText, Bytes: []byte(s)} }
@@ -21,7 +21,7 @@ func hashValue(text string) can.Value {
 	return must(can.Parse(must(can.Marshal(&h))))
 }
 
-// withValue sets a field of a struct's bytes, whether it is there or not.
+// withValue sets a field in a struct's bytes, present or not.
 func withValue(raw []byte, num uint64, value can.Value) []byte {
 	raw = must(can.Without(raw, can.Mask{num: nil}))
 	return withField(raw, num, must(value.Append(nil)))
@@ -177,7 +177,7 @@ func learningRefusals(refuse refuseFunc, set func(uint64, can.Value) func([]byte
 	})
 }
 
-// formRefusals are structs whose bytes are wrong in their form, at places that only structs have.
+// formRefusals are structs with malformed bytes, at places that only structs have.
 func formRefusals(s *set) {
 	refuse := func(name, why, data string) {
 		s.Addf(fields{"parser": name, "bytes": strings.ReplaceAll(data, " ", ""), "why": why}, "%s, %s", name, why)

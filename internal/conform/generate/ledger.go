@@ -42,7 +42,7 @@ func signedBy(raw []byte, other sign.Signer) []byte {
 	return must(can.Marshal(r))
 }
 
-// ledgers are scripts of what executors do to one effect.
+// ledgers are scripts of executors' actions on one effect.
 func ledgers() *set {
 	s := &set{Class: "ledger", About: "the effect state machine: scripts of registers, commits and decisions on one effect, and the signed history that they leave"}
 	h := object.SumText

@@ -1,5 +1,5 @@
-// Command generate writes the golden vectors of spec/vectors: it makes the inputs
-// and lets package conform compute what this implementation makes of them.
+// Command generate writes the golden vectors of spec/vectors: it makes the inputs, and package conform computes this
+// implementation's results.
 package main
 
 import (
@@ -28,7 +28,7 @@ func main() {
 	}
 }
 
-// Short names for what the inputs are made of.
+// Short names for the parts of inputs.
 type (
 	set    = vector.Set
 	fields = vector.Fields

@@ -27,8 +27,8 @@ func structNamed(name string) object.Struct {
 	return s
 }
 
-// structs has every struct in full and without its optional fields, and every one
-// that is identified with a field that nobody knows, which is part of the id.
+// structs has every struct in full and without its optional fields, and every struct with an id also with an unknown
+// field, which is part of the id.
 func structs() *set {
 	s := &set{Class: "structs", About: "every struct: its JSON view, its canonical bytes, its id and whether its signature holds"}
 	for _, st := range catalog.All() {
@@ -54,7 +54,7 @@ func structs() *set {
 	return s
 }
 
-// addModules adds the kinds of ModuleRef that the sample has not.
+// addModules adds the kinds of ModuleRef that the sample lacks.
 func addModules(s *set) {
 	pin := object.SumText(`{"name":"search"}`)
 	hash := object.SumText("a server's binary")
@@ -88,8 +88,7 @@ func withField(raw []byte, num uint64, value []byte) []byte {
 	return must(v.Append(nil))
 }
 
-// ids has an id of every kind, and pairs of definitions that differ in their name
-// only: their ids are the same.
+// ids has an id of every kind, and pairs of definitions that differ only in their names: their ids are equal.
 func ids() *set {
 	s := &set{Class: "ids", About: "ids and other hashes that stand for something; definitions that differ in their names alone have one id"}
 	s.Add("hash of nothing", fields{"bytes": ""})
@@ -163,7 +162,7 @@ func blobs() *set {
 	return s
 }
 
-// nodes keeps the nodes of a tree.
+// nodes stores the nodes of a tree.
 type nodes map[object.Hash][]byte
 
 func (n nodes) PutNode(cid object.Hash, data []byte) error {
@@ -175,7 +174,7 @@ func (n nodes) Node(cid object.Hash) ([]byte, error) { return n[cid], nil }
 
 func value(i uint64) object.Hash { return object.Sum(binary.BigEndian.AppendUint64(nil, i)) }
 
-// proofs has proofs that hold, and each thing that may be wrong with one.
+// proofs has valid proofs, and each possible fault of one.
 func proofs() *set {
 	s := &set{Class: "proofs", About: "proofs of list values and chunks, and what is shown that they do not prove"}
 	n := nodes{}

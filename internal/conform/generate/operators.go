@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// operatorVectors are decisions, and commits that come late or are of something else.
+// operatorVectors are operators' decisions, and commits that are late or about something else.
 func operatorVectors(s *set) {
 	h := object.SumText
 	step := func(as string, at int64, name string, value fields) fields {

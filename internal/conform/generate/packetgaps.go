@@ -45,7 +45,7 @@ func signatureBlocks(show func(string, []byte, fields), plain []byte) {
 	show("a payload of codec 2 that decompresses to 17 MiB", bomb(), nil)
 }
 
-// bomb is a signed packet whose payload is small, and large once it is decompressed.
+// bomb is a signed packet whose payload is small, and large once decompressed.
 func bomb() []byte {
 	return must(packet.Pack(packet.Options{Signers: []sign.Signer{alice}, Codec: packet.CodecZstd}, can.AppendBytes(nil, make([]byte, 17<<20))))
 }

@@ -30,8 +30,7 @@ func sealed(text string, expires int64) []byte {
 	return must(ir.Seal(raw, alice, &ir.Guard{Nonce: [16]byte{1, 2, 3}, Expires: object.Time(expires)}))
 }
 
-// Packets that zstd or age made are inputs: nobody is asked to compress or to
-// encrypt to the same bytes.
+// Packets made by zstd or age are inputs: nobody has to compress or encrypt to the same bytes.
 func packets() *set {
 	s := &set{Class: "packets", About: "packets as they are received, and the step at which a refused one ends"}
 	payload := sealed(hello, start+minute)
@@ -74,7 +73,7 @@ func hostile(show func(string, []byte, fields), plain []byte) {
 	set := func(at int, b byte) func([]byte) []byte {
 		return func(raw []byte) []byte { raw[at] = b; return raw }
 	}
-	signed := func(id string, f func([]byte) []byte) { // and signed by alice as it then is
+	signed := func(id string, f func([]byte) []byte) { // then signed by alice
 		show(id, resign(f(slices.Clone(plain))), nil)
 	}
 	change("magic", set(0, 'm'))
@@ -99,7 +98,7 @@ func hostile(show func(string, []byte, fields), plain []byte) {
 	change("cut by one byte", func(raw []byte) []byte { return raw[:len(raw)-1] })
 }
 
-// resign makes alice's signature, the last one of the packet, good again.
+// resign replaces alice's signature, the last one of the packet, by a valid one.
 func resign(raw []byte) []byte { return resignBy(alice, raw) }
 
 func resignBy(key *sign.Key, raw []byte) []byte {
@@ -130,8 +129,7 @@ func codebooks(show func(string, []byte, fields), pack func(packet.Options) []by
 	show("encrypted to another", secret, fields{"receiver": "carol"})
 }
 
-// What was made once: age never gives the same bytes again, and neither does
-// training a dictionary.
+// Made once: age never gives the same bytes again, and neither does training a dictionary.
 var (
 	//go:embed encrypted.hex
 	encrypted string
@@ -190,7 +188,7 @@ func contract(value string) string {
 		".task #\"sym:main\" () budget { cpu 1000, io 0, writes 0 } trace\nmake r0, &box\nassert contract:five, r0, r1\nret r0\n"
 }
 
-// refusals are inputs that no parser may take, and the reason that it gives.
+// refusals are inputs that every parser must refuse, with the reason.
 func refusals() *set {
 	s := &set{Class: "must-reject", About: "inputs that must be refused, with the reason and the offset or the line of the fault"}
 	for _, c := range []struct{ data, why string }{
@@ -233,8 +231,7 @@ func refusals() *set {
 	return s
 }
 
-// binaryRefusals are bundles, nodes and packets that are canonical, or nearly, and
-// yet none.
+// binaryRefusals are bundles, nodes and packets that are canonical, or nearly so, but invalid.
 func binaryRefusals(s *set) {
 	refuse := func(parser, why string, data []byte) {
 		s.Addf(fields{"parser": parser, "bytes": hexOf(data), "why": why}, "%s, %s", parser, why)
@@ -283,7 +280,7 @@ func twiceSigned(packed []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(slices.Clone(packed[:46+n]), uint32(len(block))), block...)
 }
 
-// swap exchanges two neighbours that differ.
+// swap exchanges two different neighbours.
 func swap(s string) string {
 	b := []byte(s)
 	for i := len(b) / 2; i+1 < len(b); i++ {
@@ -295,8 +292,8 @@ func swap(s string) string {
 	return string(b)
 }
 
-// structRefusals takes the first required field out of every struct, puts null
-// and a wrong type in its place, and cuts the encoding.
+// structRefusals removes the first required field of every struct, replaces it by null and by a wrong type, and
+// truncates the encoding.
 func structRefusals(s *set) {
 	for _, st := range catalog.All() {
 		raw := must(sample.Object(st, sample.Options{}))

@@ -14,8 +14,8 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// Signatures of alice over SHA-256("what is signed") that implementations of Ed25519
-// disagree about. The point of order 8 that they use is 26e8958f...fc05.
+// Signatures of alice over SHA-256("what is signed") on which implementations of Ed25519 disagree. The point of order 8
+// that they use is 26e8958f...fc05.
 const (
 	scalarBeyondOrder = "6f7606340af4ad173332dd34fe5789458a6effd679db17324b28d5fe150179e04643f7f3bbcaa372e4cd7ea5cb56fb199c99ee7936f9fe28509482f6782e4413" // S + L
 	pointBesideGroup  = "3830e6a1bec68acc04c8367cf8cd9f93e9f9f3eb91d86bf458f16527b4c6005e425d30b7863fa36a47cb41f155319f0443dd7d0ac0f947d4051a999064068903" // R + the point
@@ -76,7 +76,7 @@ func unhexed(text string) (b []byte) {
 	return b
 }
 
-// logs are checkpoints with what they show.
+// logs are checkpoints with their proofs.
 func logs() *set {
 	s := &set{Class: "logs", About: "checkpoints of a log: inclusion of an entry, consistency with an older one, a witness's cosignature"}
 	ctx, now := context.Background(), object.Time(start)

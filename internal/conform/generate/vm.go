@@ -39,7 +39,7 @@ func vmVectors(add func(id, text string, more fields)) {
 	toolVectors(add)
 }
 
-// toolVectors use up what tools say that they used, and what they bring in.
+// toolVectors use up tools' reported use, and the bytes that they return.
 func toolVectors(add func(id, text string, more fields)) {
 	tool := object.SumText("tool:mythos.vectors.answer")
 	call := issue(alice, alice, &scope.ToolCall{ToolID: tool, MaxCalls: 100}, nil)
@@ -61,7 +61,7 @@ func listOf(n int) string {
 	return mainTask(smallBudget) + "list r0" + strings.Repeat(", 1", n) + "\nret r0\n"
 }
 
-// matches puts 1 for each pattern that matches into a list, and 0 for each other.
+// matches builds a list with 1 for each pattern that matches, and 0 for each other.
 func matches() string {
 	var b strings.Builder
 	b.WriteString(".type Pair record { 1 left: any, 2 right: any? }\n.type Other record { 1 left: any }\n.node p Pair { 1: 5 }\n.node q Pair { 1: 6 }\n.node o Other { 1: 5 }\n.node full Pair { 1: 5, 2: 7 }\n" +

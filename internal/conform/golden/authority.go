@@ -16,7 +16,7 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// quotaIn is what is charged to capabilities, one step after the other.
+// quotaIn is a sequence of charges to capabilities.
 type quotaIn struct {
 	Chains [][]input.Hex `json:"chains"` // leaf first
 	Steps  []quotaStep   `json:"steps"`
@@ -25,12 +25,12 @@ type quotaIn struct {
 type quotaStep struct {
 	Chain  int    `json:"chain"`            // number of the chain, from 0
 	Charge *useIn `json:"charge,omitempty"` // before an effect
-	Refund *useIn `json:"refund,omitempty"` // of a charge whose effect did not run
-	Spent  *spent `json:"spent,omitempty"`  // of a price that was charged
-	At     uint64 `json:"at_us,omitempty"`  // when; 0: rates play no part
+	Refund *useIn `json:"refund,omitempty"` // of the charge for an effect that did not run
+	Spent  *spent `json:"spent,omitempty"`  // of a charged price
+	At     uint64 `json:"at_us,omitempty"`  // time; 0: rates do not matter
 }
 
-// spent is what an effect was charged beside its call, and what of that its tool used.
+// spent is an effect's charge beside its call, and the part that its tool used.
 type spent struct {
 	Price uint64 `json:"price"`
 	Used  uint64 `json:"used"`
@@ -113,7 +113,7 @@ func settle(ctx context.Context, db *memory.DB, quotas *quota.Quotas, chain caps
 	return err
 }
 
-// issuanceIn is a policy, and a capability that is to be issued under it.
+// issuanceIn is a policy, and a capability to issue under it.
 type issuanceIn struct {
 	Policy    input.Hex       `json:"policy"`
 	At        int64           `json:"at_us"`
@@ -124,8 +124,7 @@ type issuanceIn struct {
 	Delegable bool            `json:"delegable,omitempty"`
 	Revocable bool            `json:"revocable,omitempty"`
 
-	// Asked is who is asked for it, by the subject; absent: nobody is. It may then be
-	// without an end.
+	// Asked is the server that the subject asks; absent: there is no request. A request may have no end.
 	Asked string      `json:"server_key,omitempty"`
 	Token *shownToken `json:"token,omitempty"`
 }
@@ -167,7 +166,7 @@ func issuanceOf(in json.RawMessage) (any, error) {
 	out, err := v.judge(policy, draft)
 	var no *caps.PolicyError
 	if errors.As(err, &no) {
-		rules := []string{} // that are about the kind
+		rules := []string{} // rules about the kind
 		for _, r := range no.Rules {
 			rules = append(rules, r.Rule)
 		}

@@ -11,11 +11,11 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// capabilityIn is a chain, leaf first, and who wants to do what with it when.
+// capabilityIn is a chain, leaf first, and a use of it: who, what and when.
 type capabilityIn struct {
 	Chain       []input.Hex `json:"chain"`
 	Holder      string      `json:"holder_key"`
-	Trusted     []string    `json:"trusted_keys"` // may issue roots of every kind
+	Trusted     []string    `json:"trusted_keys"` // agents that may issue roots of every kind
 	At          int64       `json:"at_us"`
 	Use         *useIn      `json:"use,omitempty"`
 	Revocations []input.Hex `json:"revocation_lists,omitempty"`

@@ -14,7 +14,7 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// cellsIn is what one agent does to cells, in order, under root capabilities by anyone.
+// cellsIn is a sequence of one agent's effects on cells, under root capabilities by anyone.
 type cellsIn struct {
 	As    string      `json:"as"` // a golden key, who holds the capabilities
 	At    int64       `json:"at_us"`
@@ -27,12 +27,12 @@ type cellStep struct {
 	Request json.RawMessage `json:"request"`
 	Key     input.Hex       `json:"key,omitempty"`   // idempotency key
 	Zeros   int             `json:"zeros,omitempty"` // the data of each event is so many zero bytes
-	Times   int             `json:"times,omitempty"` // done so often; the answer is the last one
+	Times   int             `json:"times,omitempty"` // repeat so often; the answer is the last one
 }
 
 type cellStepOut struct {
 	Status       uint16       `json:"status"`
-	Response     *input.Hex   `json:"response,omitempty"` // absent when refused, or longer than 4 KiB
+	Response     *input.Hex   `json:"response,omitempty"` // absent if refused, or longer than 4 KiB
 	ResponseHash *object.Hash `json:"response_sha256,omitempty"`
 }
 
@@ -40,7 +40,7 @@ const maxCellResponse = 4 << 10
 
 var cellRequests = map[string]string{cell.Append: "CellAppendRequest", cell.Read: "CellReadRequest", cell.Snapshot: "CellSnapshotRequest", cell.Policy: "CellPolicyRequest"}
 
-// cellsOf lets the effects happen in a repository that begins empty.
+// cellsOf runs the effects in an empty repository.
 func cellsOf(in json.RawMessage) (any, error) {
 	var v cellsIn
 	if err := input.Decode(in, &v); err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// datasetIn is a definition and all evidence that it can see.
+// datasetIn is a definition and all visible evidence.
 type datasetIn struct {
 	Definition json.RawMessage `json:"definition"` // the JSON view of a DatasetDef
 	Corpora    [][]object.Hash `json:"corpora"`    // the ids of each corpus, in its order
@@ -97,7 +97,7 @@ func (v datasetIn) source() (*given, error) {
 	return e, e.addSignals(v.Signals)
 }
 
-// addSignals keeps the signals whose id and signature verify, ascending by id.
+// addSignals adds the signals whose id and signature verify, ascending by id.
 func (e *given) addSignals(raws []input.Hex) error {
 	type identified struct {
 		id  object.Hash

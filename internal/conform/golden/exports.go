@@ -17,7 +17,7 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// exportIn is evidence and how it is written. Payloads are found by their hash.
+// exportIn is evidence and the form of its export. Payloads are found by hash.
 type exportIn struct {
 	IDs      []object.Hash     `json:"ids"`
 	Episodes []input.Hex       `json:"episodes"`
@@ -32,7 +32,7 @@ type exportIn struct {
 
 type exportOut struct {
 	Text string `json:"jsonl"`
-	Left uint64 `json:"left"` // episodes that give no row
+	Left uint64 `json:"left"` // episodes without a row
 }
 
 // exportOf writes JSON lines.
@@ -73,7 +73,7 @@ func exportOf(in json.RawMessage) (any, error) {
 	return exportOut{text.String(), file.Left}, err
 }
 
-// redactionIn is a payload, and the rules that are applied to it.
+// redactionIn is a payload and the rules to apply to it.
 type redactionIn struct {
 	Rules   json.RawMessage `json:"rules"`
 	Key     input.Hex       `json:"key"`
@@ -85,7 +85,7 @@ type redactionIn struct {
 type redactionOut struct {
 	RulesID object.Hash `json:"rules_id"`
 	KeyID   string      `json:"key_id"`
-	Payload *input.Hex  `json:"payload,omitempty"` // absent: it is withheld
+	Payload *input.Hex  `json:"payload,omitempty"` // absent: withheld
 	Changed bool        `json:"changed"`
 }
 

@@ -1,5 +1,5 @@
-// Package golden computes golden vectors again (spec/vectors/README.md): the output of each
-// from its input, by the packages of this project. Each class of vectors is a function.
+// Package golden computes golden vectors (spec/vectors/README.md): the output of each from its input, with the packages
+// of this project. Each class of vectors is a function.
 package golden
 
 import (
@@ -26,8 +26,8 @@ type Set struct {
 	Vectors []Vector `json:"vectors"`
 }
 
-// Vector is one golden vector. Out is a function of In, which the class names; Rule is
-// the rule of the specification that it is about, such as "can-17".
+// Vector is one golden vector. Out is the result of the class's function for In; Rule is the rule of the specification
+// that it tests, such as "can-17".
 type Vector struct {
 	ID   string          `json:"id"`
 	Rule string          `json:"rule,omitempty"`
@@ -35,8 +35,8 @@ type Vector struct {
 	Out  json.RawMessage `json:"out"`
 }
 
-// classes are the functions that vectors state: what this implementation makes of
-// an input. An input that is refused is an answer, too: see refusal.
+// classes are the functions behind the vectors: this implementation's result for an input. A refusal is a result, too:
+// see refusal.
 var classes = map[string]func(in json.RawMessage) (any, error){
 	"structs":      structOf,
 	"views":        viewText,
@@ -72,7 +72,7 @@ var classes = map[string]func(in json.RawMessage) (any, error){
 	"must-reject":  parsed,
 }
 
-// refusal is the answer to an input that must be refused.
+// refusal is the result for an input that must be refused.
 type refusal struct {
 	Refused string `json:"refused"`          // the reason, by its name in the specification
 	Offset  *int   `json:"offset,omitempty"` // of the fault in encoded bytes
@@ -80,8 +80,8 @@ type refusal struct {
 	Link    *int   `json:"link,omitempty"`   // of a capability chain: 0 is the leaf
 }
 
-// Compute gives the output of a vector of a class for an input. An error means
-// that the input is no input of the class; what the protocol refuses is an output.
+// Compute returns the output of a vector of a class for an input. An error means that the input is not valid for the
+// class; a refusal by the protocol is an output.
 func Compute(class string, in json.RawMessage) (json.RawMessage, error) {
 	f, ok := classes[class]
 	if !ok {
@@ -186,8 +186,7 @@ func abridged(data []byte) string {
 	return string(data[:most]) + "..."
 }
 
-// Files lists the files of fsys when it holds golden vectors: JSON files, and
-// no manifest.
+// Files lists the files of fsys if it holds golden vectors: JSON files, and no manifest.
 func Files(fsys fs.FS) ([]string, error) {
 	if _, err := fs.Stat(fsys, "manifest.json"); !errors.Is(err, fs.ErrNotExist) {
 		return nil, err

@@ -44,8 +44,8 @@ func idemOf(r *ledger.Receipt) *object.Hash {
 	return &id
 }
 
-// scriptIn is what executors do to one effect, in order. Each step is by a process
-// of its own that signs with a golden key, at a time in microseconds.
+// scriptIn is a sequence of executors' actions on one effect. Each step is by a process of its own that signs with a
+// golden key, at a time in microseconds.
 type scriptIn struct {
 	Tool  object.Hash `json:"tool_id"`
 	Key   input.Hex   `json:"key"`
@@ -57,8 +57,8 @@ type scriptIn struct {
 type stepIn struct {
 	As       string      `json:"as"`
 	At       int64       `json:"at_us"`
-	Instance input.Hex   `json:"instance,omitempty"` // of the process; none: it writes none
-	Gone     bool        `json:"gone,omitempty"`     // the process knows that the maker of the latest attempt has ended
+	Instance input.Hex   `json:"instance,omitempty"` // of the process; absent: it writes none
+	Gone     bool        `json:"gone,omitempty"`     // the process knows that the latest attempt's process has ended
 	Register *registerIn `json:"register,omitempty"`
 	Commit   *commitIn   `json:"commit,omitempty"`
 	Withdraw *withdrawIn `json:"withdraw,omitempty"`
@@ -67,7 +67,7 @@ type stepIn struct {
 
 type registerIn struct {
 	Request object.Hash `json:"request_hash"`
-	Again   bool        `json:"again,omitempty"` // a recorded failure is tried again
+	Again   bool        `json:"again,omitempty"` // try a recorded failure again
 }
 
 // withdrawIn ends the attempt that a register step began, without an outcome.
@@ -81,7 +81,7 @@ type commitIn struct {
 	Step     int          `json:"step"`
 	Response object.Hash  `json:"response_hash"`
 	Status   uint16       `json:"status"`
-	Request  *object.Hash `json:"request_hash,omitempty"` // when it is not that of the attempt
+	Request  *object.Hash `json:"request_hash,omitempty"` // if it differs from that of the attempt
 }
 
 type resolveIn struct {
@@ -92,7 +92,7 @@ type resolveIn struct {
 
 type scriptOut struct {
 	Steps   []any       `json:"steps"`
-	Status  string      `json:"status"`  // when the last step is over
+	Status  string      `json:"status"`  // after the last step
 	History []input.Hex `json:"history"` // the signed entries, in order
 }
 
@@ -141,15 +141,14 @@ func (v scriptIn) run(ctx context.Context, db *memory.DB) (any, error) {
 	return out, nil
 }
 
-// ledger opens the ledger as an agent that remembers nothing: each step is by a
-// process of its own.
+// ledger opens the ledger as an agent without memory: each step is by a process of its own.
 func (s *script) ledger(name string) *kvledger.Ledger {
 	l := kvledger.Open(s.db, input.Key(name), func() object.Time { return s.now })
 	l.Instance = nil
 	return l
 }
 
-// gone are Holders that know that all who made attempts have ended.
+// gone are Holders that report every attempt's process as ended.
 type gone struct{}
 
 func (gone) Hold(object.Hash) (kvledger.Hold, error)            { return gone{}, nil }

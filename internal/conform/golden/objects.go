@@ -26,8 +26,8 @@ type structIn struct {
 
 type structOut struct {
 	Bytes     input.Hex    `json:"bytes"`
-	ID        *object.Hash `json:"id,omitempty"`        // of types that have ids
-	Signature string       `json:"signature,omitempty"` // "valid", of types that are signed and name their signer
+	ID        *object.Hash `json:"id,omitempty"`        // for types with ids
+	Signature string       `json:"signature,omitempty"` // "valid", for signed types that name their signer
 }
 
 // structOf encodes the view of a struct, reads it back and identifies it.
@@ -67,7 +67,7 @@ func structOf(in json.RawMessage) (any, error) {
 	return out, nil
 }
 
-// sameView checks that the bytes render as the view that they were made from.
+// sameView checks that the bytes render as the original view.
 func sameView(t *can.Type, raw, view []byte) error {
 	back, err := object.ToJSON(t, raw)
 	if err != nil {
@@ -116,7 +116,7 @@ type idIn struct {
 type effectIn struct {
 	Tool  object.Hash `json:"tool_id"`
 	Key   input.Hex   `json:"key"`
-	Fence *uint64     `json:"fence,omitempty"` // of an attempt that a probe is asked about
+	Fence *uint64     `json:"fence,omitempty"` // of the attempt that a probe is asked about
 }
 
 type runIn struct {
@@ -161,8 +161,7 @@ func idOf(in json.RawMessage) (any, error) {
 	return nil, errors.New("the input asks for nothing")
 }
 
-// objectID identifies a struct by its rule, over the bytes as they are: a field that
-// this version does not know is part of the id.
+// objectID identifies a struct by its rule, over the bytes unchanged: an unknown field is part of the id.
 func objectID(v structIn) (any, error) {
 	s, ok := catalog.Lookup(v.Struct)
 	if !ok {
@@ -279,7 +278,7 @@ func (s *synthetic) next() uint64 {
 	return z ^ z>>31
 }
 
-// proofIn is a proof, and what it is shown for.
+// proofIn is a proof and its claim.
 type proofIn struct {
 	Root  object.Hash  `json:"root"`
 	Index uint64       `json:"index"`

@@ -30,13 +30,13 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// packetIn is a packet and who receives it when.
+// packetIn is a packet, its receiver and the time.
 type packetIn struct {
 	Packet   input.Hex     `json:"packet"`
 	Trusted  []string      `json:"trusted_keys"`
 	At       int64         `json:"at_us"`
-	Guarded  bool          `json:"guarded"`             // a replay guard is demanded, as of a submission
-	Seen     []object.Hash `json:"seen,omitempty"`      // guards that came before
+	Guarded  bool          `json:"guarded"`             // a replay guard is required, as for a submission
+	Seen     []object.Hash `json:"seen,omitempty"`      // guards seen before
 	Receiver string        `json:"receiver,omitempty"`  // a golden key, to decrypt with
 	Codebook *input.Hex    `json:"codebook,omitempty"`  // one that sender and receiver agreed on
 	Proposal *input.Hex    `json:"agreement,omitempty"` // the agreement, signed by both
@@ -46,7 +46,7 @@ type packetOut struct {
 	PayloadHash object.Hash  `json:"payload_sha256"`
 	BundleID    object.Hash  `json:"bundle_id"`
 	Signers     []string     `json:"signer_keys"`
-	Guard       *object.Hash `json:"guard,omitempty"` // what is remembered, when one is demanded
+	Guard       *object.Hash `json:"guard,omitempty"` // what the receiver remembers, if a guard is required
 }
 
 func packetOf(in json.RawMessage) (any, error) {
@@ -81,7 +81,7 @@ func packetOf(in json.RawMessage) (any, error) {
 	return out, nil
 }
 
-// equip gives the receiver the key and the codebook that the input names.
+// equip gives the receiver the key and the codebook in the input.
 func (v packetIn) equip(r *packet.Receiver) error {
 	if v.Receiver == "" {
 		return nil
@@ -101,24 +101,23 @@ func (v packetIn) equip(r *packet.Receiver) error {
 	}
 	r.Codebooks = packet.NewRegistry(key.Agent())
 	if r.Codebooks.Add(&cb, *v.Proposal, object.Time(v.At)) != nil {
-		r.Codebooks = nil // one that does not hold is as none
+		r.Codebooks = nil // an invalid one counts as none
 	}
 	return nil
 }
 
-// programIn is a program text, what its one task is called with, and the key and
-// clock of the executor.
+// programIn is a program text, the arguments of its one task, and the key and clock of the executor.
 type programIn struct {
 	Text    string      `json:"text"`
 	As      string      `json:"as"` // a golden key, who holds the capabilities
 	At      int64       `json:"at_us"`
 	Caps    []input.Hex `json:"caps,omitempty"` // roots, by agents that are trusted
 	Blobs   []input.Hex `json:"blobs,omitempty"`
-	Tools   []toolIn    `json:"tools,omitempty"`   // built-in ones, beside those for blobs
-	Earlier *scriptIn   `json:"earlier,omitempty"` // what happened in the executor's ledger before, as in class ledger
+	Tools   []toolIn    `json:"tools,omitempty"`   // built-in ones, besides those for blobs
+	Earlier *scriptIn   `json:"earlier,omitempty"` // earlier history of the executor's ledger, as in class ledger
 }
 
-// toolIn is a built-in tool, which answers every request in the same way.
+// toolIn is a built-in tool that gives every request the same answer.
 type toolIn struct {
 	Name   string `json:"name"`
 	Size   int    `json:"answer_bytes"` // so many bytes, all zero
@@ -135,7 +134,7 @@ func (v toolIn) builtin() exec.Builtin {
 	}}
 }
 
-// maxTrace is how long a trace is that stands in an output; of a longer one the hash does.
+// maxTrace is the longest trace in an output; a longer one is represented by its hash.
 const maxTrace = 64 << 10
 
 type programOut struct {
@@ -208,7 +207,7 @@ func chainsOf(raws []input.Hex) ([]caps.Chain, error) {
 	return chains, nil
 }
 
-// executor has the built-in blob tools and what the input gives it.
+// executor has the built-in blob tools and the input's tools and capabilities.
 func (v programIn) executor() (*run.Executor, []caps.Chain, error) {
 	ctx, db := context.Background(), memory.New()
 	gate, s := gateOver(db, v.As, v.At)
@@ -230,7 +229,7 @@ func (v programIn) executor() (*run.Executor, []caps.Chain, error) {
 	return &run.Executor{Gate: gate, Store: s, KV: db}, held, err
 }
 
-// parsedIn is an input for one of the parsers, most of which refuse it.
+// parsedIn is an input for one of the parsers, which usually refuse it.
 type parsedIn struct {
 	Parser string    `json:"parser"` // can, packet, bundle, node, capability, query, program, or a struct's name
 	Bytes  input.Hex `json:"bytes,omitempty"`
@@ -250,7 +249,7 @@ func parsed(in json.RawMessage) (any, error) {
 	return syntaxRefused(err)
 }
 
-// syntaxRefused is refused, and says where a text is at fault.
+// syntaxRefused is refused; it also gives the position of the fault in a text.
 func syntaxRefused(err error) (any, error) {
 	var place *query.Error
 	if errors.As(err, &place) {

@@ -12,7 +12,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// queryIn is the text of a query, and the names that tools have where it is compiled.
+// queryIn is the text of a query, and the tools' names for compiling it.
 type queryIn struct {
 	Text  string   `json:"text"`
 	Tools []string `json:"tools,omitempty"` // each has the id SHA-256("tool:" + name)
@@ -55,13 +55,13 @@ func queryOf(in json.RawMessage) (any, error) {
 	return queryOut{view, def.Query.QueryID}, err
 }
 
-// splitIn is a split, and the ids that fall into its parts.
+// splitIn is a split, and ids to assign to its parts.
 type splitIn struct {
 	Split string        `json:"split"`
 	IDs   []object.Hash `json:"ids"`
 }
 
-// splitOf says which part each id is in.
+// splitOf returns the part of each id.
 func splitOf(in json.RawMessage) (any, error) {
 	var v splitIn
 	if err := input.Decode(in, &v); err != nil {

@@ -39,8 +39,7 @@ var reasons = []struct {
 	{can.ErrRange, "range"}, {can.ErrMissing, "missing field"}, {can.ErrInvalid, "field rule"},
 }
 
-// refused turns an error of the protocol into the answer that vectors hold. Another
-// error is returned as it is.
+// refused turns an error of the protocol into the result in vectors. It returns any other error unchanged.
 func refused(err error) (any, error) {
 	var denied *caps.DeniedError
 	if errors.As(err, &denied) {

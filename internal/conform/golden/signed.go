@@ -18,7 +18,7 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// signatureIn is a signature over an id, and whose it is said to be.
+// signatureIn is a signature over an id, and its claimed signer.
 type signatureIn struct {
 	Signer    string          `json:"signer_key"`
 	ID        object.Hash     `json:"id"`
@@ -51,7 +51,7 @@ func signatureOf(in json.RawMessage) (any, error) {
 // evidenceOf opens a bundle of evidence, the in-toto form of one, or a file of many.
 func evidenceOf(in json.RawMessage) (any, error) {
 	var v struct {
-		File     *string    `json:"file,omitempty"` // of many: a line for each
+		File     *string    `json:"file,omitempty"` // of many receipts, one per line
 		Bytes    *input.Hex `json:"bytes,omitempty"`
 		InToto   string     `json:"in_toto,omitempty"` // a DSSE envelope
 		Envelope string     `json:"envelope_key,omitempty"`
@@ -76,7 +76,7 @@ func evidenceOf(in json.RawMessage) (any, error) {
 	return shown(*v.Bytes)
 }
 
-// evidenceOut is what a bundle that is intact shows.
+// evidenceOut is the content of an intact bundle.
 type evidenceOut struct {
 	Receipt object.Hash `json:"receipt_id"`
 	Signer  string      `json:"signer_key"`
@@ -86,7 +86,7 @@ type evidenceOut struct {
 	Refused bool        `json:"refusal"`
 }
 
-// linesShown is what each line of a file shows, or why it is refused.
+// linesShown is the content of each line of a file, or why it is refused.
 func linesShown(text string) (any, error) {
 	list := []any{}
 	err := evidence.EachLine(bufio.NewReader(strings.NewReader(text)), func(_ int, line []byte, wrong error) error {
@@ -112,8 +112,8 @@ func show(ev *ledger.Evidence, err error) (any, error) {
 		ev.State.At(ev.Receipt.TimeObserved).String(), ev.Refused}, nil
 }
 
-// evidenceRefused names what makes a bundle not intact. A history that the state
-// machine does not allow is named as that, not by what the machine would have said.
+// evidenceRefused names why a bundle is not intact. A history that the state machine does not allow gets its own name,
+// not the state machine's error.
 func evidenceRefused(err error) (any, error) {
 	var coded *can.Error
 	switch {
@@ -126,14 +126,13 @@ func evidenceRefused(err error) (any, error) {
 	return refused(err)
 }
 
-// logIn is a checkpoint of a log, and what it is to show. At most one of Inclusion,
-// Older and Witness is set.
+// logIn is a checkpoint of a log, and a claim to prove. At most one of Inclusion, Older and Witness is set.
 type logIn struct {
 	Log        string       `json:"log_key"`
 	Checkpoint string       `json:"checkpoint"`
 	Inclusion  *inclusionIn `json:"inclusion,omitempty"`
 	Older      *olderIn     `json:"older,omitempty"`
-	Witness    string       `json:"witness_key,omitempty"` // who must have cosigned it
+	Witness    string       `json:"witness_key,omitempty"` // the required cosigner
 }
 
 type inclusionIn struct {

@@ -20,19 +20,18 @@ import (
 	"github.com/mythos-project/mythos/store/seekable"
 )
 
-// storedIn is a blob as it is stored, and a part of it that is read; or bytes that are
-// encrypted.
+// storedIn is a stored blob and a range to read; or bytes to encrypt.
 type storedIn struct {
 	Ref       json.RawMessage `json:"ref,omitempty"` // a BlobRef
 	Stored    input.Hex       `json:"stored,omitempty"`
-	ChunkSize uint32          `json:"chunk_size,omitempty"` // of the tree, where it has one
+	ChunkSize uint32          `json:"chunk_size,omitempty"` // of the tree, if there is one
 	Key       string          `json:"key,omitempty"`        // a golden key
 	Offset    int64           `json:"offset,omitempty"`
-	Length    *int64          `json:"length,omitempty"` // absent: all of it
+	Length    *int64          `json:"length,omitempty"` // absent: everything
 	Seal      *sealIn         `json:"seal,omitempty"`
 }
 
-// sealIn is what is encrypted with scheme 2: as blobIn, and the nonce.
+// sealIn is data to encrypt with scheme 2: like blobIn, and the nonce.
 type sealIn struct {
 	blobIn
 	Nonce input.Hex `json:"nonce"`
@@ -41,7 +40,7 @@ type sealIn struct {
 type storedOut struct {
 	Size  int         `json:"size"`
 	Hash  object.Hash `json:"sha256"`
-	Plain *input.Hex  `json:"bytes,omitempty"` // absent when longer than 1 KiB
+	Plain *input.Hex  `json:"bytes,omitempty"` // absent if longer than 1 KiB
 }
 
 const maxPlain = 1 << 10
@@ -80,7 +79,7 @@ func storedOf(in json.RawMessage) (any, error) {
 	return out, nil
 }
 
-// keep puts the stored bytes into the store, whole or in chunks.
+// keep puts the stored bytes into the store, as one piece or in chunks.
 func (v storedIn) keep(ctx context.Context, s *store.Store) error {
 	if v.ChunkSize == 0 {
 		_, err := s.PutBytes(ctx, v.Stored)

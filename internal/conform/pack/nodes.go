@@ -9,10 +9,10 @@ import (
 	"github.com/mythos-project/mythos/object/merkle"
 )
 
-// ErrNoEvidence means that a pack has no such evidence.
+// ErrNoEvidence means that a pack lacks the evidence.
 var ErrNoEvidence = errors.New("the pack has no episodes")
 
-// Nodes is a NodeWriter and NodeReader that remembers the nodes of a tree.
+// Nodes is a NodeWriter and NodeReader that stores the nodes of a tree in memory.
 type Nodes map[object.Hash][]byte
 
 func (k Nodes) PutNode(cid object.Hash, data []byte) error {
@@ -28,7 +28,7 @@ func (k Nodes) Node(cid object.Hash) ([]byte, error) {
 	return raw, nil
 }
 
-// List builds the MerkleList over hashes in the order given.
+// List builds the MerkleList over hashes in the given order.
 func List(nodes Nodes, values []object.Hash) (object.Hash, error) {
 	b := merkle.NewListBuilder(nodes)
 	for _, v := range values {

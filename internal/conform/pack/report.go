@@ -1,5 +1,5 @@
-// Package pack holds what the two kinds of conformance vectors share: how a pack came out,
-// and the nodes of its trees.
+// Package pack has the common parts of the two kinds of conformance vectors: the result of a pack, and the nodes of its
+// trees.
 package pack
 
 import (
@@ -60,6 +60,5 @@ func (r Report) Passed() int {
 	return n
 }
 
-// ErrPack means that a folder is no conformance pack, or names a vector that
-// nothing here rebuilds.
+// ErrPack means that a folder is not a conformance pack, or has a vector that is not known here.
 var ErrPack = errors.New("not a conformance pack")

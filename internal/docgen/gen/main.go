@@ -17,7 +17,7 @@ func main() {
 	}
 }
 
-// run writes what is made and removes what is made no longer.
+// run writes the generated files and removes those that are no longer generated.
 func run(root string) error {
 	files, err := docgen.Load(root).Generate()
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package api is the gate for programs that are no peers (spec/wire.md#tools-over-http): plain HTTP and JSON,
-// bearers instead of signatures, and problems (RFC 9457) instead of refusals. Tools run here.
+// Package api serves tool calls to programs that are not peers (spec/wire.md#tools-over-http): plain HTTP and JSON,
+// bearer tokens instead of signatures, and problems (RFC 9457) instead of refusals. The tools run here.
 package api
 
 import (
@@ -23,42 +23,41 @@ type Caller interface {
 	Call(ctx context.Context, s calls.Spec) (*calls.Called, error)
 }
 
-// Tools finds what is registered here; *toolbox.Toolbox is one.
+// Tools finds the tools that are registered here; *toolbox.Toolbox is one.
 type Tools interface {
 	Find(ctx context.Context, name string) (exec.Tool, error)
 }
 
-// Service answers. All fields are set.
+// Service serves the API. All fields are set.
 type Service struct {
 	Self     object.AgentID
 	Now      func() object.Time
 	Verifier *caps.Verifier
 	Caller   Caller
 	Tools    Tools
-	// Read is the state of an effect.
+	// Read returns the state of an effect.
 	Read func(ctx context.Context, idem object.Hash) (ledger.State, error)
-	// Keep keeps capabilities, so that receipts made under them can be explained.
+	// Keep stores capabilities, so that receipts made under them can be explained.
 	Keep func(ctx context.Context, links ...caps.Link) error
-	// Known are the agents whose signatures can be checked.
+	// Known returns the agents whose signatures can be checked.
 	Known func() []object.AgentID
-	// Counted says whether an agent is trusted for a receipt, and under what where it is not
-	// for what is signed now.
-	// Approved says whether an approval of somebody counted for a role when a receipt was signed.
+	// Counted reports whether an agent is trusted for a receipt and, if it is not trusted for what is signed now, under
+	// what. Approved reports whether an agent's approval counted for a role when a receipt was signed.
 	Approved func(ctx context.Context, agent object.AgentID, role string, id object.Hash, r *ledger.Receipt) bool
 	Counted  func(ctx context.Context, agent object.AgentID, id object.Hash, r *ledger.Receipt) (bool, string)
 
 	door      peer.Door
-	verifying chan struct{} // holds one for each verification
+	verifying chan struct{} // holds one item for each verification
 }
 
-// For is the gate of a repository.
+// For returns the API of a repository.
 func For(n *repo.Repo) *Service {
 	return &Service{Self: n.Self(), Now: n.Now, Verifier: n.Verifier, Caller: n.Caller, Tools: n.Toolbox, Read: n.Ledger.Read, Keep: n.Auth.Add,
 		Known:   func() []object.AgentID { return n.Trust.Agents(n.Now()) },
 		Counted: n.Judge.SignedUnder, Approved: n.Judge.Approved}
 }
 
-// Routes is what a server answers.
+// Routes returns the routes that a server serves.
 func (s *Service) Routes(d peer.Door) []peer.Route {
 	s.door, s.verifying = d, make(chan struct{}, maxVerifying)
 	return []peer.Route{
@@ -77,10 +76,10 @@ const (
 	openAPIPath = "/v1/openapi.json"
 )
 
-// errMethod means that a path takes another method.
+// errMethod means that a path requires another method.
 var errMethod = errors.New("POST is expected")
 
-// postOnly answers what is asked in another way.
+// postOnly answers requests with another method.
 func (s *Service) postOnly(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost {
 		s.door.RefuseAs(w, r, http.StatusNotFound, fmt.Errorf("%s names no tool", r.URL.Path))

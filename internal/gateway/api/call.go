@@ -19,13 +19,13 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// maxRequest bounds a tool's request, in bytes; the tool's own limit may be lower.
+// maxRequest is the largest request to a tool, in bytes; the tool's own limit may be lower.
 const maxRequest = 32 << 20
 
-// errTooLarge means that a body has more bytes than are taken.
+// errTooLarge means that a body is larger than allowed.
 var errTooLarge = errors.New("the body is too large")
 
-// Answer is what a tool answered, now or when the key was used first.
+// Answer is the answer of a tool, from now or from the first use of the key.
 type Answer struct {
 	Tool     object.Hash `json:"tool"` // its id
 	Key      string      `json:"key"`
@@ -35,7 +35,7 @@ type Answer struct {
 	Content
 }
 
-// Content is a response: as text where it is some, else in base64.
+// Content is a response: as text if it is text, otherwise in base64.
 type Content struct {
 	Response *string `json:"response,omitempty"`
 	Base64   []byte  `json:"response_base64,omitempty"`
@@ -49,10 +49,10 @@ func contentOf(body []byte) Content {
 	return Content{Response: &text}
 }
 
-// What is known of the effect of a tool and a key where there is no Answer.
+// What is known of the effect of a tool and a key if there is no Answer.
 const (
 	NotHappened = "not_happened" // certainly not
-	UnderWay    = "under_way"    // another request with the key is at it
+	UnderWay    = "under_way"    // another request with the key is being executed
 	Recorded    = "recorded"     // it happened, and its outcome is recorded
 	Unknown     = "unknown"      // nobody knows
 )
@@ -60,15 +60,14 @@ const (
 // CallProblem is why there is no Answer.
 type CallProblem struct {
 	problem.Problem
-	Outcome    string       `json:"outcome,omitempty" jsonschema:"enum=not_happened,enum=under_way,enum=recorded,enum=unknown"` // what is known of the effect; absent: this request did nothing, and says nothing of earlier ones with the key
+	Outcome    string       `json:"outcome,omitempty" jsonschema:"enum=not_happened,enum=under_way,enum=recorded,enum=unknown"` // what is known of the effect; absent: this request did nothing, and nothing is said about earlier ones with the key
 	Receipt    *object.Hash `json:"receipt,omitempty"`                                                                          // of a tool that failed, or of the refusal
 	ToolStatus uint16       `json:"tool_status,omitempty"`                                                                      // of a tool that failed, as in the receipt
 	Replayed   bool         `json:"replayed,omitempty"`
 	Content
 }
 
-// call runs a tool here, once for its key. Once it was asked for, it ends whether or not
-// anybody waits for the answer.
+// call runs a tool here, once for its key. Once it has started, it runs to its end even if nobody waits for the answer.
 func (s *Service) call(w http.ResponseWriter, r *http.Request) {
 	b, chain, err := s.shown(r)
 	if err != nil {
@@ -109,7 +108,7 @@ func (s *Service) call(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// spec is the call that a request asks for.
+// spec returns the call that a request asks for.
 func (s *Service) spec(w http.ResponseWriter, r *http.Request, chain caps.Chain) (*calls.Spec, error) {
 	key, err := idempotencyKey(r)
 	if err != nil {
@@ -132,7 +131,7 @@ func (s *Service) spec(w http.ResponseWriter, r *http.Request, chain caps.Chain)
 	return c, s.Keep(r.Context(), chain...)
 }
 
-// unauthorized answers who shows no good bearer, as RFC 6750 has it.
+// unauthorized answers a request without a valid bearer token, as RFC 6750 prescribes.
 func (s *Service) unauthorized(w http.ResponseWriter, r *http.Request, err error) {
 	challenge := `Bearer realm="mythos"`
 	if errors.Is(err, bearer.ErrBearer) {
@@ -151,7 +150,7 @@ func (s *Service) failed(w http.ResponseWriter, c *calls.Called) {
 		Receipt: &c.ReceiptID, ToolStatus: c.Status, Replayed: c.Replayed, Content: contentOf(c.Body)})
 }
 
-// refused answers with what stands against a call; idem is nil where nothing was tried.
+// refused answers with the reason why a call is refused; idem is nil if nothing was tried.
 func (s *Service) refused(w http.ResponseWriter, r *http.Request, idem *object.Hash, err error) {
 	outcome := ""
 	if idem != nil {
@@ -179,7 +178,7 @@ func (s *Service) refused(w http.ResponseWriter, r *http.Request, idem *object.H
 	problem.Write(w, status, p)
 }
 
-// retryAfter is after how many seconds to ask again: as long as a rate says.
+// retryAfter returns after how many seconds to ask again, as far as a rate limit says.
 func retryAfter(err error) string {
 	var denied *caps.DeniedError
 	if errors.As(err, &denied) && denied.Wait > time.Second {
@@ -188,7 +187,7 @@ func retryAfter(err error) string {
 	return "1"
 }
 
-// hints say what to do where nobody else does.
+// hints say what to do about errors that bring no hint of their own.
 var hints = map[int]string{
 	http.StatusConflict:            "ask again with the same key, or wait: Prefer: wait=60",
 	http.StatusUnprocessableEntity: "another request needs another key",

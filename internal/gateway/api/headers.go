@@ -15,15 +15,14 @@ import (
 	"github.com/mythos-project/mythos/internal/gateway/bearer"
 )
 
-// errHeader means that a header of a request says nothing that is understood.
+// errHeader means that a header of a request cannot be understood.
 var errHeader = errors.New("malformed header")
 
-// errNoBearer means that no bearer is shown, or where others could read it.
+// errNoBearer means that the request has no bearer token, or that others could read it.
 var errNoBearer = errors.New("no bearer is shown")
 
-// idempotencyKey reads the header of draft-ietf-httpapi-idempotency-key-header: a String of
-// RFC 9651, without parameters. An effect without a key would happen again with every
-// repetition of its request, so that there must be one.
+// idempotencyKey reads the header of draft-ietf-httpapi-idempotency-key-header: a String of RFC 9651, without
+// parameters. Without a key an effect would happen again with every repetition of its request, so a key is required.
 func idempotencyKey(r *http.Request) ([]byte, error) {
 	text := strings.Trim(r.Header.Get("Idempotency-Key"), " ")
 	if text == "" {
@@ -60,8 +59,8 @@ func idempotencyKey(r *http.Request) ([]byte, error) {
 // maxWait is how long a request may wait for another one with its key.
 const maxWait = time.Hour
 
-// patience reads how long the request waits for another one with its key: `Prefer: wait=N`
-// (RFC 7240), in seconds; without it not at all. Other preferences may be ignored.
+// patience returns how long the request waits for another one with its key: `Prefer: wait=N` (RFC 7240), in seconds; by
+// default it does not wait. Other preferences may be ignored.
 func patience(r *http.Request) (time.Duration, error) {
 	for part := range strings.SplitSeq(r.Header.Get("Prefer"), ",") {
 		name, value, _ := strings.Cut(strings.Trim(part, " \t"), "=")
@@ -80,8 +79,8 @@ func patience(r *http.Request) (time.Duration, error) {
 	return exec.NoWait, nil
 }
 
-// shown is the bearer that a request shows (RFC 6750), good here and now, with its
-// capability. It is taken where nobody on the way can read it.
+// shown returns the bearer token of a request (RFC 6750), which must be valid here and now, with its capability. It is
+// accepted if nobody on the way can read it.
 func (s *Service) shown(r *http.Request) (*bearer.Bearer, caps.Chain, error) {
 	scheme, word, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") || word == "" {

@@ -18,18 +18,18 @@ func openAPI(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(document)
 }
 
-// Operation is a route as the OpenAPI description has it.
+// Operation is a route as described in OpenAPI.
 type Operation struct {
 	Method, Path, ID     string
 	Summary, Description string
 	Bearer               bool // it takes one
 	Params               []Param
-	Body                 string // what the request's body is; empty: it has none
+	Body                 string // type of the request's body; empty: it has none
 	BodyType             string // its media type
 	Replies              []Reply
 }
 
-// Param is a part of the path, or a header, that is a text.
+// Param is a text in the path or in a header.
 type Param struct {
 	In, Name, Description string
 	Required              bool
@@ -39,7 +39,7 @@ type Param struct {
 type Reply struct {
 	Status      int
 	Description string
-	Headers     []string // that it has, beside the usual ones
+	Headers     []string // besides the usual ones
 	Media       string
 	Type        any // nil: any JSON
 }
@@ -48,7 +48,7 @@ func problemReply(status int, description string, headers ...string) Reply {
 	return Reply{status, description, headers, problem.MediaType, CallProblem{}}
 }
 
-// Operations is what the service answers.
+// Operations lists everything that the service serves.
 var Operations = []Operation{
 	{
 		Method: "post", Path: toolsPath + "{tool}", ID: "callTool", Bearer: true,

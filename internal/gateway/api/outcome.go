@@ -12,10 +12,9 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// outcome is what is known of an effect for which a call ended with an error; empty where the
-// call was refused before the ledger was asked, which says nothing of earlier requests with the
-// key. Where the error does not say it, the ledger does: an attempt that was not registered
-// did nothing, and one that was registered and has no outcome did nobody knows what.
+// outcome returns what is known of an effect whose call ended with an error; empty if the call was refused before the
+// ledger was asked, which says nothing of earlier requests with the key. If the error does not say, the ledger does: an
+// attempt that was not registered did nothing, and what a registered attempt without an outcome did is unknown.
 func (s *Service) outcome(ctx context.Context, idem object.Hash, err error) string {
 	var refused *exec.RefusedError
 	switch {
@@ -41,8 +40,7 @@ func (s *Service) outcome(ctx context.Context, idem object.Hash, err error) stri
 	return Unknown
 }
 
-// statusOf is the HTTP status of an error. 504 is what nobody knows the outcome of, and
-// nothing else.
+// statusOf returns the HTTP status of an error. 504 stands for an unknown outcome, and for nothing else.
 func statusOf(outcome string, err error) int {
 	switch {
 	case outcome == Unknown:

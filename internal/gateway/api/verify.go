@@ -14,17 +14,17 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Bounds of what strangers have verified.
+// Bounds for what strangers may have verified.
 const (
 	maxEvidence  = 4 << 20 // bytes
 	maxVerifying = 2       // at a time
 )
 
-// errMany means that a body has a line for each of many receipts.
+// errMany means that a body has several lines, one for each receipt.
 var errMany = errors.New("there are many receipts in it")
 
-// verify says of a receipt, or of evidence of one, what `mythos receipt verify --json` says
-// here. Anybody may ask: it tells whom this repository trusts, and nothing else of it.
+// verify answers, for a receipt or evidence of one, what `mythos receipt verify --json` prints here. Anybody may ask:
+// it reveals whom this repository trusts, and nothing else of it.
 func (s *Service) verify(w http.ResponseWriter, r *http.Request) {
 	data, release, err := s.door.Unproven(w, r, maxEvidence)
 	if err != nil {
@@ -51,7 +51,7 @@ func (s *Service) verify(w http.ResponseWriter, r *http.Request) {
 	answer(w, v)
 }
 
-// judge gives the two verdicts, by the trust of this repository.
+// judge returns the two verdicts, by the trust of this repository.
 func (s *Service) judge(ctx context.Context, data []byte, line bool) (evidence.Verdict, error) {
 	known := s.Known()
 	var found *evidence.Finding

@@ -1,8 +1,8 @@
-// Package bearer holds bearers (spec/wire.md#tools-over-http): words that let whoever shows
-// them use one capability at one server for a short time.
+// Package bearer makes and opens bearer tokens (spec/wire.md#tools-over-http): texts that let their holder use one
+// capability at one server for a short time.
 //
-// A capability by itself is none: chains are evidence, which anybody may read. A bearer is
-// signed by the agent who let the server act under the capability, and stands in no record.
+// A capability itself is not one: chains are evidence, which anybody may read. A bearer token is signed by the agent
+// that allowed the server to act under the capability, and is never recorded.
 package bearer
 
 import (
@@ -22,26 +22,26 @@ const (
 	// Prefix begins the text form.
 	Prefix = "mythos1bearer"
 
-	// MaxTime is how long a bearer may be good.
+	// MaxTime is the longest time that a bearer may be valid.
 	MaxTime = 24 * time.Hour
 
-	// maxText is what is read of one: a header has little more.
+	// maxText is the longest text that is read: a header holds little more.
 	maxText = 96 << 10
 )
 
-// ErrBearer means that a text is no bearer, or none that is good here and now.
+// ErrBearer means that a text is not a bearer, or not one that is valid here and now.
 var ErrBearer = errors.New("not a good bearer")
 
-// Bearer lets whoever shows it have a server act under a capability.
+// Bearer lets its holder have a server act under a capability.
 type Bearer struct {
 	Chain     []byte           `can:"1,chain"`      // the capability, in file form; its subject is the server
-	NotBefore object.Time      `can:"2,not_before"` // good from then on,
+	NotBefore object.Time      `can:"2,not_before"` // valid from then on,
 	ExpiresAt object.Time      `can:"3,expires_at"` // and until before then, a day at most
-	Issuer    object.AgentID   `can:"4,issuer"`     // who issued the capability to the server
+	Issuer    object.AgentID   `can:"4,issuer"`     // the agent that issued the capability to the server
 	Signature object.Signature `can:"5,signature"`
 }
 
-// Rule is how bearers are identified and signed.
+// Rule says how bearers are identified and signed.
 var Rule = object.Rule{Mask: can.Mask{5: nil}, Signer: 4, Sig: 5}
 
 // Structs describes the structs of this package.
@@ -70,7 +70,7 @@ func Make(s sign.Signer, chain caps.Chain, from, until object.Time) (string, err
 	return Prefix + textEncoding.EncodeToString(raw), err
 }
 
-// check holds a bearer to what can be told without a clock.
+// check checks everything about a bearer that does not depend on the time.
 func (b *Bearer) check(chain caps.Chain) error {
 	switch {
 	case !b.Issuer.Same(chain[0].Cap.Issuer):
@@ -81,15 +81,15 @@ func (b *Bearer) check(chain caps.Chain) error {
 	return nil
 }
 
-// Open reads the text form of a bearer that is shown to a server now: all but the chain's
-// own authority, which the server's verifier judges. Errors wrap ErrBearer.
+// Open reads the text form of a bearer that a server is shown now. The server's verifier judges the authority of the
+// chain itself. Errors wrap ErrBearer.
 func Open(text string, server object.AgentID, now object.Time) (*Bearer, caps.Chain, error) {
 	word, found := strings.CutPrefix(text, Prefix)
 	if !found || len(text) > maxText {
 		return nil, nil, fmt.Errorf("%w: it does not begin with %s, or is too long", ErrBearer, Prefix)
 	}
 	raw, err := textEncoding.DecodeString(word)
-	if err != nil || strings.ContainsAny(word, "\r\n") { // which the decoder passes over
+	if err != nil || strings.ContainsAny(word, "\r\n") { // which the decoder ignores
 		return nil, nil, fmt.Errorf("%w: it is cut off or has other characters than base64url", ErrBearer)
 	}
 	b, err := object.Decode[Bearer](raw)

@@ -9,16 +9,16 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// plain are the reasons that say nothing more than which they are.
+// plain are the reasons that carry no further data.
 var plain = map[uint8]error{
 	Divergent: ledger.ErrDivergent, Abandoned: ledger.ErrAbandoned, Unverifiable: ledger.ErrUnverifiable,
 	NotResolvable: ledger.ErrNotResolvable, NotRegistered: ledger.ErrNotRegistered, NoResponse: ErrNoResponse,
 }
 
-// ErrNoResponse means that an effect has an outcome whose response the ledger has not kept.
+// ErrNoResponse means that an effect has an outcome whose response the ledger has not stored.
 var ErrNoResponse = errors.New("the ledger has not kept the committed response")
 
-// Refuse is an error as it is sent; false: it is none that who asks can decide on.
+// Refuse returns an error in the form in which it is sent; false: the caller cannot act on it.
 func Refuse(err error) (*Refusal, bool) {
 	r := &Refusal{Message: err.Error(), Evidence: []object.Hash{}}
 	var busy *ledger.BusyError
@@ -37,7 +37,7 @@ func Refuse(err error) (*Refusal, bool) {
 		r.Reason, r.Fence = OtherAttempt, &attempt.Latest
 	case errors.As(err, &denied):
 		r.Reason, r.Message, r.Check, r.Link, r.Help = Denied, denied.Reason, denied.Check, uint8(denied.Link), denied.Help
-		if !denied.Cap.IsZero() { // else no capability is at fault
+		if !denied.Cap.IsZero() { // otherwise no capability is at fault
 			r.Cap = &denied.Cap
 		}
 		if !denied.Approval.IsZero() {
@@ -61,8 +61,7 @@ func Refuse(err error) (*Refusal, bool) {
 	return r, true
 }
 
-// Error is the refusal as the error that it was, about an effect; about is the attempt
-// that a record was about.
+// Error returns the refusal as the original error, about an effect; about is the attempt that a record was about.
 func (r *Refusal) Error(idem object.Hash, probe bool, about uint64) error {
 	owner, since, until, fence := object.AgentID{}, object.Time(0), object.Time(0), uint64(0)
 	if r.Owner != nil {

@@ -1,6 +1,6 @@
-// Package wire holds what is said between a gate and a ledger on another machine
-// (spec/wire.md#a-ledger-elsewhere): the requests of who makes attempts, and the answers of who judges them.
-// All of it is canonical, and travels over the signed requests of spec/wire.md#peers.
+// Package wire defines the messages between an executor and a ledger on another machine
+// (spec/wire.md#a-ledger-elsewhere): the requests of those who make attempts, and the answers of the ledger, which
+// judges them. All messages are canonical, and are sent as the signed requests of spec/wire.md#peers.
 package wire
 
 import "github.com/mythos-project/mythos/object"
@@ -10,39 +10,39 @@ import "github.com/mythos-project/mythos/object"
 type Ask struct {
 	ToolID   object.Hash `can:"1,tool_id"`
 	Key      []byte      `can:"2,idempotency_key"`
-	Request  []byte      `can:"3,request"`           // what the capability's constraints are judged on
+	Request  []byte      `can:"3,request"`           // what the capability's constraints are checked against
 	Register []byte      `can:"4,register,optional"` // canonical EffectRegister; absent: wait
-	Caps     [][]byte    `can:"5,caps"`              // further chains, in file form, beside that of the header
-	Retry    uint8       `can:"6,retry"`             // of an unknown outcome: 0 blocks, 1 may run again, 2 a probe is asked
-	Again    bool        `can:"7,again"`             // a recorded failure may be made again
+	Caps     [][]byte    `can:"5,caps"`              // further chains, in file form, besides the one in the header
+	Retry    uint8       `can:"6,retry"`             // for an unknown outcome: 0 blocks, 1 may run again, 2 a probe is asked
+	Again    bool        `can:"7,again"`             // an effect with a recorded failure may run again
 	KeepOut  bool        `can:"8,keep_out"`          // another request under the key leaves no mark
-	Since    *uint64     `can:"9,since"`             // entries of the checkpoint that the asker has; absent: no proof is wanted
-	Price    uint64      `can:"10,price,omitzero"`   // what the asker's registration of the tool charges a call
+	Since    *uint64     `can:"9,since"`             // entries of the caller's checkpoint; absent: no proof is wanted
+	Price    uint64      `can:"10,price,omitzero"`   // the charge for a call in the caller's registration of the tool
 }
 
 // Verdicts of an Answer.
 const (
 	Invoke   uint8 = 1 // the register is recorded: the tool may be invoked
 	Replay   uint8 = 2 // the effect has an outcome
-	Sign     uint8 = 3 // the register does not fit the history, or the clock: sign one with this fence
+	Sign     uint8 = 3 // the register does not fit the history or the clock: sign one with this fence
 	Refused  uint8 = 4 // see the refusal
 	Recorded uint8 = 5 // what was sent is recorded
-	Changed  uint8 = 6 // of a wait: ask again
+	Changed  uint8 = 6 // answer to a wait: ask again
 )
 
 // Answer is the answer to an Ask, a Record and a Renewal.
 type Answer struct {
 	Verdict uint8        `can:"1,verdict"`          // 1 invoke, 2 replay, 3 sign, 4 refused, 5 recorded, 6 changed
 	Now     object.Time  `can:"2,now"`              // the ledger's clock
-	Fence   *uint64      `can:"3,fence"`            // of 3: the number that the register must have
-	Ended   *uint64      `can:"4,ended"`            // of 3: what its field 11 must be
-	Cap     *object.Hash `can:"5,cap"`              // of 1: the leaf of the chain that was charged
+	Fence   *uint64      `can:"3,fence"`            // for 3: the number that the register must have
+	Ended   *uint64      `can:"4,ended"`            // for 3: what its field 11 must be
+	Cap     *object.Hash `can:"5,cap"`              // for 1: the leaf of the charged chain
 	Seq     *uint64      `can:"6,seq"`              // place in the log of the entry that the answer is about
-	Outcome []byte       `can:"7,outcome,optional"` // of 2: canonical EffectOutcome
-	Proof   *Proof       `can:"8,proof"`            // where one was asked for
+	Outcome []byte       `can:"7,outcome,optional"` // for 2: canonical EffectOutcome
+	Proof   *Proof       `can:"8,proof"`            // if one was asked for
 	Refusal *Refusal     `can:"9,refusal"`          // of 4
-	Price   uint64       `can:"10,price,omitzero"`  // of 1, and to a charge: what was charged beside the call
-	Agreed  [][]byte     `can:"11,agreed,optional"` // of 1: the canonical ApprovalRequest that was spent, and its Approvals
+	Price   uint64       `can:"10,price,omitzero"`  // for 1, and for a charge: what was charged besides the call
+	Agreed  [][]byte     `can:"11,agreed,optional"` // for 1: the canonical ApprovalRequest that was spent, and its Approvals
 }
 
 // Reasons of a Refusal.
@@ -67,37 +67,37 @@ type Refusal struct {
 	Message  string          `can:"2,message"` // for people
 	Owner    *object.AgentID `can:"3,owner"`   // of the attempt
 	Since    *object.Time    `can:"4,since"`   // when that was registered
-	Until    *object.Time    `can:"5,until"`   // when its lease ends; of an approval: when it is not waited for any more
+	Until    *object.Time    `can:"5,until"`   // when its lease ends; for an approval: until when it is waited for
 	Fence    *uint64         `can:"6,fence"`   // of the attempt
-	How      uint8           `can:"7,how"`     // of 2: how it ended; of 3: the reason of the mark
+	How      uint8           `can:"7,how"`     // for 2: how it ended; for 3: the reason of the mark
 	Evidence []object.Hash   `can:"8,evidence"`
-	Check    string          `can:"9,check"`     // of 10 and 11: the check that failed
-	Cap      *object.Hash    `can:"10,cap"`      // of 10 and 11: the link at fault
-	Link     uint8           `can:"11,link"`     // its place in the chain, 0 is the leaf
+	Check    string          `can:"9,check"`     // for 10 and 11: the check that failed
+	Cap      *object.Hash    `can:"10,cap"`      // for 10 and 11: the link at fault
+	Link     uint8           `can:"11,link"`     // its position in the chain; 0 is the leaf
 	Help     string          `can:"12,help"`     // what would help; may be empty
-	Approval *object.Hash    `can:"13,approval"` // of 10: the request for approval that waits
+	Approval *object.Hash    `can:"13,approval"` // for 10: the pending request for approval
 }
 
-// Record is what an attempt left: a receipt, with the entry that ends the attempt.
+// Record is the result of an attempt: a receipt, with the entry that ends the attempt.
 type Record struct {
 	Receipt    []byte  `can:"1,receipt"`             // canonical Receipt
 	Commit     []byte  `can:"2,commit,optional"`     // canonical EffectCommit
 	Resolution []byte  `can:"3,resolution,optional"` // canonical Resolution by the attempt's owner
-	Response   []byte  `can:"4,response"`            // what the tool answered
-	About      *uint64 `can:"5,about"`               // of a commit: only this attempt may be ended
+	Response   []byte  `can:"4,response"`            // the tool's response
+	About      *uint64 `can:"5,about"`               // for a commit: only this attempt may be ended
 	Since      *uint64 `can:"6,since"`               // as in Ask
 }
 
-// Probed is what a probe found of an attempt whose outcome nobody knows.
+// Probed is the finding of a probe about an attempt with an unknown outcome.
 type Probed struct {
-	Ask     Ask     `can:"1,ask"`     // of the effect in doubt, without a register
+	Ask     Ask     `can:"1,ask"`     // about the effect in doubt, without a register
 	About   uint64  `can:"2,about"`   // the attempt
-	Receipt []byte  `can:"3,receipt"` // canonical Receipt of the probe, which the ledger has
-	Answer  []byte  `can:"4,answer"`  // what the probe answered
-	Record  *Record `can:"5,record"`  // receipt and commit of an effect that happened; absent: it did not
+	Receipt []byte  `can:"3,receipt"` // canonical Receipt of the probe, which the ledger has stored
+	Answer  []byte  `can:"4,answer"`  // the probe's answer
+	Record  *Record `can:"5,record"`  // receipt and commit of an effect that happened; absent: it did not happen
 }
 
-// Renewal prolongs the lease of an attempt.
+// Renewal extends the lease of an attempt.
 type Renewal struct {
 	Fence   uint64 `can:"1,fence"`
 	LeaseUs uint64 `can:"2,lease_us"` // from now on, by the ledger's clock
@@ -105,24 +105,24 @@ type Renewal struct {
 
 // Prove asks for proofs.
 type Prove struct {
-	Since uint64   `can:"1,since"` // entries of the checkpoint that the asker has; 0: it has none
+	Since uint64   `can:"1,since"` // entries of the caller's checkpoint; 0: it has none
 	Seqs  []uint64 `can:"2,seqs"`  // entries, at most 1024
 }
 
-// Proof says that a log only grew, and what is in it.
+// Proof shows that a log only grew, and what it contains.
 type Proof struct {
 	Checkpoint  []byte        `can:"1,checkpoint"`  // signed by the ledger's agent
-	Consistency []object.Hash `can:"2,consistency"` // from the asker's checkpoint to this one
-	Places      []Place       `can:"3,places"`      // in the order of what was asked for
+	Consistency []object.Hash `can:"2,consistency"` // from the caller's checkpoint to this one
+	Places      []Place       `can:"3,places"`      // in the order of the request
 }
 
 // Place is the inclusion proof of an entry.
 type Place struct {
 	Seq    uint64        `can:"1,seq"`
-	Hashes []object.Hash `can:"2,hashes"` // the leaf's sibling first
+	Hashes []object.Hash `can:"2,hashes"` // sibling of the leaf first
 }
 
-// History is what a ledger has of an effect.
+// History is everything that a ledger has about an effect.
 type History struct {
 	Entries []Entry `can:"1,entries"` // the oldest first
 }
@@ -134,11 +134,11 @@ type Entry struct {
 	Seq  uint64 `can:"3,seq"`  // its place
 }
 
-// Bounds of what is sent.
+// Bounds of messages.
 const (
 	MaxBody  = 40 << 20 // bytes of a request or an answer
 	MaxSeqs  = 1024     // entries in one Prove
-	MaxChain = 8        // chains in one Ask, that of the header included
+	MaxChain = 8        // chains in one Ask, including that of the header
 )
 
 // Structs describes the structs of this package.

@@ -1,5 +1,5 @@
-// Package credentials makes the inputs of golden vectors about what is shown to a server to say who
-// asks: signed requests, bearers and identity tokens.
+// Package credentials makes the inputs of golden vectors about proofs of identity for a server: signed requests,
+// bearers and identity tokens.
 package credentials
 
 import (
@@ -20,7 +20,7 @@ var alice, bob, carol = vector.Alice, vector.Bob, vector.Carol
 
 const day = 24 * 60 * vector.Minute
 
-// made is a bearer as its issuer says it is, whether that is good or not.
+// made is a bearer as its issuer states it, valid or not.
 func made(key *sign.Key, chain caps.Chain, from, until int64) []byte {
 	b := bearer.Bearer{Chain: vector.Must(caps.ExportFile(chain)), NotBefore: object.Time(from), ExpiresAt: object.Time(until), Issuer: key.Agent()}
 	b.Signature = vector.Must(sign.ID(key, vector.Must(bearer.Rule.IDOf(&b))))

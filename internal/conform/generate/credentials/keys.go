@@ -17,7 +17,7 @@ import (
 
 var b64 = base64.RawURLEncoding.EncodeToString
 
-// seed is as many bytes as are wanted, the same ones each time.
+// seed is a deterministic byte string of a given size.
 func seed(name string, size int) (out []byte) {
 	for i := 0; len(out) < size; i++ {
 		h := object.SumText(fmt.Sprintf("mythos golden key: %s %d", name, i))
@@ -26,7 +26,7 @@ func seed(name string, size int) (out []byte) {
 	return out[:size]
 }
 
-// rsaKey is the same one each time.
+// rsaKey is deterministic.
 func rsaKey(name string, bits int) *rsa.PrivateKey {
 	e := big.NewInt(65537)
 	one := big.NewInt(1)
@@ -58,7 +58,7 @@ func ecKey(name string, curve elliptic.Curve) *ecdsa.PrivateKey {
 	return vector.Must(ecdsa.ParseRawPrivateKey(curve, raw))
 }
 
-// public is the public key as key sets have it (RFC 7517).
+// public is the public key in the form of key sets (RFC 7517).
 func public(kid string, key crypto.Signer) vector.Fields {
 	k := vector.Fields{"kid": kid}
 	switch p := key.Public().(type) {

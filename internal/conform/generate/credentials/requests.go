@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Requests are signed over every header that counts, by alice, for bob.
+// Requests are signed over every relevant header, by alice, for bob.
 func Requests() *vector.Set {
 	s := &vector.Set{Class: "requests", About: "signed requests to a peer, without TLS, and what changes make of them"}
 	chain := vector.Issue(bob, alice, &scope.BlobRead{CID: vector.Tool}, nil)
@@ -53,7 +53,7 @@ func Requests() *vector.Set {
 	return s
 }
 
-// requestSignature follows the text of the page, not the code that it is to test.
+// requestSignature follows the text of the specification, not the code under test.
 func requestSignature(in vector.Fields, headers map[string]string) string {
 	capability := object.SumText(headers["Cap"])
 	text := "mythos-http-2\n" + in["method"].(string) + "\n" + in["target"].(string) + "\n"

@@ -20,8 +20,7 @@ const (
 	now    = vector.Start / 1_000_000 // seconds
 )
 
-// jws signs a text (RFC 7515, 7518). It follows those pages, not the code that it is to test,
-// and signs the same text in the same way each time.
+// jws signs a text (RFC 7515, 7518). It follows those documents, not the code under test, and is deterministic.
 func jws(key crypto.Signer, alg, header, claims string) string {
 	input := b64([]byte(header)) + "." + b64([]byte(claims))
 	return input + "." + b64(signature(key, alg, []byte(input)))
@@ -52,7 +51,7 @@ func signature(key crypto.Signer, alg string, text []byte) []byte {
 	panic(alg)
 }
 
-// signers are the keys of the issuer, by what is signed with them.
+// signers are the keys of the issuer, by their use.
 var signers = map[string]crypto.Signer{}
 
 func signer(alg string) (kid string, key crypto.Signer) {
@@ -81,7 +80,7 @@ type token struct {
 	header, claims vector.Fields
 }
 
-// good is a token that is taken.
+// good is a valid token.
 func good(alg string) *token {
 	kid, _ := signer(alg)
 	return &token{alg, vector.Fields{"alg": alg, "kid": kid}, vector.Fields{"iss": issuer, "sub": "repo:acme/shop", "aud": "mythos.example", "jti": "a", "iat": now, "nbf": now - 1, "exp": now + 300,
@@ -90,7 +89,7 @@ func good(alg string) *token {
 
 func asJSON(v any) string { return string(vector.Must(json.Marshal(v))) }
 
-// signed signs a token, whatever it says.
+// signed signs a token, whatever its content.
 func (t *token) signed() string {
 	_, key := signer(t.alg)
 	return jws(key, t.alg, asJSON(t.header), asJSON(t.claims))
@@ -99,12 +98,12 @@ func (t *token) signed() string {
 // shows collects vectors.
 type shows struct{ *vector.Set }
 
-// with shows a token by keys of an issuer's set, at a time.
+// with shows a token with keys of an issuer's set, at a time.
 func (s shows) with(id, word string, keys []vector.Fields, at int64) {
 	s.Add(id, vector.Fields{"token": word, "issuer": issuer, "keys": vector.Fields{"keys": keys}, "at_us": at * 1_000_000})
 }
 
-// show shows a token of the issuer's RSA key, now.
+// show shows a token with the issuer's RSA key, now.
 func (s shows) show(id, word string) { s.with(id, word, keySet("RS256"), now) }
 
 func keySet(algs ...string) (set []vector.Fields) {
@@ -128,7 +127,7 @@ func Tokens() *vector.Set {
 	return s.Set
 }
 
-// form: how header and claims are written.
+// form: the encoding of header and claims.
 func (s shows) form() {
 	word := good("RS256").signed()
 	parts := strings.Split(word, ".")
@@ -158,14 +157,14 @@ func (s shows) form() {
 	s.show("more than 16 KiB", jws(key, "RS256", head, room(fits+1)))
 }
 
-// changed is a token of which something is otherwise before it is signed.
+// changed is a token with a change made before signing.
 func changed(change func(t *token)) string {
 	t := good("RS256")
 	change(t)
 	return t.signed()
 }
 
-// header: how it is signed.
+// header: the signing parameters.
 func (s shows) header() {
 	parts := strings.Split(good("RS256").signed(), ".")
 	as := func(header string) string { return b64([]byte(header)) + "." + parts[1] + "." + parts[2] }
@@ -180,7 +179,7 @@ func (s shows) header() {
 	s.show("another header member", changed(func(t *token) { t.header["typ"] = "JWT" }))
 }
 
-// keys: by which key.
+// keys: the choice of the key.
 func (s shows) keys() {
 	word := good("RS256").signed()
 	kid, key := signer("RS256")
@@ -211,7 +210,7 @@ func (s shows) keys() {
 	s.show("the signature of another token", parts[0]+"."+b64([]byte(strings.Replace(asJSON(good("RS256").claims), "acme", "evil", 2)))+"."+parts[2])
 }
 
-// claims: what it says.
+// claims: the content.
 func (s shows) claims() {
 	set := func(name string, value any) string { return changed(func(t *token) { t.claims[name] = value }) }
 	without := func(name string) string { return changed(func(t *token) { delete(t.claims, name) }) }
@@ -231,7 +230,7 @@ func (s shows) claims() {
 	s.show("jti of a number", set("jti", 7))
 }
 
-// times: when it is good.
+// times: the validity.
 func (s shows) times() {
 	word := good("RS256").signed()
 	at := func(id string, at int64) { s.with(id, word, keySet("RS256"), at) }

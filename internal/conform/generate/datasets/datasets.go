@@ -1,5 +1,5 @@
-// Package datasets makes the vectors about datasets: definitions and what they select, queries,
-// splits, exports, redaction and imports.
+// Package datasets makes the vectors about datasets: definitions and their selections, queries, splits, exports,
+// redaction and imports.
 package datasets
 
 import (

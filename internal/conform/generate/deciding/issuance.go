@@ -73,7 +73,7 @@ func Issuances() *vector.Set {
 	return s
 }
 
-// requested judge what somebody asks for.
+// requested judges requests for capabilities.
 func requested(show func(id string, policy []byte, change func(vector.Fields, *scope.CapScope))) {
 	static, yes := "mythos.example", true
 	shop := map[string]string{"repository": "acme/shop", "environment": "production"}
@@ -127,7 +127,7 @@ func requested(show func(id string, policy []byte, change func(vector.Fields, *s
 	})
 }
 
-// resealed changes an issuance policy, which alice signs again.
+// resealed changes an issuance policy, and alice signs it again.
 func resealed(raw []byte, change func(*can.Value)) []byte {
 	v := vector.Must(can.Parse(raw))
 	change(&v)

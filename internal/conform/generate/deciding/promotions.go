@@ -1,4 +1,4 @@
-// Package deciding makes the vectors about what policies decide: issuances, promotions, and rings.
+// Package deciding makes the vectors about decisions by policies: issuances, promotions, and rings.
 package deciding
 
 import (
@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// promotionScene is what a promotion into ring 0 rests on; each vector changes one thing.
+// promotionScene is the evidence for a promotion into ring 0; each vector changes one thing.
 type promotionScene struct {
 	in       vector.Fields
 	model    object.Hash
@@ -64,7 +64,7 @@ func (p *promotionScene) attest(by sign.Signer, claim uint8, result uint16, at i
 	return vector.Hex(vector.Must(raw, err))
 }
 
-// make puts the input of a vector together.
+// make assembles the input of a vector.
 func (p *promotionScene) make() vector.Fields {
 	suite := model.EvalSuiteDef{SuiteCodeHash: object.SumText("code"), TestsManifest: blobNamed("tests"), Metrics: []string{"accuracy_micro"}}
 	suiteID, suiteRaw, err := model.NewSuite(suite)
@@ -174,7 +174,7 @@ func Promotions() *vector.Set {
 	return s
 }
 
-// ringOne promotes into ring 1; change may make the policy of ring 0 another one.
+// ringOne promotes into ring 1; change may alter the policy of ring 0.
 func ringOne(change func(p *promotionScene, below *model.PolicyDef)) func(p *promotionScene) {
 	return func(p *promotionScene) {
 		p.policy.Ring = 1

@@ -11,8 +11,7 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// ringScene is three models that meet a policy's conditions, and what is decided about
-// rings 0 and 1.
+// ringScene is three models that meet a policy's conditions, and decisions about rings 0 and 1.
 type ringScene struct {
 	objects map[string][]string
 	effects []vector.Fields
@@ -24,7 +23,7 @@ type ringScene struct {
 	at      int64
 }
 
-// policyAt is a policy for ring 0; it was signed so long after the start.
+// policyAt is a policy for ring 0, signed at a time after the start.
 func (r *ringScene) policyAt(name string, by sign.Signer, after int64) {
 	p := model.PolicyDef{Name: &name, Suites: []object.Hash{r.suite}, Quorum: 1, Verifiers: []object.AgentID{vector.Bob.Agent()}, RollbackRule: model.RollbackPrevious, TimeObserved: object.Time(vector.Start + after),
 		Thresholds: []model.Threshold{{Metric: "accuracy_micro", Direction: model.HigherIsBetter, Limit: vector.Ptr(int64(900_000)), Critical: true}}, Signer: by.Agent()}
@@ -50,7 +49,7 @@ func newRings() *ringScene {
 	return r
 }
 
-// model is one that was trained, evaluated, attested and signed off.
+// model is a trained, evaluated, attested and signed-off model.
 func (r *ringScene) model(name string, parent *object.Hash) {
 	p := &promotionScene{executor: vector.Bob, suite: r.suite}
 	ref, id, state := p.ref(name, parent)
@@ -75,7 +74,7 @@ func (r *ringScene) in() vector.Fields {
 		"objects": r.objects, "effects": r.effects, "blobs": r.blobs, "steps": r.steps}
 }
 
-// do adds a step, and gives the id of what was decided; nothing where it was refused.
+// do adds a step and returns the id of the decision; nil if it was refused.
 func (r *ringScene) do(as, what string, request any) *object.Hash {
 	r.at++
 	kind := map[string]string{"policy": "PolicyRequest", "promote": "PromoteRequest", "rollback": "RollbackRequest", "freeze": "HoldRequest", "thaw": "HoldRequest"}[what]

@@ -1,5 +1,4 @@
-// Package kept makes the vectors about what a repository keeps: cells, and blobs as they are
-// stored.
+// Package kept makes the vectors about a repository's data: cells, and stored blobs.
 package kept
 
 import (
@@ -79,7 +78,7 @@ func two2() []cell.Event {
 
 func long(n int) string { return fmt.Sprintf("%0*d", n, 1) }
 
-// cellPages are answers that do not hold everything.
+// cellPages are answers that hold only a part.
 func cellPages(show func(id string, steps ...vector.Fields)) {
 	show("1024 events are one answer", with(appended(event(1, "a", "")), vector.Fields{"times": 1024}), read("", 0))
 	show("1025 events are two", with(appended(event(1, "a", "")), vector.Fields{"times": 1025}), read("", 0), read("", 1024))
@@ -101,7 +100,7 @@ func repeated(n int, e cell.Event) []cell.Event {
 	return list
 }
 
-// cellAuthority are capabilities that cover a part.
+// cellAuthority are capabilities that cover only a part.
 func cellAuthority(show func(id string, scopes []scope.Scope, steps ...vector.Fields), two vector.Fields) {
 	write := func(change func(*scope.CellWrite)) scope.Scope {
 		w := &scope.CellWrite{CellID: orders, MaxEvents: scope.NoLimit32}

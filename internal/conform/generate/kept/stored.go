@@ -15,15 +15,15 @@ import (
 	"github.com/mythos-project/mythos/object/merkle"
 )
 
-const chunk = 4096 // bytes of a stored chunk; writers are held to larger ones
+const chunk = 4096 // bytes of a stored chunk; writers must use larger ones
 
-// blob is a blob as it is stored.
+// blob is a stored blob.
 type blob struct {
 	ref    object.BlobRef
 	stored []byte
 }
 
-// blobOf has the reference that the stored bytes need.
+// blobOf makes the reference for the stored bytes.
 func blobOf(stored []byte) *blob {
 	b := &blob{object.BlobRef{CID: object.Sum(stored), Size: uint64(len(stored)), Media: "application/octet-stream"}, stored}
 	if len(stored) <= merkle.MaxUnchunked {
@@ -74,7 +74,7 @@ var (
 	gcmAAD   = []byte("mythos.aesgcm.v1")
 )
 
-// segment is segment number i under alice's key, as the specification says it ([obj-21]).
+// segment is segment number i under alice's key, according to the specification ([obj-21]).
 func segment(i uint64, last bool, plain []byte) []byte {
 	key := vector.Must(identity.BlobKeyOf(vector.Alice))
 	aead := vector.Must(cipher.NewGCM(vector.Must(aes.NewCipher(key))))
@@ -88,7 +88,7 @@ func segment(i uint64, last bool, plain []byte) []byte {
 	return aead.Seal(nil, nonce, plain, aad)
 }
 
-// plainText is n bytes that say where they are.
+// plainText is n bytes that encode their position.
 func plainText(n int) []byte {
 	out := make([]byte, n)
 	for i := range out {
@@ -97,7 +97,7 @@ func plainText(n int) []byte {
 	return out
 }
 
-// segments are plain bytes in scheme 2.
+// segments are plain bytes encrypted with scheme 2.
 func segments(plain []byte) [][]byte {
 	if len(plain)+16 <= merkle.MaxUnchunked {
 		return [][]byte{segment(0, true, plain)}
@@ -160,13 +160,13 @@ func encrypted(s *vector.Set) {
 	s.Add("scheme 2 over zstd, a range over two frames", both.in("alice", 4998, 4))
 }
 
-// zframe is a frame of a seekable stream, and what the table says of it.
+// zframe is a frame of a seekable stream, and its table entry.
 type zframe struct {
 	packed []byte
 	plain  uint32
 }
 
-// frame compresses; what zstd makes is an input, and nobody is asked to make the same.
+// frame compresses; the result of zstd is an input, and nobody has to reproduce it.
 func frame(plain []byte) zframe {
 	enc := vector.Must(zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1)))
 	return zframe{enc.EncodeAll(plain, nil), uint32(len(plain))}

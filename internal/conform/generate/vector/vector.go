@@ -1,5 +1,5 @@
-// Package vector writes files of golden vectors (spec/vectors/README.md), and has the agents
-// and the time that their inputs share.
+// Package vector writes files of golden vectors (spec/vectors/README.md), and defines the agents and the time that
+// their inputs share.
 package vector
 
 import (
@@ -29,13 +29,13 @@ var (
 	Tool  = object.SumText("tool:sample")
 )
 
-// When the vectors happen, in microseconds.
+// Times of the vectors, in microseconds.
 const (
 	Start  int64 = 1_790_000_000_000_000 // 2026-09-21
 	Minute int64 = 60_000_000
 )
 
-// Set is one file of vectors under construction.
+// Set is a file of vectors under construction.
 type Set struct {
 	Class string // and the name of the file
 	About string
@@ -61,13 +61,13 @@ func (s *Set) Sort() {
 	slices.SortStableFunc(s.cases, func(a, b one) int { return cmp.Compare(a.id, b.id) })
 }
 
-// Hex is how inputs hold bytes.
+// Hex is the form of bytes in inputs.
 func Hex(b []byte) string { return fmt.Sprintf("%x", b) }
 
-// Ptr is where an optional field has its value.
+// Ptr returns a pointer to a value, for optional fields.
 func Ptr[T any](v T) *T { return &v }
 
-// Issue makes a root capability for an hour, which may be handed on unless change says otherwise.
+// Issue makes a root capability for an hour, delegable unless change says otherwise.
 func Issue(s, to sign.Signer, what scope.Scope, change func(*caps.Draft)) caps.Chain {
 	d := caps.Draft{Subject: to.Agent(), Scope: Must(scope.New(what)), NotBefore: object.Time(Start), ExpiresAt: object.Time(Start + 60*Minute), Delegable: true}
 	if change != nil {
@@ -81,7 +81,7 @@ func View(kind string, v any) json.RawMessage {
 	return Must(object.ToJSON(Must(input.Struct(kind)).Type(), Must(can.Marshal(v))))
 }
 
-// Must is for inputs that the generator makes itself.
+// Must panics on an error in inputs that the generator itself makes.
 func Must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
@@ -89,7 +89,7 @@ func Must[T any](v T, err error) T {
 	return v
 }
 
-// Write computes every output and writes the file, one vector a line.
+// Write computes every output and writes the file, one vector per line.
 func (s *Set) Write(dir string) error {
 	kept := s.kept(filepath.Join(dir, s.Class+".json"))
 	var b bytes.Buffer
@@ -135,8 +135,8 @@ func (s *Set) Write(dir string) error {
 	return os.WriteFile(filepath.Join(dir, s.Class+".json"), b.Bytes(), 0o644)
 }
 
-// kept is what the file says about the largest blobs, by input: hashing them takes
-// half a minute, and `mythos conformance` does it anyway.
+// kept returns the file's own outputs for the largest blobs, by input: hashing them takes half a minute, and `mythos
+// conformance` does it anyway.
 func (s *Set) kept(file string) map[string]json.RawMessage {
 	var old golden.Set
 	data, err := os.ReadFile(file)

@@ -1,5 +1,5 @@
-// Package credentials computes the golden vectors of what is shown to a server to say who asks:
-// signed requests, bearers and identity tokens.
+// Package credentials computes the golden vectors about proofs of identity for a server: signed requests, bearers and
+// identity tokens.
 package credentials
 
 import (
@@ -29,7 +29,7 @@ type requestIn struct {
 	At      int64             `json:"at_us"`   // the receiver's time
 }
 
-// Request says who asks, and under which capability.
+// Request returns the asker, and the capability.
 func Request(in json.RawMessage) (any, error) {
 	var v requestIn
 	if err := input.Decode(in, &v); err != nil {
@@ -57,14 +57,14 @@ func Request(in json.RawMessage) (any, error) {
 	return out, nil
 }
 
-// bearerIn is a bearer that is shown to a server.
+// bearerIn is a bearer shown to a server.
 type bearerIn struct {
 	Bearer string `json:"bearer"`
 	Server string `json:"server_key"`
 	At     int64  `json:"at_us"`
 }
 
-// Bearer says under which capability a bearer lets the server act, and by whom it is.
+// Bearer returns the capability under which a bearer lets the server act, and its issuer.
 func Bearer(in json.RawMessage) (any, error) {
 	var v bearerIn
 	if err := input.Decode(in, &v); err != nil {
@@ -84,15 +84,15 @@ func Bearer(in json.RawMessage) (any, error) {
 	return map[string]any{"cap_id": chain[0].ID, "issuer_key": b.Issuer.KeyHex()}, nil
 }
 
-// tokenIn is a token, and what is known of its issuer.
+// tokenIn is a token, and the keys of its issuer.
 type tokenIn struct {
 	Token  string          `json:"token"`
-	Issuer string          `json:"issuer"` // the only one that is trusted
+	Issuer string          `json:"issuer"` // the only trusted issuer
 	Keys   json.RawMessage `json:"keys"`   // its key set
 	At     int64           `json:"at_us"`
 }
 
-// tokenOut is what a token says, apart from its issuer.
+// tokenOut is the content of a token, without its issuer.
 type tokenOut struct {
 	ID       object.Hash       `json:"token_id"`
 	Subject  string            `json:"subject"`
@@ -101,7 +101,7 @@ type tokenOut struct {
 	Claims   map[string]string `json:"claims"`
 }
 
-// Token verifies a token, but for what a rule asks of it.
+// Token verifies a token, without the conditions of a rule.
 func Token(in json.RawMessage) (any, error) {
 	var v tokenIn
 	if err := input.Decode(in, &v); err != nil {

@@ -1,5 +1,5 @@
-// Package deciding computes golden vectors about models: which conditions of a promotion hold,
-// and what is decided about rings (spec/learning.md#promotion).
+// Package deciding computes golden vectors about models: the conditions of a promotion, and the decisions about rings
+// (spec/learning.md#promotion).
 package deciding
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// promotionIn is all that a promotion is decided on. Agents are public keys.
+// promotionIn is the whole basis of a promotion. Agents are public keys.
 type promotionIn struct {
 	At           int64       `json:"at_us"`
 	Ring         uint8       `json:"ring"`
@@ -33,7 +33,7 @@ type promotionIn struct {
 	Suites       []input.Hex `json:"suites"`
 }
 
-// modelIn is a model, and which of its blobs were read whole.
+// modelIn is a model, and which of its blobs are complete.
 type modelIn struct {
 	Raw      input.Hex `json:"raw"`
 	Complete []string  `json:"complete"` // of weights and config
@@ -44,7 +44,7 @@ type effectRaw struct {
 	Response input.Hex `json:"response"`
 }
 
-// Promotion looks at the six conditions.
+// Promotion judges the six conditions.
 func Promotion(in json.RawMessage) (any, error) {
 	var v promotionIn
 	if err := input.Decode(in, &v); err != nil {
@@ -106,7 +106,7 @@ func (v promotionIn) evidence() (*judge.Evidence, error) {
 	return e, err
 }
 
-// state is the model with its blobs; nil of none.
+// state is the model with its blobs; nil if there is none.
 func (m *modelIn) state() (*judge.ModelState, error) {
 	if m == nil {
 		return nil, nil

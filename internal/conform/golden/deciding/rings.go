@@ -20,19 +20,18 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// ringsIn is what is known of some models, and what is then decided about rings, in
-// order. Agents are public keys.
+// ringsIn is the known objects about some models, and a sequence of decisions about rings. Agents are public keys.
 type ringsIn struct {
 	Executors    []string            `json:"trusted_for_receipts"`
 	Attesters    []string            `json:"trusted_to_attest"`
 	PolicyMakers []string            `json:"trusted_for_policies"`
-	Objects      map[string][]string `json:"objects"` // by kind, their bytes
+	Objects      map[string][]string `json:"objects"` // bytes, by kind
 	Effects      []effectRaw         `json:"effects"` // trainings and evaluations
-	Blobs        []string            `json:"blobs"`   // texts; a model needs its own
+	Blobs        []string            `json:"blobs"`   // texts; each model needs its own
 	Steps        []ringStep          `json:"steps"`
 }
 
-// ringStep is one decision, or a blob that is lost.
+// ringStep is one decision, or the loss of a blob.
 type ringStep struct {
 	As       string          `json:"as,omitempty"` // a golden key
 	At       int64           `json:"at_us,omitempty"`
@@ -55,7 +54,7 @@ type rings struct {
 	now object.Time
 }
 
-// Rings lets the decisions be made.
+// Rings makes the decisions.
 func Rings(in json.RawMessage) (any, error) {
 	var v ringsIn
 	if err := input.Decode(in, &v); err != nil {
@@ -80,7 +79,7 @@ func Rings(in json.RawMessage) (any, error) {
 	return map[string]any{"steps": out}, nil
 }
 
-// known puts what is known into the registry.
+// known stores the known objects in the registry.
 func (v ringsIn) known(ctx context.Context, r *rings, s *store.Store) error {
 	for _, text := range v.Blobs {
 		if _, err := s.PutBlob(ctx, bytes.NewReader([]byte(text)), store.PutOptions{}); err != nil {
@@ -140,7 +139,7 @@ func (r *rings) step(ctx context.Context, v ringStep) (ringStepOut, error) {
 	return ringStepOut{}, errors.New("it does nothing")
 }
 
-// decided makes a decision that a view asks for.
+// decided makes the decision in a view.
 func decided[T any](kind string, view json.RawMessage, decide func(T) (any, error)) (ringStepOut, error) {
 	raw, err := input.View(kind, view)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package input reads what golden vectors are computed from (spec/vectors/README.md).
+// Package input reads the inputs of golden vectors (spec/vectors/README.md).
 package input
 
 import (
@@ -14,8 +14,7 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// Decode reads a vector's input; members that the class does not know are refused, so that
-// no vector states what nothing looks at.
+// Decode reads a vector's input. It refuses unknown members, so that no vector states something that is never checked.
 func Decode(in json.RawMessage, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(in))
 	dec.DisallowUnknownFields()
@@ -25,7 +24,7 @@ func Decode(in json.RawMessage, v any) error {
 	return nil
 }
 
-// Hex is a byte string that JSON holds as hex digits.
+// Hex is a byte string, in JSON as hex digits.
 type Hex []byte
 
 // MarshalText gives lower-case hex digits.
@@ -47,8 +46,8 @@ func Bytes(list []Hex) [][]byte {
 	return out
 }
 
-// Key is the agent that vectors call by a name: its Ed25519 seed is the SHA-256 of
-// "mythos golden key: " and the name, which is its hint, too.
+// Key is the agent with a name in vectors: its Ed25519 seed is the SHA-256 of "mythos golden key: " and the name, which
+// is also its hint.
 func Key(name string) *sign.Key {
 	return sign.FromSeed(object.SumText("mythos golden key: "+name).Sum, name)
 }
