@@ -318,7 +318,7 @@ func openHouse(t testing.TB, db *memory.DB, of house) *house {
 	h.registry = &registry.Registry{KV: h.db, Store: h.store, Receipts: h.ledger, Responses: h.store, Pins: h.store, Now: h.now,
 		Trust: model.Trust{Receipt: only(executor), Attest: only(vera, victor), Policy: only(admin)}}
 	code := map[object.Hash]string{object.SumText("linear"): "linear"}
-	h.env = train.Env{Store: h.store, Dataset: h.export, Code: func(_ context.Context, c object.Hash, request []byte) ([]byte, error) {
+	h.env = train.Env{Store: h.store, Dataset: h.export, Form: func(context.Context, object.Hash) (train.Form, error) { return train.Form{}, nil }, Code: func(_ context.Context, c object.Hash, request []byte) ([]byte, error) {
 		return runTool(t, code[c], request)
 	}}
 	return h

@@ -17,7 +17,7 @@ const (
 // these, so that the same training on the same dataset gives the same model.
 type ModelRef struct {
 	ModelID       object.Hash    `can:"1,model_id"`
-	Weights       object.BlobRef `can:"2,weights"`
+	Weights       object.BlobRef `can:"2,weights"` // of a blob, or of a tree: its media type says so
 	Config        object.BlobRef `can:"3,config"`
 	CodeHash      object.Hash    `can:"4,code_hash"`       // the code that trained it
 	ParentModelID *object.Hash   `can:"5,parent_model_id"` // absent: trained from scratch
@@ -26,8 +26,11 @@ type ModelRef struct {
 // ModelRule leaves out the model's own id.
 var ModelRule = object.Rule{Mask: can.Mask{1: nil}, IDField: 1}
 
-// Check refuses a model that is its own parent [field-33].
+// Check refuses a model that is its own parent, and a reference of a tree that is none [field-33].
 func (m ModelRef) Check() error {
+	if w := m.Weights; m.IsFolder() && (w.Codec != 0 || w.Chunks != 0 || w.Encryption != nil) {
+		return fmt.Errorf("weights %s: the reference of a tree has codec 0, no chunks and no encryption", w.CID.Short())
+	}
 	if m.ParentModelID != nil && *m.ParentModelID == m.ModelID {
 		return fmt.Errorf("model %s names itself as its parent", m.ModelID.Short())
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/codec"
 )
@@ -14,6 +15,7 @@ import (
 type Blobs interface {
 	PutBlob(ctx context.Context, r io.Reader, o store.PutOptions) (object.BlobRef, error)
 	OpenRef(ctx context.Context, ref object.BlobRef, o codec.Keys) (*store.Blob, error)
+	Nodes(ctx context.Context) merkle.NodeReader
 }
 
 // Objects stores verified canonical objects; *store.Store is one.

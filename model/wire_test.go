@@ -138,7 +138,7 @@ func TestCheckToolStarts(t *testing.T) {
 	if err := train.CheckTool(t.Context(), c); !errors.Is(err, train.ErrTool) || !strings.Contains(err.Error(), "it does not train") {
 		t.Errorf("without a base: %v", err)
 	}
-	c.Base = base
+	c.Base = train.Weights{Bytes: base}
 	if err := train.CheckTool(t.Context(), c); err != nil {
 		t.Errorf("from its base: %v", err)
 	}

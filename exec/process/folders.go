@@ -11,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/tree"
 )
 
 // Trees stores folders under one id (spec/trees.md).
@@ -38,18 +39,11 @@ type folders struct {
 	given   object.Hash
 }
 
-// TreeLine is the request of a tool that takes a tree, and the response of one that gives
-// one: the id and a line feed [tool-127].
-func TreeLine(id object.Hash) []byte { return []byte(id.String() + "\n") }
-
-// treeOf reads a TreeLine. The error wraps exec.ErrRequest.
+// treeOf is the tree that a request names. The error wraps exec.ErrRequest.
 func treeOf(request []byte) (object.Hash, error) {
-	id, err := object.ParseHash(strings.TrimSuffix(string(request), "\n"))
-	if err == nil && string(TreeLine(id)) != string(request) {
-		err = errors.New("another spelling")
-	}
+	id, err := tree.ParseLine(request)
 	if err != nil {
-		err = fmt.Errorf("%w: the id of a tree is expected, 64 lower-case hex digits and a line feed: %w", exec.ErrRequest, err)
+		err = fmt.Errorf("%w: %w", exec.ErrRequest, err)
 	}
 	return id, err
 }
@@ -167,7 +161,7 @@ func (f *folders) answer(ctx context.Context, trees Trees, res exec.Response) (e
 	case err != nil:
 		return exec.Response{}, fmt.Errorf("store what the tool left in its folder: %w", err)
 	}
-	res.Body = TreeLine(id)
+	res.Body = tree.Line(id)
 	if id != f.given {
 		res.Evidence = append(res.Evidence, id)
 	}

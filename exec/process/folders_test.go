@@ -14,6 +14,7 @@ import (
 	"github.com/mythos-project/mythos/exec/process"
 	"github.com/mythos-project/mythos/internal/trees"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/tree"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/memory"
 )
@@ -68,7 +69,7 @@ func TestFolders(t *testing.T) {
 			{`(sleep 60; echo late > "$MYTHOS_OUT/made") & printf three > "$MYTHOS_OUT/made"`, "", 200, "three"},
 		} {
 			call := folderTool(t, c.script, confinement)
-			call.Request = process.TreeLine(in)
+			call.Request = tree.Line(in)
 			res, err := r.Run(t.Context(), call)
 			if err != nil || res.Status != c.status || !strings.Contains(res.Notes, c.note) {
 				t.Errorf("%s, %s: status %d, notes %q, %v", confinement, c.script, res.Status, res.Notes, err)
@@ -93,7 +94,7 @@ func TestFolders(t *testing.T) {
 			}
 		}
 		change := folderTool(t, `echo changed > "$MYTHOS_IN/sub/a"; echo new > "$MYTHOS_IN/sub/b"; rm -rf "$MYTHOS_IN/sub"; cp -r "$MYTHOS_IN" "$MYTHOS_OUT/seen"`, confinement)
-		change.Request = process.TreeLine(in)
+		change.Request = tree.Line(in)
 		if res, err := r.Run(t.Context(), change); err != nil || len(res.Evidence) != 2 {
 			t.Fatal(res, err)
 		} else if confinement == exec.ConfineLandlock {

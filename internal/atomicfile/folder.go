@@ -9,8 +9,11 @@ import (
 	"path/filepath"
 )
 
-// Folder is a new folder that appears with all of its files complete, or not at all.
-type Folder struct{ name, temp string }
+// Folder is a new folder, which is there when all of its files are whole, or not at all.
+type Folder struct {
+	name, temp string
+	below      []string // the folders in it
+}
 
 // NewFolder begins a folder with a free name. Errors wrap fs.ErrExist.
 func NewFolder(name string) (*Folder, error) {
@@ -21,7 +24,7 @@ func NewFolder(name string) (*Folder, error) {
 		return nil, err
 	}
 	temp, err := TempFolder(filepath.Dir(name))
-	return &Folder{name, temp}, err
+	return &Folder{name: name, temp: temp}, err
 }
 
 // TempFolder makes a folder inside another one, and that one if necessary, with the permissions of a new folder;
@@ -45,17 +48,50 @@ func TempFolder(inside string) (string, error) {
 	return temp, errors.Join(os.Remove(probe), os.Chmod(temp, st.Mode().Perm()))
 }
 
-// Create makes a file in the folder; Close makes it durable.
-func (f *Folder) Create(name string) (io.WriteCloser, error) {
-	out, err := os.OpenFile(filepath.Join(f.temp, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666) // less the umask
+// Create makes a file of the folder, durable when it is closed. The name is a path with
+// slashes, whose folders Mkdir made.
+func (f *Folder) Create(name string, executable bool) (io.WriteCloser, error) {
+	path, err := f.path(name)
+	if err != nil {
+		return nil, err
+	}
+	perm := fs.FileMode(0o666) // less the umask
+	if executable {
+		perm = 0o777
+	}
+	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
 	if err != nil {
 		return nil, err
 	}
 	return syncedFile{out}, nil
 }
 
+// Mkdir makes a folder in the folder.
+func (f *Folder) Mkdir(name string) error {
+	path, err := f.path(name)
+	if err == nil {
+		err = os.Mkdir(path, 0o777)
+	}
+	f.below = append(f.below, path)
+	return err
+}
+
+// path is the place of a name, which may not lead out of the folder.
+func (f *Folder) path(name string) (string, error) {
+	name = filepath.FromSlash(name)
+	if !filepath.IsLocal(name) {
+		return "", fmt.Errorf("%q: %w: no path inside a folder", name, fs.ErrInvalid)
+	}
+	return filepath.Join(f.temp, name), nil
+}
+
 // Commit gives the folder its name.
 func (f *Folder) Commit() error {
+	for _, path := range f.below {
+		if err := SyncDir(path); err != nil {
+			return err
+		}
+	}
 	return errors.Join(SyncDir(f.temp), os.Rename(f.temp, f.name), SyncDir(filepath.Dir(f.name)))
 }
 

@@ -16,7 +16,7 @@ func TestFolder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w, err := f.Create("a")
+		w, err := f.Create("a", false)
 		if err != nil {
 			t.Fatal(err)
 		}

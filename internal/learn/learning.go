@@ -44,6 +44,7 @@ type Learner struct {
 	Datasets *datasets.Datasets
 	Toolbox  *toolbox.Toolbox
 	Engine   *engine.Engine
+	Folders  train.Folders // keeps what tools take and give as folders
 	Busy     time.Duration // how long to wait for another process that decides about the same ring
 }
 

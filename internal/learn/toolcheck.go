@@ -41,6 +41,10 @@ func (l *Learner) CheckTool(ctx context.Context, s ToolCheck) error {
 	if err != nil {
 		return err
 	}
+	form, err := l.form(ctx, r.TrainCodeHash)
+	if err != nil {
+		return err
+	}
 	params := maps.Clone(r.Hyperparams)
 	delete(params, "label")
 	return train.CheckTool(ctx, train.ToolCheck{
@@ -48,7 +52,7 @@ func (l *Learner) CheckTool(ctx context.Context, s ToolCheck) error {
 			inner := &innerCall{node: l, outer: exec.Call{Inner: exec.Manner{Stderr: stderr}}}
 			return inner.run(ctx, r.TrainCodeHash, request)
 		},
-		Label: r.Hyperparams["label"], Params: params, Base: base, Train: lines[0].Bytes(), HeldOut: lines[1].Bytes(),
+		Label: r.Hyperparams["label"], Params: params, Form: form, Base: base, Train: lines[0].Bytes(), HeldOut: lines[1].Bytes(),
 		Metrics: s.Metrics, MaxTokens: s.MaxTokens, MaxGPUms: s.MaxGPUms, Cancel: s.Cancel,
 	})
 }

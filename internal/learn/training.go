@@ -195,7 +195,16 @@ type innerCall struct {
 // env is what training and evaluation need: the tools that recipes and suites name,
 // and datasets as JSON lines.
 func (c *innerCall) env() train.Env {
-	return train.Env{Store: c.node.Store, Code: c.run, Dataset: c.node.Datasets.Lines}
+	return train.Env{Store: c.node.Store, Code: c.run, Form: c.node.form, Dataset: c.node.Datasets.Lines}
+}
+
+// form is how a tool is asked: its registration says so.
+func (l *Learner) form(ctx context.Context, code object.Hash) (train.Form, error) {
+	t, err := l.Tools.Get(ctx, code)
+	if err != nil {
+		return train.Form{}, err
+	}
+	return train.Form{Takes: t.Module.TakesTree, Gives: t.Module.GivesTree, Folders: l.Folders}, nil
 }
 
 // run calls a tool through the gate, under a capability that we give ourselves for

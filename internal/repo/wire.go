@@ -18,6 +18,7 @@ import (
 	"github.com/mythos-project/mythos/internal/task"
 	"github.com/mythos-project/mythos/internal/toolbox"
 	"github.com/mythos-project/mythos/internal/transfer"
+	"github.com/mythos-project/mythos/internal/trees"
 	"github.com/mythos-project/mythos/internal/upkeep"
 )
 
@@ -35,7 +36,7 @@ func (r *Repo) wire() {
 	r.Caller = &calls.Caller{ID: id, Store: r.Store, Ledger: r.Ledger, Gate: r.Gate, Exec: r.Exec, Models: r.Models, Auth: r.Auth, Episodes: r.Episodes}
 	r.Datasets = &datasets.Datasets{ID: id, Gate: r.Gate, Store: r.Store, Source: r.Source, Auth: r.Auth, Caller: r.Caller, Episodes: r.Episodes, Toolbox: r.Toolbox, Find: r.Find}
 	r.Learn = &learn.Learner{ID: id, Engine: r.engine, Store: r.Store, Ledger: r.Ledger, Gate: r.Gate, Tools: r.Tools, Models: r.Models, Auth: r.Auth, Caller: r.Caller,
-		Datasets: r.Datasets, Toolbox: r.Toolbox, Busy: r.Config.Busy}
+		Datasets: r.Datasets, Toolbox: r.Toolbox, Folders: trees.Folders{Store: r.Store}, Busy: r.Config.Busy}
 	embeds := &embedding.Embeddings{Gate: r.Gate, Store: r.Store, Ledger: r.Ledger, Source: r.Source, Auth: r.Auth, Toolbox: r.Toolbox, Episodes: r.Episodes}
 	r.Indexes = &indexes.Indexes{ID: id, Embeds: embeds, Store: r.Store, Gate: r.Gate, Models: r.Models, Caller: r.Caller, Episodes: r.Episodes, Busy: r.Config.Busy}
 	r.Codebooks = &codebook.Codebooks{ID: id, DB: r.DB, Store: r.Store, Gate: r.Gate, Exec: r.Exec, Models: r.Models, Caller: r.Caller}

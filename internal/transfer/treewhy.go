@@ -26,8 +26,9 @@ func (w *walker) grounds(kind string, id object.Hash) error {
 	if err == nil && !w.done[id] {
 		err = fmt.Errorf("%s %s: %w", kind, id.Short(), store.ErrNotFound)
 	}
-	for _, ref := range r.lists {
-		if err == nil {
+	for id, ref := range r.lists {
+		if err == nil && !w.blobs[id] {
+			w.blobs[id] = true
 			err = w.reference(ref)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/mythos-project/mythos/model/oms"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/object/tree"
 	"github.com/mythos-project/mythos/store/codec"
 )
 
@@ -25,9 +26,15 @@ const (
 	safetensorMedia = "application/x-safetensors"
 )
 
-// ExportFiles writes a model's weights, its configuration and the statements of ExportInToto to files from create, and
+// Folder takes the files of a model. Names are paths with slashes.
+type Folder interface {
+	Create(name string, executable bool) (io.WriteCloser, error)
+	Mkdir(name string) error
+}
+
+// ExportFiles writes a model's weights, its configuration and the statements of ExportInToto to a folder, and
 // signs all of them with key (spec/learning.md#model-signing). The last file is the signature. Errors wrap oms.ErrKey.
-func ExportFiles(ctx context.Context, r *Registry, s sign.Signer, key *ecdsa.PrivateKey, id object.Hash, create func(name string) (io.WriteCloser, error)) ([]oms.File, error) {
+func ExportFiles(ctx context.Context, r *Registry, s sign.Signer, key *ecdsa.PrivateKey, id object.Hash, to Folder) ([]oms.File, error) {
 	statements, err := r.ExportInToto(ctx, s, id)
 	if err != nil {
 		return nil, err
@@ -36,20 +43,24 @@ func ExportFiles(ctx context.Context, r *Registry, s sign.Signer, key *ecdsa.Pri
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{create: create}
-	for _, part := range []struct {
-		name string
-		ref  object.BlobRef
-	}{{weightsName(m), m.Weights}, {configFile, m.Config}} {
-		b, err := r.Store.OpenRef(ctx, part.ref, codec.Keys{})
-		if err != nil {
-			return nil, fmt.Errorf("%s of model %s: %w", part.name, id.Short(), err)
+	w := &writer{to: to}
+	copied := func(name string, e tree.Entry, ref object.BlobRef) error {
+		if e.Kind == tree.Folder {
+			return to.Mkdir(name)
 		}
-		err = w.file(part.name, func(to io.Writer) error { return b.Copy(ctx, to) })
+		b, err := r.Store.OpenRef(ctx, ref, codec.Keys{})
+		if err != nil {
+			return fmt.Errorf("%s of model %s: %w", name, id.Short(), err)
+		}
+		err = w.file(name, e.Executable, func(to io.Writer) error { return b.Copy(ctx, to) })
 		b.Close()
-		if err != nil {
-			return nil, err
-		}
+		return err
+	}
+	if err := contents(ctx, r.Store, weightsName(m), m.Weights, copied); err != nil {
+		return nil, err
+	}
+	if err := contents(ctx, r.Store, configFile, m.Config, copied); err != nil {
+		return nil, err
 	}
 	if err := w.text(statementsFile, append(bytes.Join(statements, []byte("\n")), '\n')); err != nil {
 		return nil, err
@@ -71,19 +82,19 @@ func weightsName(m *model.ModelRef) string {
 
 // writer writes files and hashes them meanwhile.
 type writer struct {
-	create func(name string) (io.WriteCloser, error)
-	files  []oms.File
+	to    Folder
+	files []oms.File
 }
 
 func (w *writer) text(name string, data []byte) error {
-	return w.file(name, func(to io.Writer) error {
+	return w.file(name, false, func(to io.Writer) error {
 		_, err := to.Write(data)
 		return err
 	})
 }
 
-func (w *writer) file(name string, write func(io.Writer) error) error {
-	out, err := w.create(name)
+func (w *writer) file(name string, executable bool, write func(io.Writer) error) error {
+	out, err := w.to.Create(name, executable)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/mythos-project/mythos/model/judge"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
-	"github.com/mythos-project/mythos/store/codec"
 )
 
 // gathered is an Evidence with the values of the keys from which it was read.
@@ -187,7 +186,7 @@ func (in gatherer) modelState(ctx context.Context, id object.Hash) (*judge.Model
 		ref  object.BlobRef
 	}{{"weights", ref.Weights}, {"config", ref.Config}} {
 		state := judge.BlobState{Role: b.role, CID: b.ref.CID}
-		if err := verifyBlob(ctx, in.Store, b.ref); err != nil {
+		if err := verify(ctx, in.Store, b.ref); err != nil {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
@@ -196,30 +195,6 @@ func (in gatherer) modelState(ctx context.Context, id object.Hash) (*judge.Model
 		m.Blobs = append(m.Blobs, state)
 	}
 	return m, nil
-}
-
-// verifyBlob reads every stored chunk of a blob; the store checks their hashes.
-func verifyBlob(ctx context.Context, s model.Blobs, ref object.BlobRef) error {
-	b, err := s.OpenRef(ctx, ref, codec.Keys{})
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	size := uint64(0)
-	for i := range max(1, uint64(ref.Chunks)) {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		chunk, err := b.Chunk(ctx, i)
-		if err != nil {
-			return err
-		}
-		size += uint64(len(chunk))
-	}
-	if size != ref.Size {
-		return fmt.Errorf("blob %s has %d bytes, its reference says %d", ref.CID.Short(), size, ref.Size)
-	}
-	return nil
 }
 
 // gatherAbout reads the index's entries about the models.

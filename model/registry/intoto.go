@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/object/tree"
 	"github.com/mythos-project/mythos/store/codec"
 )
 
@@ -30,7 +31,7 @@ var ErrStatement = errors.New("statement about a model does not hold")
 // Statement is an in-toto statement (v1) about a model or about an attestation of it.
 type Statement struct {
 	Type          string           `json:"_type"`
-	Subject       []intoto.Subject `json:"subject"` // "weights" and "config", by the SHA-256 of their content
+	Subject       []intoto.Subject `json:"subject"` // the files of weights and config, by the SHA-256 of their content
 	PredicateType string           `json:"predicateType"`
 	Predicate     Predicate        `json:"predicate"`
 }
@@ -50,16 +51,9 @@ func (r *Registry) ExportInToto(ctx context.Context, s sign.Signer, id object.Ha
 	if err != nil {
 		return nil, err
 	}
-	var subjects []intoto.Subject
-	for _, b := range []struct {
-		name string
-		ref  object.BlobRef
-	}{{"weights", m.Weights}, {"config", m.Config}} {
-		digest, err := digest(ctx, r.Store, b.ref)
-		if err != nil {
-			return nil, fmt.Errorf("%s of model %s: %w", b.name, id.Short(), err)
-		}
-		subjects = append(subjects, intoto.Subject{Name: b.name, Digest: map[string]string{"sha256": digest}})
+	subjects, err := subjectsOf(ctx, r, m)
+	if err != nil {
+		return nil, err
 	}
 	first, err := sealStatement(s, subjects, ModelPredicate, reflect.TypeFor[model.ModelRef](), id, id, raw)
 	if err != nil {
@@ -98,6 +92,26 @@ func openModel(ctx context.Context, r *Registry, id object.Hash) (*model.ModelRe
 		return nil, nil, fmt.Errorf("model %s: %w", id.Short(), err)
 	}
 	return m, o.Raw, nil
+}
+
+// subjectsOf are the files of a model [learn-90].
+func subjectsOf(ctx context.Context, r *Registry, m *model.ModelRef) (list []intoto.Subject, err error) {
+	add := func(name string, e tree.Entry, ref object.BlobRef) error {
+		if e.Kind == tree.Folder {
+			return nil
+		}
+		digest, err := digest(ctx, r.Store, ref)
+		if err != nil {
+			return fmt.Errorf("%s of model %s: %w", name, m.ModelID.Short(), err)
+		}
+		list = append(list, intoto.Subject{Name: name, Digest: map[string]string{"sha256": digest}})
+		return nil
+	}
+	err = contents(ctx, r.Store, weightsFile, m.Weights, add)
+	if err == nil {
+		err = contents(ctx, r.Store, configFile, m.Config, add)
+	}
+	return list, err
 }
 
 // digest is the SHA-256 of a blob's content, in hex.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/tree"
 )
 
 // ToolCheck is the contract test kit for training and evaluating tools: the inputs of a check.
@@ -20,7 +21,8 @@ type ToolCheck struct {
 	Run       func(ctx context.Context, request []byte, stderr io.Writer) ([]byte, error)
 	Label     string
 	Params    map[string]string
-	Base      []byte        // weights of the recipe's base model; nil: none
+	Form      Form          // how the tool is asked; the zero Form: with bytes
+	Base      Weights       // of the recipe's base model; none: it has none
 	Train     []byte        // dataset lines to learn from
 	HeldOut   []byte        // dataset lines to measure on
 	Metrics   []string      // metrics that its evaluation must give
@@ -38,20 +40,22 @@ type ToolCheck struct {
 func CheckTool(ctx context.Context, c ToolCheck) error {
 	k := &kit{ToolCheck: c, ctx: ctx}
 	weights := k.trains()
-	if len(weights) > 0 {
+	if !weights.none() {
 		k.goesOn(weights)
 		k.evaluates(weights)
-		half := len(weights) / 2
-		k.refuses("an evaluation with weights cut short", k.eval(weights[:half]))
-		k.refuses("an evaluation without the weights that it announces", k.request(k.evalHeader(len(weights)), nil, nil))
-		k.refuses("an evaluation without weights", k.eval(nil))
-		k.refuses("a training that goes on from weights cut short", k.request(k.trainHeader(half), weights[:half], k.Train))
-		k.refuses("a training without the weights that it announces", k.request(k.trainHeader(len(weights)), nil, nil))
+		half := k.cutShort(weights)
+		k.refuses("an evaluation with weights cut short", k.eval(half))
+		k.refuses("an evaluation without weights", k.eval(Weights{}))
+		k.refuses("a training that goes on from weights cut short", k.train(half, k.Train))
+		if n := len(weights.Bytes); n > 0 {
+			k.refuses("an evaluation without the weights that it announces", k.request(k.evalHeader(n), Weights{}, nil))
+			k.refuses("a training without the weights that it announces", k.request(k.trainHeader(n), Weights{}, nil))
+		}
 	}
-	k.refuses("an empty request", nil)
-	k.refuses("a request that is no JSON", []byte("train me\n"))
-	k.refuses("an unknown op", []byte(`{"op":"dream"}`+"\n"))
-	k.refuses("a training without examples", k.request(k.trainHeader(len(k.Base)), k.Base, nil))
+	k.refuses("an empty request", k.bare(""))
+	k.refuses("a request that is no JSON", k.bare("train me\n"))
+	k.refuses("an unknown op", k.bare(`{"op":"dream"}`+"\n"))
+	k.refuses("a training without examples", k.train(k.Base, nil))
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -70,12 +74,40 @@ func (k *kit) fail(format string, args ...any) {
 }
 
 // request builds a request; headers always encode.
-func (k *kit) request(header any, weights, lines []byte) []byte {
-	b, err := toolRequest(header, weights, bytes.NewReader(lines))
+func (k *kit) request(header any, weights Weights, lines []byte) []byte {
+	b, err := k.Form.request(k.ctx, header, weights, bytes.NewReader(lines))
 	if err != nil {
 		k.fail("%v", err)
 	}
 	return b
+}
+
+// bare is a request that has nothing but the text of its header.
+func (k *kit) bare(header string) []byte {
+	if !k.Form.Takes {
+		return []byte(header)
+	}
+	id, err := k.Form.Folders.Fold(k.ctx, Part{Name: requestPart, File: strings.NewReader(header)})
+	if err != nil {
+		k.fail("%v", err)
+	}
+	return tree.Line(id)
+}
+
+// cutShort are weights without the second half of their bytes, or of those of their largest file.
+func (k *kit) cutShort(w Weights) Weights {
+	if w.Folder == nil {
+		return Weights{Bytes: w.Bytes[:len(w.Bytes)/2]}
+	}
+	id, err := k.Form.cutShort(k.ctx, *w.Folder)
+	if err != nil {
+		k.fail("%v", err)
+	}
+	return Weights{Folder: &id}
+}
+
+func (k *kit) train(weights Weights, lines []byte) []byte {
+	return k.request(k.trainHeader(len(weights.Bytes)), weights, lines)
 }
 
 func (k *kit) trainHeader(weights int) TrainRequest {
@@ -94,22 +126,22 @@ func (k *kit) evalHeader(weights int) EvalRequest {
 	return EvalRequest{Op: OpEval, Label: k.Label, Params: map[string]string{}, WeightsBytes: int64(weights), Model: object.SumText("model"), Suite: object.SumText("suite")}
 }
 
-func (k *kit) eval(weights []byte) []byte {
-	return k.request(k.evalHeader(len(weights)), weights, k.HeldOut)
+func (k *kit) eval(weights Weights) []byte {
+	return k.request(k.evalHeader(len(weights.Bytes)), weights, k.HeldOut)
 }
 
-// trains returns the weights of a training; nil if there are none for further checks.
-func (k *kit) trains() []byte {
-	request := k.request(k.trainHeader(len(k.Base)), k.Base, k.Train)
+// trains returns the weights of a training; none if there are none for further checks.
+func (k *kit) trains() Weights {
+	request := k.train(k.Base, k.Train)
 	first, err := k.Run(k.ctx, request, onProgress(func() { k.tells = true }))
 	if err != nil {
 		k.fail("it does not train: %v", err)
-		return nil
+		return Weights{}
 	}
-	r, weights, err := ParseTrainResponse(first)
+	r, weights, err := k.Form.trained(k.ctx, first)
 	if err != nil {
 		k.wrong = append(k.wrong, err)
-		return nil
+		return Weights{}
 	}
 	if r.Examples == 0 {
 		k.fail("it reports no examples")
@@ -121,10 +153,16 @@ func (k *kit) trains() []byte {
 		k.fail("it reports %d ms of GPU time, its budget has %d", r.GPUms, *k.MaxGPUms)
 	}
 	k.same("the same request", request, first)
-	k.same("a request with a member of the header that it does not know", bytes.Replace(request, []byte(`{"op"`), []byte(`{"mythos_unknown":[1],"op"`), 1), first)
+	k.same("a request with a member of the header that it does not know", k.request(unknown{k.trainHeader(len(k.Base.Bytes)), []int{1}}, k.Base, k.Train), first)
 	k.cancelled(request)
 	k.same("the same request after one that was cancelled", request, first)
 	return weights
+}
+
+// unknown is a header with a member that no tool knows.
+type unknown struct {
+	TrainRequest
+	Unknown []int `json:"mythos_unknown"`
 }
 
 // same asks again and requires the same bytes.
@@ -179,24 +217,24 @@ func (k *kit) cancelled(request []byte) {
 }
 
 // goesOn asks for a training that starts from weights; a tool that cannot do that has to say so.
-func (k *kit) goesOn(weights []byte) {
-	body, err := k.Run(k.ctx, k.request(k.trainHeader(len(weights)), weights, k.Train), io.Discard)
+func (k *kit) goesOn(weights Weights) {
+	body, err := k.Run(k.ctx, k.train(weights, k.Train), io.Discard)
 	if err != nil {
 		return
 	}
-	if _, _, err := ParseTrainResponse(body); err != nil {
+	if _, _, err := k.Form.trained(k.ctx, body); err != nil {
 		k.fail("a training that goes on from its own weights: %v", err)
 	}
 }
 
-func (k *kit) evaluates(weights []byte) {
+func (k *kit) evaluates(weights Weights) {
 	request := k.eval(weights)
 	first, err := k.Run(k.ctx, request, io.Discard)
 	if err != nil {
 		k.fail("it does not evaluate: %v", err)
 		return
 	}
-	r, err := ParseEvalResponse(first)
+	r, err := k.Form.evaluated(k.ctx, first)
 	if err != nil {
 		k.wrong = append(k.wrong, err)
 		return

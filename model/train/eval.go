@@ -21,13 +21,17 @@ func Eval(ctx context.Context, env Env, job model.EvalJob) ([]byte, *model.EvalR
 	if err != nil {
 		return nil, nil, err
 	}
-	weights, err := readBlob(ctx, env.Store, m.Weights)
+	weights, err := weightsOf(ctx, env.Store, m)
 	if err != nil {
 		return nil, nil, fmt.Errorf("model %s: weights: %w", job.ModelID.Short(), err)
 	}
+	form, err := env.Form(ctx, suite.SuiteCodeHash)
+	if err != nil {
+		return nil, nil, err
+	}
 	label, params := splitLabel(suite.Params)
-	header := EvalRequest{OpEval, label, params, int64(len(weights)), job.ModelID, job.SuiteID}
-	request, err := env.request(ctx, header, weights, suite.TestsManifest.CID, params)
+	header := EvalRequest{OpEval, label, params, int64(len(weights.Bytes)), job.ModelID, job.SuiteID}
+	request, err := env.request(ctx, form, header, weights, suite.TestsManifest.CID, params)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -35,7 +39,7 @@ func Eval(ctx context.Context, env Env, job model.EvalJob) ([]byte, *model.EvalR
 	if err != nil {
 		return nil, nil, fmt.Errorf("eval: %w", err)
 	}
-	answer, err := ParseEvalResponse(body)
+	answer, err := form.evaluated(ctx, body)
 	if err != nil {
 		return nil, nil, fmt.Errorf("eval: %w", err)
 	}

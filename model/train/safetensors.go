@@ -39,15 +39,19 @@ type tensor struct {
 // JSON object: tensors by name, and "__metadata__", text by text), and the tensors' data, each as large as its shape
 // and type say, one after the other without gaps or overlaps up to the end of the file. It does not read values. Errors
 // wrap ErrSafetensors and so ErrTool.
-func CheckSafetensors(data []byte) error {
+func CheckSafetensors(data []byte) error { return checkTensors(data, uint64(len(data))) }
+
+// checkTensors is CheckSafetensors of a file of so many bytes, which starts with data: at
+// least the header.
+func checkTensors(data []byte, size uint64) error {
 	if len(data) < 8 {
 		return fmt.Errorf("%w: %d bytes", ErrSafetensors, len(data))
 	}
 	n := binary.LittleEndian.Uint64(data)
 	if n > maxTensorHeader || n > uint64(len(data)-8) {
-		return fmt.Errorf("%w: a header of %d bytes in a file of %d", ErrSafetensors, n, len(data))
+		return fmt.Errorf("%w: a header of %d bytes in a file of %d", ErrSafetensors, n, size)
 	}
-	header, body := data[8:8+n], uint64(len(data)-8)-n
+	header, body := data[8:8+n], size-8-n
 	tensors, err := readTensors(header)
 	if err != nil {
 		return fmt.Errorf("%w: header: %w", ErrSafetensors, err)
@@ -70,6 +74,20 @@ func CheckSafetensors(data []byte) error {
 		return fmt.Errorf("%w: the tensors end at %d, the data has %d bytes", ErrSafetensors, end, body)
 	}
 	return nil
+}
+
+// tensorHead keeps the start of a file up to the end of its header, and wants no more then.
+type tensorHead struct{ text []byte }
+
+var errEnough = errors.New("enough is read")
+
+// Write implements io.Writer. The error is errEnough.
+func (h *tensorHead) Write(p []byte) (int, error) {
+	h.text = append(h.text, p[:min(len(p), 8+maxTensorHeader-min(len(h.text), 8+maxTensorHeader))]...)
+	if len(h.text) >= 8 && uint64(len(h.text)-8) >= min(binary.LittleEndian.Uint64(h.text), maxTensorHeader) {
+		return len(p), errEnough
+	}
+	return len(p), nil
 }
 
 type namedTensor struct {

@@ -22,6 +22,8 @@ type Env struct {
 	// Code runs the tool that code names (a recipe's train_code_hash, a suite's
 	// suite_code_hash) and returns its response.
 	Code func(ctx context.Context, code object.Hash, request []byte) ([]byte, error)
+	// Form is how that tool is given its request and gives its response.
+	Form func(ctx context.Context, code object.Hash) (Form, error)
 	// Dataset writes the episodes of a manifest as JSON lines: as rows of the kind in the parameter "rows" of the
 	// recipe or the suite, by default as samples (spec/learning.md#tools).
 	Dataset func(ctx context.Context, manifest object.Hash, rows string, w io.Writer) error
@@ -42,8 +44,13 @@ func Run(ctx context.Context, env Env, job model.TrainJob) ([]byte, *model.Train
 	if err != nil {
 		return nil, nil, err
 	}
+	form, err := env.Form(ctx, recipe.TrainCodeHash)
+	if err != nil {
+		return nil, nil, err
+	}
 	label, params := splitLabel(recipe.Hyperparams)
-	request, err := env.request(ctx, TrainRequest{OpTrain, label, params, int64(len(base)), job.RecipeID, job.Manifest, job.MaxTokens, job.MaxGPUms}, base, job.Manifest, params)
+	header := TrainRequest{OpTrain, label, params, int64(len(base.Bytes)), job.RecipeID, job.Manifest, job.MaxTokens, job.MaxGPUms}
+	request, err := env.request(ctx, form, header, base, job.Manifest, params)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -51,7 +58,7 @@ func Run(ctx context.Context, env Env, job model.TrainJob) ([]byte, *model.Train
 	if err != nil {
 		return nil, nil, fmt.Errorf("train: %w", err)
 	}
-	answer, weights, err := ParseTrainResponse(body)
+	answer, weights, err := form.trained(ctx, body)
 	if err != nil {
 		return nil, nil, fmt.Errorf("train: %w", err)
 	}
@@ -62,7 +69,7 @@ func Run(ctx context.Context, env Env, job model.TrainJob) ([]byte, *model.Train
 		ToolRequest: object.Sum(request), ToolResponse: object.Sum(body)}
 	config := model.ModelConfig{RecipeID: job.RecipeID, DatasetDef: job.DatasetDef, Manifest: job.Manifest, Format: answer.Format, Hyperparams: recipe.Hyperparams}
 	r.Model = model.ModelRef{CodeHash: recipe.TrainCodeHash, ParentModelID: parent}
-	if err := env.keep(ctx, &r.Model, answer.Media, weights, &config); err != nil {
+	if err := env.keep(ctx, form, &r.Model, answer.Media, weights, &config); err != nil {
 		return nil, nil, err
 	}
 	raw, err := can.Marshal(r)
@@ -70,46 +77,61 @@ func Run(ctx context.Context, env Env, job model.TrainJob) ([]byte, *model.Train
 }
 
 // base loads the weights of a recipe's base model.
-func (env Env) base(ctx context.Context, recipe *model.RecipeDef) ([]byte, *object.Hash, error) {
+func (env Env) base(ctx context.Context, recipe *model.RecipeDef) (Weights, *object.Hash, error) {
 	weights, err := BaseWeights(ctx, env.Store, recipe)
 	if err != nil || recipe.BaseModel == model.FromScratch {
-		return nil, nil, err
+		return Weights{}, nil, err
 	}
 	return weights, &recipe.BaseModel, nil
 }
 
-// BaseWeights loads the weights of a recipe's base model; nil if it has none. It verifies every byte. Errors wrap
-// store.ErrNotFound.
-func BaseWeights(ctx context.Context, s model.Store, recipe *model.RecipeDef) ([]byte, error) {
+// BaseWeights loads the weights of a recipe's base model; none if it has none. It verifies every byte, of a folder
+// where it is unpacked. Errors wrap store.ErrNotFound.
+func BaseWeights(ctx context.Context, s model.Store, recipe *model.RecipeDef) (Weights, error) {
 	if recipe.BaseModel == model.FromScratch {
-		return nil, nil
+		return Weights{}, nil
 	}
 	m, err := model.Load(ctx, s, recipe.BaseModel, "ModelRef", model.ModelRule, object.Open[model.ModelRef])
 	if err != nil {
-		return nil, fmt.Errorf("base model: %w", err)
+		return Weights{}, fmt.Errorf("base model: %w", err)
 	}
-	weights, err := readBlob(ctx, s, m.Weights)
+	weights, err := weightsOf(ctx, s, m)
 	if err != nil {
-		return nil, fmt.Errorf("base model: weights: %w", err)
+		return weights, fmt.Errorf("base model: weights: %w", err)
 	}
 	return weights, nil
 }
 
+// weightsOf loads the weights of a model.
+func weightsOf(ctx context.Context, s model.Store, m *model.ModelRef) (w Weights, err error) {
+	if m.IsFolder() {
+		w.Folder = &m.Weights.CID
+		return w, nil
+	}
+	w.Bytes, err = readBlob(ctx, s, m.Weights)
+	return w, err
+}
+
 // request builds a tool's request from a header, weights and the dataset.
-func (env Env) request(ctx context.Context, header any, weights []byte, manifest object.Hash, params map[string]string) ([]byte, error) {
+func (env Env) request(ctx context.Context, form Form, header any, weights Weights, manifest object.Hash, params map[string]string) ([]byte, error) {
 	r, w := io.Pipe()
 	go func() { w.CloseWithError(env.Dataset(ctx, manifest, params[RowsParam], w)) }()
 	defer r.Close()
-	return toolRequest(header, weights, r)
+	return form.request(ctx, header, weights, r)
 }
 
 // keep stores weights, configuration and, under its id, the model.
-func (env Env) keep(ctx context.Context, m *model.ModelRef, media string, weights []byte, config *model.ModelConfig) error {
+func (env Env) keep(ctx context.Context, form Form, m *model.ModelRef, media string, weights Weights, config *model.ModelConfig) error {
 	raw, err := can.Marshal(config)
 	if err != nil {
 		return err
 	}
-	if m.Weights, err = env.Store.PutBlob(ctx, bytes.NewReader(weights), store.PutOptions{Media: media}); err != nil {
+	if weights.Folder != nil {
+		m.Weights, err = form.Folders.Own(ctx, *weights.Folder, weights.in)
+	} else {
+		m.Weights, err = env.Store.PutBlob(ctx, bytes.NewReader(weights.Bytes), store.PutOptions{Media: media})
+	}
+	if err != nil {
 		return fmt.Errorf("keep the weights: %w", err)
 	}
 	if m.Config, err = env.Store.PutBlob(ctx, bytes.NewReader(raw), store.PutOptions{Media: model.ConfigMedia}); err != nil {

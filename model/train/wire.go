@@ -12,6 +12,7 @@ import (
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/tree"
 	"github.com/mythos-project/mythos/store"
 )
 
@@ -23,6 +24,9 @@ import (
 //	          the dataset: one JSON object a line, of the kind that the parameter "rows" names
 //	response  a JSON object on one line: TrainResponse or EvalResponse
 //	          for train: weights_bytes bytes of weights, raw
+//
+// A tool that takes a tree is given the parts of the request as files, one that gives a tree
+// leaves those of the response ([Form]); so weights may be folders.
 //
 // A tool ignores unknown members, gives the same response to the same request, and reports a failure by an exit code
 // other than 0 and a line on standard error.
@@ -136,24 +140,31 @@ func ParseTrainResponse(body []byte) (TrainResponse, []byte, error) {
 	}
 	sum := sha256.Sum256(rest)
 	switch {
-	case r.Op != OpTrain:
-		return r, nil, fmt.Errorf("%w: op is %q", ErrTool, r.Op)
 	case r.WeightsBytes != int64(len(rest)) || len(rest) == 0 || len(rest) > maxWeights:
 		return r, nil, fmt.Errorf("%w: it announces %d bytes of weights and gives %d", ErrTool, r.WeightsBytes, len(rest))
 	case r.WeightsSHA256 != hex.EncodeToString(sum[:]):
 		return r, nil, fmt.Errorf("%w: weights_sha256 is not the hash of the weights", ErrTool)
+	case r.Media == tree.Media:
+		return r, nil, fmt.Errorf("%w: media is %q, and the weights are no folder", ErrTool, r.Media)
+	}
+	return r, rest, r.check(rest)
+}
+
+// check checks what does not depend on the form of the response, and fills in what is left out.
+func (r *TrainResponse) check(weights []byte) error {
+	switch {
+	case r.Op != OpTrain:
+		return fmt.Errorf("%w: op is %q", ErrTool, r.Op)
 	case r.Format == "":
-		return r, nil, fmt.Errorf("%w: no format", ErrTool)
-	}
-	if r.Media == "" {
+		return fmt.Errorf("%w: no format", ErrTool)
+	case r.Media == "":
 		r.Media = model.WeightsMedia
-	}
-	if r.Media == SafetensorsMedia {
-		if err := CheckSafetensors(rest); err != nil {
-			return r, nil, err
+	case r.Media == SafetensorsMedia:
+		if err := CheckSafetensors(weights); err != nil {
+			return err
 		}
 	}
-	return r, rest, metricsOf(&r.Metrics)
+	return metricsOf(&r.Metrics)
 }
 
 // ParseEvalResponse checks a response to eval. Errors wrap ErrTool.
@@ -163,12 +174,17 @@ func ParseEvalResponse(body []byte) (EvalResponse, error) {
 	switch {
 	case err != nil:
 		return r, err
-	case r.Op != OpEval:
-		return r, fmt.Errorf("%w: op is %q", ErrTool, r.Op)
 	case len(rest) > 0:
 		return r, fmt.Errorf("%w: %d bytes follow the response", ErrTool, len(rest))
 	}
-	return r, metricsOf(&r.Metrics)
+	return r, r.check()
+}
+
+func (r *EvalResponse) check() error {
+	if r.Op != OpEval {
+		return fmt.Errorf("%w: op is %q", ErrTool, r.Op)
+	}
+	return metricsOf(&r.Metrics)
 }
 
 func parseLine(body []byte, v any) (rest []byte, err error) {
@@ -176,10 +192,14 @@ func parseLine(body []byte, v any) (rest []byte, err error) {
 	if len(line) > maxResponseLine {
 		return nil, fmt.Errorf("%w: the first line exceeds %d bytes", ErrTool, maxResponseLine)
 	}
-	if err := jsontext.Unmarshal(line, v); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrTool, err)
+	return rest, parseObject(line, v)
+}
+
+func parseObject(text []byte, v any) error {
+	if err := jsontext.Unmarshal(text, v); err != nil {
+		return fmt.Errorf("%w: %w", ErrTool, err)
 	}
-	return rest, nil
+	return nil
 }
 
 func metricsOf(metrics *map[string]int64) error {

@@ -22,7 +22,11 @@ func (r nodes) Node(cid object.Hash) ([]byte, error) { return r.w.raw(KindNode, 
 
 // blob adds a blob below n and proves its first chunk against the root.
 func (w *walker) blob(n *Node, role string, ref object.BlobRef) {
-	w.blobNode(n.leaf("BlobRef", ref.CID, "%s %s, %s", role, ref.CID.Short(), units.Count(int(ref.Size), "byte")), ref)
+	c := n.leaf("BlobRef", ref.CID, "%s %s, %s", role, ref.CID.Short(), units.Count(int(ref.Size), "byte"))
+	w.blobNode(c, ref)
+	if ref.Media == tree.Media && w.o.Blob == nil {
+		c.Label = role + ", " + c.Label
+	}
 }
 
 // blobNode verifies every chunk of a blob, and shows the first.

@@ -13,16 +13,17 @@ import (
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/model/registry"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/tree"
 )
 
 // Lineage is the origin and the later use of a model, from the objects that are here. Each was verified when it was
 // read; use [Explain] and [judge.Evaluate] for trust.
 type Lineage struct {
 	Model        object.Hash          `json:"model"`
-	Weights      object.BlobRef       `json:"-"`
 	WeightsCID   object.Hash          `json:"weights"`
-	WeightsBytes uint64               `json:"weights_bytes"`
-	Code         object.Hash          `json:"code"` // that trained it
+	WeightsBytes uint64               `json:"weights_bytes"`           // of all files, where they are a folder
+	WeightsFiles *uint64              `json:"weights_files,omitempty"` // of a folder; absent: they are one blob
+	Code         object.Hash          `json:"code"`                    // that trained it
 	Parent       *object.Hash         `json:"parent,omitempty"`
 	Children     []object.Hash        `json:"children"` // models trained from it, ascending
 	Rings        []int                `json:"rings"`    // rings that have it now
@@ -81,9 +82,17 @@ func LineageOf(ctx context.Context, r *registry.Registry, id object.Hash) (*Line
 	if err != nil {
 		return nil, err
 	}
-	l := &Lineage{Model: id, Weights: m.Weights, WeightsCID: m.Weights.CID, WeightsBytes: m.Weights.Size, Code: m.CodeHash, Parent: m.ParentModelID,
+	l := &Lineage{Model: id, WeightsCID: m.Weights.CID, WeightsBytes: m.Weights.Size, Code: m.CodeHash, Parent: m.ParentModelID,
 		Children: []object.Hash{}, Rings: []int{}, Trainings: []LineageTraining{}, Evaluations: []LineageEvaluation{},
 		Attestations: []LineageAttestation{}, Promotions: []LineagePromotion{}}
+	if m.IsFolder() {
+		l.WeightsBytes, l.WeightsFiles = 0, new(uint64) // until the folder is here
+		if d, err := tree.Open(r.Store.Nodes(ctx), m.Weights.CID); err == nil {
+			l.WeightsBytes, *l.WeightsFiles = d.Size, d.Files
+		} else if !model.NotHere(err) {
+			return nil, fmt.Errorf("weights of model %s: %w", id.Short(), err)
+		}
+	}
 	for _, step := range []func(context.Context, *registry.Registry, *Lineage) error{lineTrainings, lineEvaluations, lineAttestations, linePromotions, lineChildren} {
 		if err := step(ctx, r, l); err != nil {
 			return nil, err

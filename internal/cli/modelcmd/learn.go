@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/internal/lookup"
 	"github.com/mythos-project/mythos/internal/remedy"
 	"github.com/mythos-project/mythos/internal/units"
+	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/model/train"
 	"github.com/mythos-project/mythos/object"
 )
@@ -140,7 +141,7 @@ func jobError(err error, self, scope string) error {
 }
 
 func codeOf(e *calls.FailedError) int {
-	if errors.Is(e, train.ErrBudget) {
+	if errors.Is(e, train.ErrBudget) || errors.Is(e, model.ErrRefused) {
 		return clierr.Refused
 	}
 	return clierr.Tool

@@ -47,7 +47,11 @@ func (s speaker) model(m *model.ModelRef) []string {
 	if m.ParentModelID != nil {
 		from = "trained further from model " + m.ParentModelID.Short()
 	}
-	return []string{fmt.Sprintf("A model, %s by code %s; its weights have %d bytes.", from, m.CodeHash.Short(), m.Weights.Size),
+	weights := "have " + units.Count(int(m.Weights.Size), "byte")
+	if m.IsFolder() {
+		weights = "are the folder " + m.Weights.CID.Short() + " (mythos tree ls)"
+	}
+	return []string{fmt.Sprintf("A model, %s by code %s; its weights %s.", from, m.CodeHash.Short(), weights),
 		"`mythos why " + m.ModelID.Short() + "` shows what it rests on."}
 }
 

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/exec"
-	"github.com/mythos-project/mythos/exec/process"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/repo"
@@ -42,5 +41,5 @@ func request(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, t exec.Tool,
 	if e.Kind != tree.Folder {
 		return nil, clierr.Usagef("%s is not a folder: the tool takes a whole one", in)
 	}
-	return process.TreeLine(*e.Content), nil
+	return tree.Line(*e.Content), nil
 }

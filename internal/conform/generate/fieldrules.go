@@ -139,6 +139,10 @@ func learningRefusals(refuse refuseFunc, set func(uint64, can.Value) func([]byte
 	refuse("EvalSuiteDef", "a metric in capitals", set(4, listValue(textValue("A"))))
 	refuse("EvalReport", "a metric with a blank", set(3, can.Value{Tag: can.TagMap, Pairs: []can.Pair{{Key: textValue("a b"), Value: intValue(1)}}}))
 	refuse("ModelRef", "its own parent", func(raw []byte) []byte { return withValue(raw, 5, must(can.Parse(must(can.Field(raw, 1))))) })
+	refuse("ModelRef", "a folder in chunks", func(raw []byte) []byte {
+		weights := must(can.Field(raw, 2))
+		return withValue(raw, 2, must(can.Parse(withValue(withValue(weights, 3, textValue("application/mythos.tree")), 5, uintValue(1)))))
+	})
 	refuse("Attestation", "1025 hashes of evidence", set(5, repeated(1025, hashValue("e"))))
 	refuse("PolicyDef", "no suite", set(4, listValue()))
 	refuse("PolicyDef", "a suite twice", set(4, listValue(hashValue("s"), hashValue("s"))))

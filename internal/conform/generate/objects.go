@@ -14,6 +14,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/object/tree"
 )
 
 // view is the JSON view of an object.
@@ -48,6 +49,9 @@ func structs() *set {
 		a.Signature = must(sign.ID(alice, a.AttestationID))
 		s.Add("Attestation/"+id, fields{"struct": "Attestation", "value": view(structNamed("Attestation"), must(can.Marshal(&a)))})
 	}
+	folder := model.ModelRef{Weights: tree.Ref(object.SumText("folder"), 42), Config: object.BlobRef{CID: object.SumText("config"), Size: 7, Media: model.ConfigMedia}, CodeHash: object.SumText("code")}
+	_, raw, err := model.NewModel(folder)
+	s.Add("ModelRef/weights that are a folder", fields{"struct": "ModelRef", "value": view(structNamed("ModelRef"), must(raw, err))})
 	s.Sort()
 	extended := must(sample.Object(structNamed("BlobRef"), sample.Options{Minimal: true}))
 	s.Add("BlobRef/unknown field", fields{"struct": "BlobRef", "value": view(structNamed("BlobRef"), withField(extended, 900, can.AppendBool(nil, true)))})
