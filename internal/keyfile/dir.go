@@ -31,8 +31,7 @@ type KeyEntry struct {
 	Err error
 }
 
-// Save keeps a new key as NAME.key in the folder dir, durably, encrypted when the
-// passphrase is not empty.
+// Save stores a new key as NAME.key in the folder dir, durably, encrypted if the passphrase is not empty.
 func Save(dir, name string, key *sign.Key, passphrase []byte) error {
 	return SaveProtected(dir, name, key, Protection{Passphrase: passphrase})
 }
@@ -51,7 +50,7 @@ func SaveProtected(dir, name string, key *sign.Key, p Protection) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("create key %s: %w", name, err)
 	}
-	// Taking the name first: of two at once only one gets it.
+	// Take the name first: of two at the same time only one gets it.
 	f, err := os.OpenFile(keyPath(dir, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w: %s", ErrExists, name)
@@ -65,8 +64,7 @@ func SaveProtected(dir, name string, key *sign.Key, p Protection) error {
 	return nil
 }
 
-// Load reads the key NAME.key of the folder dir. A key that is not there is
-// fs.ErrNotExist; pass may be nil.
+// Load reads the key NAME.key of the folder dir. The error wraps fs.ErrNotExist if there is none; pass may be nil.
 func Load(dir, name string, pass Passphrase) (*sign.Key, error) {
 	if !validName().MatchString(name) {
 		return nil, fmt.Errorf("%w: %q", ErrName, name)
@@ -94,7 +92,7 @@ func Delete(dir, name string) error {
 	return atomicfile.SyncDir(dir)
 }
 
-// List returns the keys of the folder dir by name, none when the folder is missing.
+// List returns the keys of the folder dir by name; none if the folder is missing.
 func List(dir string) ([]KeyEntry, error) {
 	files, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -126,8 +124,8 @@ func keyEntry(dir, name string) KeyEntry {
 	return e
 }
 
-// readPrivate reads a small regular file that only its owner can read. The open
-// file is examined, not the name, so that nobody can swap it in between.
+// readPrivate reads a small regular file that only its owner can read. It examines the open file, not the name, so that
+// nobody can swap the file in between.
 func readPrivate(path string) ([]byte, error) {
 	f, err := plainfile.OpenLinked(path)
 	if errors.Is(err, plainfile.ErrKind) {
@@ -147,7 +145,7 @@ func readPrivate(path string) ([]byte, error) {
 	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
 		return nil, fmt.Errorf("%w: its mode is %#o, make it 0600", ErrMode, info.Mode().Perm())
 	}
-	// All of it fits from the start: growing would leave copies of the secret.
+	// Large enough from the start: growing would leave copies of the secret.
 	data := make([]byte, info.Size())
 	if _, err := io.ReadFull(f, data); err != nil {
 		clear(data)
@@ -156,8 +154,8 @@ func readPrivate(path string) ([]byte, error) {
 	return asText(data), nil
 }
 
-// asText takes what editors and secret stores add out of a text, in its place: a byte order
-// mark, and the CR of CRLF. A secret leaves no copy behind.
+// asText removes what editors and secret stores add to a text, in place: a byte order mark, and the CR of CRLF. It
+// leaves no copy of a secret behind.
 func asText(data []byte) []byte {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	kept := data[:0]
@@ -170,8 +168,7 @@ func asText(data []byte) []byte {
 	return kept
 }
 
-// bare drops the path from an error: where a secret was mistaken for a path, the
-// path is the secret.
+// bare removes the path from an error: if a secret was mistaken for a path, the path is the secret.
 func bare(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {

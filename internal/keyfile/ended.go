@@ -12,30 +12,29 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// ErrTakesAway means that a change would take trust away that an agent has.
+// ErrTakesAway means that a change would take away trust that an agent has.
 var ErrTakesAway = errors.New("it would take trust away")
 
 // End is when and where trust ended.
 type End struct {
 	At      object.Time
-	Entries *uint64 // of the ledger here when the end was decided; nil: not known
+	Entries *uint64 // of the ledger here when the end was decided; nil: unknown
 }
 
-// Grant is trust of earlier, which has ended.
+// Grant is earlier trust that has ended.
 type Grant struct {
 	For []string
 	End
 }
 
-// names tells whether the grant was for a domain, by name or by "*".
+// names reports whether the grant was for a domain, by name or by "*".
 func (g *Grant) names(domain string) bool {
 	return gives(g.For, domain)
 }
 
-// before tells whether something was signed before the end. What the ledger had when
-// the end was decided was; what came after an end that took effect at once was not.
-// Otherwise the time counts that the signer gives, unless the ledger shows that the
-// entry stands after the end: later, which may be nil, says so.
+// before reports whether something was signed before the end. Whatever the ledger held when the end was decided was
+// signed before it; whatever came after an end that took effect at once was not. Otherwise the time that the signer
+// gives counts, unless the ledger shows that the entry comes after the end, as later reports, which may be nil.
 func (e End) before(m ledger.Moment, atOnce bool, later func(object.Time) bool) bool {
 	if m.Placed && e.Entries != nil {
 		if m.Seq < *e.Entries {
@@ -48,15 +47,14 @@ func (e End) before(m ledger.Moment, atOnce bool, later func(object.Time) bool) 
 	return m.Time < e.At && !(m.Placed && later != nil && later(e.At))
 }
 
-// Over tells whether the entry's trust has ended: it was taken away, or its time is over.
+// Over reports whether the entry's trust has ended: it was taken away, or its time is over.
 func (e *Entry) Over(now object.Time) bool {
 	return e.Ended.At != 0 || (e.Until != 0 && now >= e.Until)
 }
 
-// Counted tells whether what the agent signed at a moment counts, whatever it is
-// trusted for: its trust lasts, or the moment lies before its end. Of an agent whose
-// trust was taken away only counts what has a place in the ledger: it could give any
-// time to anything else.
+// Counted reports whether what the agent signed at a moment counts, whatever it is trusted for: its trust still lasts,
+// or the moment lies before its end. For an agent whose trust was taken away, only what has a place in the ledger
+// counts: it could date anything else as it likes.
 func (e *Entry) Counted(m ledger.Moment, now object.Time, later func(object.Time) bool) bool {
 	switch {
 	case e.Ended.At != 0:
@@ -67,8 +65,8 @@ func (e *Entry) Counted(m ledger.Moment, now object.Time, later func(object.Time
 	return e.In(now)
 }
 
-// Held tells whether an agent was trusted for a domain when it signed something. later
-// tells whether an entry at that moment's place stands after a time.
+// Held reports whether an agent was trusted for a domain when it signed something. later reports whether an entry at
+// that moment's place comes after a time.
 func (t *Trust) Held(agent object.AgentID, domain string, m ledger.Moment, now object.Time, later func(object.Time) bool) bool {
 	e, ok := t.ByAgent(agent)
 	if !ok || domain == "" {
@@ -80,9 +78,9 @@ func (t *Trust) Held(agent object.AgentID, domain string, m ledger.Moment, now o
 	return slices.ContainsFunc(e.Past, func(g Grant) bool { return g.names(domain) && g.before(m, false, later) })
 }
 
-// Extend gives an agent that has an entry more trust: further domains, a longer time.
-// What it has stays; ErrTakesAway refuses what would be less. An entry whose trust has
-// ended begins anew, and keeps what it was trusted for as a past grant.
+// Extend gives an agent with an entry more trust: further domains, or a longer time. Existing trust remains;
+// ErrTakesAway refuses a change that would reduce it. An entry whose trust has ended starts again, and keeps what it
+// was trusted for as a past grant.
 func (t *Trust) Extend(e Entry, now object.Time) error {
 	i := slices.IndexFunc(t.entries, func(old Entry) bool { return old.Name == e.Name })
 	if i < 0 {
@@ -116,7 +114,7 @@ func (t *Trust) Extend(e Entry, now object.Time) error {
 	return nil
 }
 
-// narrows refuses an entry that would be less than the one that is there.
+// narrows refuses an entry that would grant less than the existing one.
 func (e *Entry) narrows(old *Entry) error {
 	switch {
 	case e.Until != 0 && (old.Until == 0 || e.Until < old.Until):
@@ -129,7 +127,7 @@ func (e *Entry) narrows(old *Entry) error {
 	return nil
 }
 
-// term is the time of the trust, for people.
+// term returns the time of the trust, for people.
 func (e *Entry) term() string {
 	if e.Until == 0 {
 		return "without end"
@@ -137,7 +135,7 @@ func (e *Entry) term() string {
 	return "until " + e.Until.String()
 }
 
-// end is when the trust of an entry that is over has ended.
+// end returns when the trust of an entry that is over ended.
 func (e *Entry) end() End {
 	if e.Ended.At != 0 {
 		return e.Ended
@@ -145,15 +143,15 @@ func (e *Entry) end() End {
 	return End{e.Until, e.Ended.Entries}
 }
 
-// End takes an agent's trust away. Its name stays, and what it signed before still
-// counts. ErrUnknownName when it is not there.
+// End takes an agent's trust away. Its name remains, and what it signed before still counts. The error is
+// ErrUnknownName if there is no such entry.
 func (t *Trust) End(name string, end End) error {
 	i := slices.IndexFunc(t.entries, func(e Entry) bool { return e.Name == name })
 	if i < 0 {
 		return fmt.Errorf("%w: %q", ErrUnknownName, name)
 	}
 	if e := &t.entries[i]; e.Ended.At == 0 {
-		if e.Until != 0 && e.Until < end.At { // its time was over before
+		if e.Until != 0 && e.Until < end.At { // its time had already ended
 			end.At = e.Until
 		}
 		e.Ended = end
@@ -161,7 +159,7 @@ func (t *Trust) End(name string, end End) error {
 	return nil
 }
 
-// makeRoom gives another name to an entry of this name whose trust has ended.
+// makeRoom renames an entry of this name whose trust has ended.
 func (t *Trust) makeRoom(name string, now object.Time) {
 	i := slices.IndexFunc(t.entries, func(e Entry) bool { return e.Name == name })
 	if i < 0 || !t.entries[i].Over(now) {
@@ -176,8 +174,8 @@ func (t *Trust) makeRoom(name string, now object.Time) {
 	}
 }
 
-// Replacing adds an agent under a name that an agent whose trust has ended may have;
-// that one keeps its entry, as NAME.1 or the next free number.
+// Replacing adds an agent under a name that may belong to an agent whose trust has ended; that entry is kept as NAME.1
+// or the next free number.
 func (t *Trust) Replacing(e Entry, now object.Time) error {
 	if agent, err := e.Agent(); err == nil {
 		if _, there := t.ByAgent(agent); !there && len(e.Name) < 60 {
@@ -187,7 +185,7 @@ func (t *Trust) Replacing(e Entry, now object.Time) error {
 	return t.Add(e)
 }
 
-// ordered is a list of domains in their usual order, each once.
+// ordered returns a list of domains in their usual order, without duplicates.
 func ordered(domains []string) []string {
 	all := Domains()
 	list := slices.Clone(domains)

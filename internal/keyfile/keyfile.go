@@ -18,16 +18,15 @@ import (
 
 const (
 	magic   = "mythos-key-1"
-	maxFile = 64 << 10 // bytes of a key file
+	maxFile = 64 << 10 // maximum size of a key file, in bytes
 
 	maxWork = 20 // scrypt work, log₂ N: the most that a file may demand of a reader
 )
 
-// DefaultWork is the scrypt work, log₂ N, of what is written: about a second. Tests of what
-// else a passphrase does lower it.
+// DefaultWork is the scrypt work, log₂ N, for new files: it takes about a second. Tests lower it.
 var DefaultWork = 18
 
-// The errors that callers decide on.
+// The errors on which callers decide.
 var (
 	ErrFormat       = errors.New("not a key file")
 	ErrNoPassphrase = errors.New("the key is encrypted and no passphrase is at hand")
@@ -37,18 +36,17 @@ var (
 	ErrName         = errors.New("not a key name")
 )
 
-// Passphrase asks for the passphrase of a key. It is called only when a key is
-// encrypted, and its result is overwritten. Nil means that there is none.
+// Passphrase asks for the passphrase of a key. It is called only if a key is encrypted, and its result is overwritten.
+// Nil means that there is none.
 type Passphrase func() ([]byte, error)
 
-// Protection is how a key is kept: encrypted when Passphrase is not empty.
+// Protection says how a key is stored: encrypted if Passphrase is not empty.
 type Protection struct {
 	Passphrase []byte
 	Work       int // scrypt work, log₂ N, 1 to 20; 0: DefaultWork
 }
 
-// Info is what a key file says of its key without a passphrase. Nothing vouches
-// for the hint.
+// Info is what a key file says about its key without a passphrase. The hint is not verified.
 type Info struct {
 	Agent     object.AgentID
 	Encrypted bool
@@ -72,7 +70,7 @@ func Encode(key *sign.Key, p Protection) ([]byte, error) {
 	}
 	out.WriteByte('\n')
 	if how == "plain" {
-		out.Grow(len(secret) + 1) // no copy of the secret stays behind in a smaller buffer
+		out.Grow(len(secret) + 1) // so that no copy of the secret remains in a smaller buffer
 		out.Write(secret)
 		out.WriteByte('\n')
 		return out.Bytes(), nil
@@ -185,10 +183,10 @@ func decrypt(body []byte, pass Passphrase) ([]byte, error) {
 		return nil, ErrPassphrase
 	}
 	if err != nil {
-		// Not with age's own words: they quote the body, which may be a bare seed.
+		// Without age's own words: they quote the body, which may be a bare seed.
 		return nil, fmt.Errorf("%w: its body is not an undamaged age file", ErrFormat)
 	}
-	// One byte more than a seed has, so that a longer text shows.
+	// One byte longer than a seed, so that a longer text is noticed.
 	secret := make([]byte, 65)
 	n, err := io.ReadFull(r, secret)
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -200,7 +198,7 @@ func decrypt(body []byte, pass Passphrase) ([]byte, error) {
 
 var errSeed = errors.New("not the 64 hex digits of a seed")
 
-// fromSeedHex makes a key of a seed's hex digits. Its error never quotes them.
+// fromSeedHex makes a key from a seed's hex digits. Its error never quotes them.
 func fromSeedHex(digits []byte, hint string) (*sign.Key, error) {
 	var seed [32]byte
 	defer clear(seed[:])

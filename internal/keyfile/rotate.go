@@ -13,22 +13,21 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// nextSuffix marks the new key of a rotation that is under way.
+// nextSuffix marks the new key of an unfinished rotation.
 const nextSuffix = ".next"
 
 // Rotation is the outcome of Rotate.
 type Rotation struct {
 	Old, New object.AgentID
-	OldName  string      // what the old key is now called
+	OldName  string      // the new name of the old key
 	Until    object.Time // the old key is trusted before then; 0: the trust file did not name it
 }
 
-// Rotate replaces the key NAME in the folder dir by a new one, protected as p
-// says. The old key and its trust, if the trust file at trustPath names it, are
-// kept under another name; it is trusted until the given end. What was cut off
-// before its end is finished by calling Rotate again.
+// Rotate replaces the key NAME in the folder dir by a new one, protected as p says. The old key and its trust, if the
+// trust file at trustPath names it, are kept under another name; it is trusted until the given end. Calling Rotate
+// again finishes an interrupted rotation.
 func Rotate(dir, trustPath, name string, pass Passphrase, p Protection, until End) (Rotation, error) {
-	old, err := Load(dir, name, pass) // anyone who cannot use a key shall not replace it
+	old, err := Load(dir, name, pass) // nobody may replace a key that they cannot use
 	if err != nil {
 		return Rotation{}, err
 	}
@@ -50,7 +49,7 @@ func Rotate(dir, trustPath, name string, pass Passphrase, p Protection, until En
 	return r, atomicfile.SyncDir(dir)
 }
 
-// nextKey makes the new key, or finds that of a rotation that was cut off.
+// nextKey makes the new key, or finds that of an interrupted rotation.
 func nextKey(dir, name, hint string, pass Passphrase, p Protection) (*sign.Key, error) {
 	next, err := Load(dir, name+nextSuffix, pass)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -62,8 +61,8 @@ func nextKey(dir, name, hint string, pass Passphrase, p Protection) (*sign.Key, 
 	return next, SaveProtected(dir, name+nextSuffix, next, p)
 }
 
-// keepOld gives the key file NAME a second name, the first of NAME.1, NAME.2, ...
-// that is free or names the same file already.
+// keepOld gives the key file NAME a second name, the first of NAME.1, NAME.2, ... that is free or already names the
+// same file.
 func keepOld(dir, name string) (string, error) {
 	for i := 1; ; i++ {
 		kept := name + "." + strconv.Itoa(i)
@@ -106,8 +105,8 @@ func rotateTrust(path, name string, r *Rotation, until End) (object.Time, error)
 	return e.Until, t.Save(path)
 }
 
-// Protect writes the key NAME of the folder dir anew, protected as p says: with
-// another passphrase, with its first one, or with none.
+// Protect rewrites the key NAME of the folder dir, protected as p says: with another passphrase, with its first one, or
+// with none.
 func Protect(dir, name string, pass Passphrase, p Protection) (object.AgentID, error) {
 	key, err := Load(dir, name, pass)
 	if err != nil {
@@ -121,7 +120,7 @@ func Protect(dir, name string, pass Passphrase, p Protection) (object.AgentID, e
 	return key.Agent(), atomicfile.Write(keyPath(dir, name), 0o600, data)
 }
 
-// Encrypted tells whether the key NAME is kept encrypted.
+// Encrypted reports whether the key NAME is stored encrypted.
 func Encrypted(dir, name string) (bool, error) {
 	if !validName().MatchString(name) {
 		return false, fmt.Errorf("%w: %q", ErrName, name)
@@ -133,7 +132,7 @@ func Encrypted(dir, name string) (bool, error) {
 	return e.Info.Encrypted, nil
 }
 
-// Public is the agent of the key NAME, as its file says; nothing vouches for it.
+// Public returns the agent of the key NAME according to its file, unverified.
 func Public(dir, name string) (object.AgentID, error) {
 	if !validName().MatchString(name) {
 		return object.AgentID{}, fmt.Errorf("%w: %q", ErrName, name)

@@ -66,9 +66,8 @@ func unlockSSH(pem []byte, pass Passphrase) (any, error) {
 	return parsed, err
 }
 
-// ReadFile reads a key from a file of its own: this package's form, OpenSSH's, or the 64
-// hex digits of a seed, as secret stores mount them. Keys of the latter two have no hint.
-// Errors do not name the path.
+// ReadFile reads a key from a separate file: in this package's form, in OpenSSH's, or as the 64 hex digits of a seed,
+// as secret stores mount them. Keys of the latter two have no hint. Errors do not name the path.
 func ReadFile(path string, pass Passphrase) (*sign.Key, error) {
 	data, err := readPrivate(path)
 	if err != nil {
@@ -87,10 +86,10 @@ func ReadFile(path string, pass Passphrase) (*sign.Key, error) {
 	return nil, fmt.Errorf("%w: neither this program's, nor OpenSSH's, nor the 64 hex digits of a seed", ErrFormat)
 }
 
-// FromEnv reads the value of MYTHOS_KEY: a seed of 64 hex digits, the name of a key in the
-// folder dir, or the path of a file for ReadFile, with pass where it is encrypted. A name
-// that is both is the key of the folder; a path with a slash is never a name. White space at its ends, which secret stores
-// add, is left out. The value is in no error: it may be a mistyped seed.
+// FromEnv reads the value of MYTHOS_KEY: a seed of 64 hex digits, the name of a key in the folder dir, or the path of a
+// file for ReadFile, with pass if it is encrypted. If a value could be both a name and a path, it is the name; a path
+// with a slash is never a name. White space at the ends, which secret stores add, is ignored. Errors never contain the
+// value: it may be a mistyped seed.
 func FromEnv(dir, value string, pass Passphrase) (*sign.Key, error) {
 	value = strings.TrimSpace(strings.TrimPrefix(value, "\ufeff"))
 	digits := []byte(value)
@@ -110,15 +109,14 @@ func FromEnv(dir, value string, pass Passphrase) (*sign.Key, error) {
 	return key, nil
 }
 
-// CanonicalHex is the canonical encoding of an agent, hint included, in hex.
+// CanonicalHex returns the canonical encoding of an agent, including the hint, in hex.
 func CanonicalHex(agent object.AgentID) (string, error) {
 	raw, err := can.Marshal(&agent)
 	return hex.EncodeToString(raw), err
 }
 
-// SSHPublic is the agent's public key as a line of an authorized_keys or .pub
-// file, without a line end: "ssh-ed25519 AAAA...". A hint of plain characters is
-// its comment.
+// SSHPublic returns the agent's public key as a line of an authorized_keys or .pub file, without a line end:
+// "ssh-ed25519 AAAA...". A hint of plain characters becomes its comment.
 func SSHPublic(agent object.AgentID) (string, error) {
 	if err := agent.Check(); err != nil {
 		return "", err

@@ -12,7 +12,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// The domains of trust beside those of scopes.
+// The domains of trust besides those of scopes.
 const (
 	ForAll    = "*"      // everything
 	ForPacket = "packet" // signs packets
@@ -23,12 +23,12 @@ const (
 	// ForOperator lets an agent settle unknown outcomes and divergences of effects.
 	ForOperator = "operator"
 
-	// ForApprove begins the domains approve/ROLE: approvals of calls count. It is named, or not
-	// given: not by ForAll.
+	// ForApprove is the prefix of the domains approve/ROLE: approvals of calls count. Such a domain must be named
+	// explicitly: ForAll does not include it.
 	ForApprove = "approve/"
 )
 
-// Domains lists what an agent may be trusted for, beside approve/ROLE.
+// Domains lists what an agent may be trusted for, besides approve/ROLE.
 func Domains() []string {
 	var list []string
 	for kind := range len(scope.KindNames()) {
@@ -49,13 +49,13 @@ var ErrUnknownName = errors.New("no trusted agent of that name")
 type Entry struct {
 	Name   string        // 1 to 64 letters, digits, dots, dashes, underscores
 	Key    string        // public key, 64 hex digits
-	For    []string      // some of Domains; none: the agent is known by its name, and trusted for nothing
+	For    []string      // some of Domains; none: the agent has a name, but is trusted for nothing
 	From   object.Time   // trusted from then on; 0: from the beginning
 	Until  object.Time   // trusted before then; 0: without end
 	MaxAge time.Duration // of its revocation lists; 0: any
 
-	// Ended is when the trust was taken away; the zero time: it was not. Its Entries
-	// are those of the ledger when an end was decided, that of Until as well.
+	// Ended is when the trust was taken away; the zero time: it was not. Its Entries are those of the ledger when an
+	// end was decided, even the end in Until.
 	Ended End
 	Past  []Grant // what it was trusted for earlier
 }
@@ -67,15 +67,14 @@ func (e *Entry) Agent() (object.AgentID, error) {
 	return agent, err
 }
 
-// Trust is who is trusted for what: the content of trust.yaml. The zero Trust
-// trusts nobody. It must not be changed while others read it, but by Replace.
+// Trust says who is trusted for what: the content of trust.yaml. The zero Trust trusts nobody. While others read it, it
+// may be changed only with Replace.
 type Trust struct {
-	mu      sync.RWMutex // guards the slice, not what is in it
+	mu      sync.RWMutex // guards the slice, not its elements
 	entries []Entry      // valid ones
 }
 
-// Replace takes over the entries of another Trust, which must not be changed after it.
-// It is safe while others read.
+// Replace takes over the entries of another Trust, which must not be changed afterwards. It is safe while others read.
 func (t *Trust) Replace(by *Trust) {
 	next := by.all()
 	t.mu.Lock()
@@ -97,7 +96,7 @@ func (t *Trust) ByName(name string) (Entry, bool) {
 	return t.find(func(e *Entry) bool { return e.Name == name })
 }
 
-// ByAgent finds an agent's entry, whether or not it is still trusted.
+// ByAgent finds an agent's entry, even if the agent is no longer trusted.
 func (t *Trust) ByAgent(agent object.AgentID) (Entry, bool) {
 	if agent.Check() != nil {
 		return Entry{}, false
@@ -115,45 +114,44 @@ func (t *Trust) find(match func(e *Entry) bool) (Entry, bool) {
 	return Entry{}, false
 }
 
-// Trusted tells whether an agent is trusted for a domain now.
+// Trusted reports whether an agent is trusted for a domain now.
 func (t *Trust) Trusted(agent object.AgentID, domain string, now object.Time) bool {
 	e, ok := t.ByAgent(agent)
 	return ok && domain != "" && e.covers(domain, now)
 }
 
-// HasRole tells whether approvals of an agent count for a role now.
+// HasRole reports whether approvals of an agent count for a role now.
 func (t *Trust) HasRole(agent object.AgentID, role string, now object.Time) bool {
 	e, ok := t.ByAgent(agent)
 	return ok && e.covers(ForApprove+role, now)
 }
 
-// In tells whether now lies in the window of the entry's trust, which was not taken away.
+// In reports whether now lies within the time of the entry's trust, and the trust was not taken away.
 func (e *Entry) In(now object.Time) bool { return now >= e.From && !e.Over(now) }
 
-// Names tells whether the entry names the domain itself, not by "*".
+// Names reports whether the entry names the domain itself, not by "*".
 func (e *Entry) Names(domain string) bool { return slices.Contains(e.For, domain) }
 
 func (e *Entry) covers(domain string, now object.Time) bool {
 	return e.In(now) && gives(e.For, domain)
 }
 
-// gives tells whether a list of domains has one, by its name or by ForAll.
+// gives reports whether a list of domains includes one, by its name or by ForAll.
 func gives(list []string, domain string) bool {
 	return slices.Contains(list, domain) || slices.Contains(list, ForAll) && !strings.HasPrefix(domain, ForApprove)
 }
 
-// TrustedIssuer tells whether an agent may issue root capabilities of a kind now.
+// TrustedIssuer reports whether an agent may issue root capabilities of a kind now.
 func (t *Trust) TrustedIssuer(agent object.AgentID, kind uint8, now object.Time) bool {
 	return t.Trusted(agent, scope.Domain(kind), now)
 }
 
-// Issuers is TrustedIssuer at one time, as a caps.Verifier wants it.
+// Issuers is TrustedIssuer at one time, as a caps.Verifier needs it.
 func (t *Trust) Issuers(now object.Time) func(object.AgentID, uint8) bool {
 	return func(agent object.AgentID, kind uint8) bool { return t.TrustedIssuer(agent, kind, now) }
 }
 
-// MaxAge is how old an agent's revocation list may be; 0: any age. It is a
-// caps.Verifier's MaxAge.
+// MaxAge returns how old an agent's revocation list may be; 0: any age. It is a caps.Verifier's MaxAge.
 func (t *Trust) MaxAge(agent object.AgentID) time.Duration {
 	e, _ := t.ByAgent(agent)
 	return e.MaxAge
@@ -176,8 +174,8 @@ func (t *Trust) AgentsFor(domain string, now object.Time) []object.AgentID {
 	return t.agents(func(e *Entry) bool { return e.covers(domain, now) })
 }
 
-// Everyone returns all agents that the file names, whatever they are trusted for and
-// whether or not they still are: whose keys can be named when a signature is looked at.
+// Everyone returns all agents that the file names, whatever they are or were trusted for: the keys that can be named
+// for a signature.
 func (t *Trust) Everyone() []object.AgentID { return t.agents(func(*Entry) bool { return true }) }
 
 func (t *Trust) agents(match func(e *Entry) bool) []object.AgentID {
@@ -191,8 +189,7 @@ func (t *Trust) agents(match func(e *Entry) bool) []object.AgentID {
 	return agents
 }
 
-// Add adds an agent. Its name and its key must be new. What breaks a rule wraps
-// ErrTrust.
+// Add adds an agent. Its name and its key must be new. An invalid entry is an error that wraps ErrTrust.
 func (t *Trust) Add(e Entry) error {
 	agent, err := e.Agent()
 	if err != nil {
@@ -213,8 +210,8 @@ func (t *Trust) Add(e Entry) error {
 	return nil
 }
 
-// Without takes a domain out of an entry that has it by "*" or by name: it then
-// names what is left, and what it issued of the domain before still counts.
+// Without removes a domain from an entry that has it by "*" or by name. The entry then names the remaining domains, and
+// what the agent signed before in this domain still counts.
 func (t *Trust) Without(name, domain string, end End) error {
 	i := slices.IndexFunc(t.entries, func(e Entry) bool { return e.Name == name })
 	if i < 0 {
@@ -233,10 +230,9 @@ func (t *Trust) Without(name, domain string, end End) error {
 	return nil
 }
 
-// Rotate gives the name to a new key, for the same domains. The old one is called
-// oldName and trusted until the given end, unless it ended before. The new key has no
-// first moment: it did not exist before, and a clock that is put right later must not
-// lock its owner out.
+// Rotate gives the name to a new key, for the same domains. The old key is called oldName and trusted until the given
+// end, unless it ended before. The new key is valid from any time: it did not exist before, and correcting a wrong
+// clock later must not lock its owner out.
 func (t *Trust) Rotate(name, oldName string, key object.AgentID, until End) error {
 	i := slices.IndexFunc(t.entries, func(e Entry) bool { return e.Name == name })
 	if i < 0 {
@@ -251,7 +247,7 @@ func (t *Trust) Rotate(name, oldName string, key object.AgentID, until End) erro
 	if old.Until == 0 || old.Until > until.At {
 		old.Until = until.At
 	}
-	if old.From >= old.Until { // it began with a clock that was ahead
+	if old.From >= old.Until { // it began while the clock was ahead
 		old.From = 0
 	}
 	if err := old.check(); err != nil {
@@ -261,7 +257,8 @@ func (t *Trust) Rotate(name, oldName string, key object.AgentID, until End) erro
 	return t.Add(next)
 }
 
-// Forget takes an agent out, with its name and all that it signed: ErrUnknownName when it is not there.
+// Forget removes an agent, its name, and the trust in all that it signed. The error is ErrUnknownName if there is no
+// such entry.
 func (t *Trust) Forget(name string) error {
 	before := len(t.entries)
 	t.entries = slices.DeleteFunc(t.entries, func(e Entry) bool { return e.Name == name })

@@ -42,8 +42,7 @@ type trustGrant struct {
 	Entries *uint64  `yaml:"entries,omitempty"`
 }
 
-// LoadTrust reads and validates a trust file. A file that is not there trusts
-// nobody. Errors name the line and wrap ErrTrust.
+// LoadTrust reads and validates a trust file. A missing file trusts nobody. Errors name the line and wrap ErrTrust.
 func LoadTrust(path string) (*Trust, error) {
 	f, err := plainfile.OpenLinked(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -64,8 +63,8 @@ func LoadTrust(path string) (*Trust, error) {
 	return t, nil
 }
 
-// ParseTrust reads and validates the content of a trust file. Fields that are unknown,
-// repeated or without a value, and a second document are refused.
+// ParseTrust reads and validates the content of a trust file. It refuses fields that are unknown, repeated or empty,
+// and a second document.
 func ParseTrust(data []byte) (*Trust, error) {
 	if len(data) > maxTrustFile {
 		return nil, fmt.Errorf("%w: larger than %d bytes", ErrTrust, maxTrustFile)
@@ -150,8 +149,8 @@ func endOf(name, text string) (object.Time, error) {
 	return at, nil
 }
 
-// Save writes the trust file, whole or not at all, as [atomicfile.Output] does. Comments in an
-// older one are lost.
+// Save writes the trust file, completely or not at all, as [atomicfile.Output] does. Comments in an older file are
+// lost.
 func (t *Trust) Save(path string) error {
 	file := trustFile{Agents: []trustEntry{}}
 	for i := range t.entries {

@@ -31,8 +31,8 @@ func (l *Learner) decisions() {
 	}
 }
 
-// PutInForce puts a model policy into force in its ring, as an effect. The one that is
-// in force already stays so.
+// PutInForce puts a model policy into force in its ring, as an effect. It changes nothing if the policy already is in
+// force.
 func (l *Learner) PutInForce(ctx context.Context, policy object.Hash) (*model.PolicyState, error) {
 	raw, err := objects.Load(ctx, l.Store, "PolicyDef", policy)
 	if err != nil {
@@ -68,8 +68,7 @@ func (l *Learner) PutInForce(ctx context.Context, policy object.Hash) (*model.Po
 	return object.Decode[model.PolicyState](called.Body)
 }
 
-// Hold freezes a ring or thaws it, as an effect. It waits for others who do so at the
-// same time, and comes after them.
+// Hold freezes or thaws a ring, as an effect. It waits for others who are doing the same.
 func (l *Learner) Hold(ctx context.Context, ring uint8, frozen bool, reason string) (*model.RingHold, error) {
 	q := model.HoldRequest{RingID: ring, Reason: reason}
 	if err := q.Check(); err != nil {
@@ -102,7 +101,7 @@ func (l *Learner) Hold(ctx context.Context, ring uint8, frozen bool, reason stri
 	}
 }
 
-const holdTries = 16 // of a freeze or thaw, against programs that do so at the same time
+const holdTries = 16 // to freeze or thaw while other programs do so at the same time
 
 func holdEffect(frozen bool) string {
 	if frozen {

@@ -5,17 +5,16 @@ import (
 	"fmt"
 )
 
-// What is decided about a ring. Each has a lock of its own: a freeze does not wait for a
-// promotion that reads a large model.
+// The decisions about a ring. Each has its own lock: a freeze does not wait for a promotion that reads a large model.
 const (
 	decidesRecord = "promotion"
 	decidesPolicy = "policy"
 	decidesHold   = "hold"
 )
 
-// deciding waits until no other process decides the same about a ring, and keeps it from
-// doing so until release. The lock ends with the process: who has it knows that a
-// decision without a receipt was cut short. The error wraps ledger.ErrBusy.
+// deciding waits until no other process makes the same decision about a ring, and prevents others from doing so until
+// release. The lock ends with the process, so its holder knows that a decision without a receipt was interrupted. The
+// error wraps ledger.ErrBusy.
 func (l *Learner) deciding(ctx context.Context, what string, ring uint8) (release func(), err error) {
 	release, err = l.Engine.Lock(ctx, fmt.Sprintf("%s-%d", what, ring), l.Busy)
 	if err != nil {

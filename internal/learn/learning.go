@@ -48,8 +48,8 @@ type Learner struct {
 	Busy     time.Duration // how long to wait for another process that decides about the same ring
 }
 
-// Register registers train, eval, promote, rollback, and the decisions. All are safe to
-// repeat: they store by content, and rings change by compare-and-set.
+// Register registers train, eval, promote, rollback, and the decisions. All are retry-safe: they store by content, and
+// rings change by compare-and-set.
 func (l *Learner) Register() {
 	l.decisions()
 	long := exec.Limits{Timeout: maxTraining, MaxResponse: 1 << 20}

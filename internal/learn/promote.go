@@ -16,9 +16,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Promote puts a model into a ring as an effect. When the conditions do not hold,
-// the error is that of the registry. A promotion that a crash cut short after the ring
-// had moved is finished, and is the answer.
+// Promote puts a model into a ring as an effect. If the conditions are not met, the error is that of the registry. If a
+// crash interrupted a promotion after the ring had changed, that promotion is finished and returned.
 func (l *Learner) Promote(ctx context.Context, q model.PromoteRequest, chains []caps.Chain) (*model.PromotionRecord, error) {
 	release, err := l.deciding(ctx, decidesRecord, q.RingID)
 	if err != nil {
@@ -49,9 +48,8 @@ func (l *Learner) Promote(ctx context.Context, q model.PromoteRequest, chains []
 	return l.deploy(ctx, effectPromote, &q, q.RingID, q.PolicyID, chains)
 }
 
-// AskPromotion is the request to put a model into a ring after what is there now. Where the
-// newest record is this very promotion, it is the request that was answered with it: asking
-// again gives the same answer.
+// AskPromotion returns the request to put a model into a ring after its present state. If the newest record is this
+// very promotion, it returns the request of that promotion, so that asking again gives the same answer.
 func (l *Learner) AskPromotion(ctx context.Context, m, policy object.Hash, ring uint8) (model.PromoteRequest, error) {
 	q := model.PromoteRequest{ModelID: m, PolicyID: policy, RingID: ring}
 	newest, err := l.Models.Newest(ctx, ring)
@@ -68,13 +66,13 @@ func (l *Learner) AskPromotion(ctx context.Context, m, policy object.Hash, ring 
 	return q, nil
 }
 
-// isPromotion reports whether a record is a promotion of ours as q asks, after whatever.
+// isPromotion reports whether a record is a promotion of ours as q asks, whatever was before.
 func (l *Learner) isPromotion(p *model.PromotionRecord, q model.PromoteRequest) bool {
 	return p.Action == model.ActionPromote && p.ModelID == q.ModelID && p.PolicyID == q.PolicyID && p.Signer.Same(l.ID.Self())
 }
 
-// Promoted reports whether the newest record of the ring is what q asks for: somebody asked
-// the same before, and the answer to that is this one's, too.
+// Promoted reports whether the newest record of the ring is what q asks for: the same was asked before, and its answer
+// is also the answer now.
 func (l *Learner) Promoted(ctx context.Context, q model.PromoteRequest) (bool, error) {
 	newest, err := l.Models.Newest(ctx, q.RingID)
 	if err != nil || newest == nil {
@@ -88,8 +86,8 @@ func (l *Learner) Promoted(ctx context.Context, q model.PromoteRequest) (bool, e
 	return sameBefore && l.isPromotion(p, q), nil
 }
 
-// Rollback restores what a ring had before, as an effect. A rollback that a crash cut
-// short after the ring had moved is finished, and is the answer.
+// Rollback restores the previous state of a ring, as an effect. If a crash interrupted a rollback after the ring had
+// changed, that rollback is finished and returned.
 func (l *Learner) Rollback(ctx context.Context, q model.RollbackRequest, chains []caps.Chain) (*model.PromotionRecord, error) {
 	release, err := l.deciding(ctx, decidesRecord, q.RingID)
 	if err != nil {
@@ -119,7 +117,7 @@ func (l *Learner) deploy(ctx context.Context, name string, request any, ring uin
 	return rec, l.Store.SetRef(ctx, lookup.RingRef(ring), state.ModelID, nil)
 }
 
-// recordBytes is the response of promote and rollback: the canonical record.
+// recordBytes returns the response of promote and rollback: the canonical record.
 func (l *Learner) recordBytes(ctx context.Context, rec *model.PromotionRecord, err error) (exec.Response, error) {
 	if err != nil {
 		return exec.Response{}, err
@@ -128,10 +126,9 @@ func (l *Learner) recordBytes(ctx context.Context, rec *model.PromotionRecord, e
 	return exec.Response{Body: raw, Status: exec.StatusOK}, err
 }
 
-// Settle finishes the decisions about a ring that a crash cut short after they had
-// taken effect and before their receipt was kept: they are asked for again, which
-// changes nothing but leaves the receipt. Nothing is done for a decision that has one,
-// or that another process is about to change.
+// Settle finishes decisions about a ring that a crash interrupted after they had taken effect and before their receipt
+// was stored. It asks for them again, which changes nothing but leaves the receipt. It does nothing about a decision
+// that has a receipt, or that another process is about to change.
 func (l *Learner) Settle(ctx context.Context, ring uint8) error {
 	reg := l.Models
 	newest, err := reg.Newest(ctx, ring)
@@ -158,7 +155,7 @@ func (l *Learner) Settle(ctx context.Context, ring uint8) error {
 	return l.finish(ctx, decidesHold, ring, h.HoldID, func() error { return l.settleHold(ctx, ring) })
 }
 
-// finish does what settles a decision, when it has no receipt and nobody is at it.
+// finish settles a decision if it has no receipt and nobody is working on it.
 func (l *Learner) finish(ctx context.Context, what string, ring uint8, id object.Hash, settle func() error) error {
 	receipts, err := l.Models.Decisions(ctx, id)
 	if err != nil || len(receipts) > 0 {
@@ -202,7 +199,7 @@ func (l *Learner) settleHold(ctx context.Context, ring uint8) error {
 	})
 }
 
-// again asks for a decision again when no receipt of it is here.
+// again asks for a decision again if no receipt of it is stored.
 func (l *Learner) again(ctx context.Context, id object.Hash, ask func() error) error {
 	receipts, err := l.Models.Decisions(ctx, id)
 	if err != nil || len(receipts) > 0 {
@@ -211,8 +208,8 @@ func (l *Learner) again(ctx context.Context, id object.Hash, ask func() error) e
 	return ask()
 }
 
-// settleRecord is settle for the newest promotion or rollback; it returns that record
-// when it had to be finished. Without a capability that covers it, it stays as it is.
+// settleRecord is settle for the newest promotion or rollback; it returns the record if it had to be finished. Without
+// a capability that covers the decision, it does nothing.
 func (l *Learner) settleRecord(ctx context.Context, ring uint8, chains []caps.Chain) (done *model.PromotionRecord, err error) {
 	newest, err := l.Models.Newest(ctx, ring)
 	if err != nil || newest == nil {
@@ -237,7 +234,7 @@ func (l *Learner) settleRecord(ctx context.Context, ring uint8, chains []caps.Ch
 	return done, err
 }
 
-// rollbackAgain asks for a rollback again that was done.
+// rollbackAgain asks again for a rollback that was already done.
 func (l *Learner) rollbackAgain(ctx context.Context, p *model.PromotionRecord, chains []caps.Chain) (*model.PromotionRecord, error) {
 	policy, err := l.Models.Policy(ctx, p.RingID)
 	if err != nil {

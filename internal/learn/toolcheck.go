@@ -13,19 +13,18 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// ToolCheck says what to check a training tool with.
+// ToolCheck says how to check a training tool.
 type ToolCheck struct {
 	Recipe         object.Hash
 	Train, HeldOut object.Hash // manifests: episodes to learn from, and others to measure on
-	Metrics        []string    // that its evaluation must give
+	Metrics        []string    // that its evaluation must return
 	MaxTokens      *uint64     // that a training may report; nil: any number
 	MaxGPUms       *uint64     // likewise, in milliseconds
 	Cancel         time.Duration
 }
 
-// CheckTool runs the contract test kit for training tools on a recipe's code.
-// Every call that ends leaves a receipt. The error is that of [train.CheckTool]: what is wrong, each part wrapping
-// train.ErrTool.
+// CheckTool runs the contract test kit for training tools on a recipe's code. Every finished call leaves a receipt. The
+// error is that of [train.CheckTool]; each fault in it wraps train.ErrTool.
 func (l *Learner) CheckTool(ctx context.Context, s ToolCheck) error {
 	r, err := l.loadRecipe(ctx, s.Recipe)
 	if err != nil {

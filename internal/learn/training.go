@@ -22,30 +22,30 @@ import (
 )
 
 const (
-	maxTraining = 6 * time.Hour // of a tool whose registration names no timeout
-	noBudget    = 1 << 40       // tokens or GPU milliseconds, where no capability limits them
+	maxTraining = 6 * time.Hour // for a tool whose registration names no timeout
+	noBudget    = 1 << 40       // tokens or GPU milliseconds, if no capability limits them
 	maxAttempts = 1000          // of one job
 )
 
-// TrainSpec is a training to be done.
+// TrainSpec describes a training.
 type TrainSpec struct {
 	Recipe    object.Hash
 	Dataset   *dataset.DatasetRef
-	MaxTokens *uint64 // nil: what the capability allows in all
-	MaxGPUms  *uint64 // milliseconds; nil: what the capability allows in all
+	MaxTokens *uint64 // nil: the limit of the capability
+	MaxGPUms  *uint64 // milliseconds; nil: the limit of the capability
 	Attempt   Repeat
-	Caps      []caps.Chain // nil: what is held and covers it
-	Manner    exec.Manner  // how the effect, and the tool's within it, are made
+	Caps      []caps.Chain // nil: held capabilities that cover it
+	Manner    exec.Manner  // how the effect, and the tool call within it, are executed
 }
 
-// Repeat says which of several equal jobs is meant. The zero Repeat is the first
-// one: asking for it again gives its outcome again, a failure too.
+// Repeat says which of several equal jobs is meant. The zero Repeat is the first one: asking for it again returns its
+// outcome again, even a failure.
 type Repeat struct {
-	Name  string // tells it apart from others; empty: the first
-	Retry bool   // the next one after those that failed, where the tool's policy lets it be repeated
+	Name  string // distinguishes it from others; empty: the first
+	Retry bool   // the next one after failed ones, if the tool's policy allows a retry
 }
 
-// Train runs a recipe over a dataset as a train effect and notes the model.
+// Train runs a recipe over a dataset as a train effect and records the model.
 func (l *Learner) Train(ctx context.Context, s TrainSpec) (*model.TrainResult, *calls.Called, error) {
 	recipe, err := l.loadRecipe(ctx, s.Recipe)
 	if err != nil {
@@ -82,8 +82,8 @@ func (l *Learner) Train(ctx context.Context, s TrainSpec) (*model.TrainResult, *
 	return res, called, err
 }
 
-// budget is what a training may use at most: what was asked for, or else all that the
-// first capability allows.
+// budget returns the most that a training may use: the requested limits, or else everything that the first capability
+// allows.
 func budget(s TrainSpec) (tokens, gpuMs uint64, err error) {
 	tokens, gpuMs = noBudget, noBudget
 	if len(s.Caps) > 0 {
@@ -107,7 +107,7 @@ func budget(s TrainSpec) (tokens, gpuMs uint64, err error) {
 	return tokens, gpuMs, nil
 }
 
-// Eval measures a model with a suite as an eval effect and notes the result.
+// Eval measures a model with a suite as an eval effect and records the result.
 func (l *Learner) Eval(ctx context.Context, m, suite object.Hash, at Repeat, chains []caps.Chain, manner exec.Manner) (*model.EvalResult, *calls.Called, error) {
 	def, err := l.loadSuite(ctx, suite)
 	if err != nil {
@@ -150,11 +150,11 @@ func (l *Learner) loadSuite(ctx context.Context, id object.Hash) (*model.EvalSui
 	return object.Decode[model.EvalSuiteDef](raw)
 }
 
-// ErrNoRetry means that a failed job is not repeated by itself: its tool was not
-// registered as safe to repeat. It wraps model.ErrRefused.
+// ErrNoRetry means that a failed job is not repeated automatically: its tool was not registered as retry-safe. It wraps
+// model.ErrRefused.
 var ErrNoRetry = fmt.Errorf("%w: the tool is not registered as safe to repeat", model.ErrRefused)
 
-// attempt finds the job that is meant, as the bytes of its request.
+// attempt finds the job that is meant, and returns its request's bytes.
 func (l *Learner) attempt(ctx context.Context, effect string, code object.Hash, at Repeat, request func(name string) ([]byte, error)) ([]byte, error) {
 	if !at.Retry {
 		return request(at.Name)
@@ -185,15 +185,14 @@ func (l *Learner) attempt(ctx context.Context, effect string, code object.Hash, 
 	return nil, fmt.Errorf("%w: it failed %d times", model.ErrRefused, maxAttempts)
 }
 
-// innerCall runs the tools of one train or eval effect as effects of their own.
+// innerCall runs the tools of one train or eval effect as separate effects.
 type innerCall struct {
 	node     *Learner
 	outer    exec.Call
 	receipts []object.Hash
 }
 
-// env is what training and evaluation need: the tools that recipes and suites name,
-// and datasets as JSON lines.
+// env returns what training and evaluation need: the tools that recipes and suites name, and datasets as JSON lines.
 func (c *innerCall) env() train.Env {
 	return train.Env{Store: c.node.Store, Code: c.run, Form: c.node.form, Dataset: c.node.Datasets.Lines}
 }
@@ -207,10 +206,9 @@ func (l *Learner) form(ctx context.Context, code object.Hash) (train.Form, error
 	return train.Form{Takes: t.Module.TakesTree, Gives: t.Module.GivesTree, Folders: l.Folders}, nil
 }
 
-// run calls a tool through the gate, under a capability that we give ourselves for
-// this call: the right to train or to evaluate is what was checked before. Its key
-// comes from that of the effect that asked, so that an effect that broke off after its
-// tool had ended goes on with the tool's recorded response (spec/learning.md#inner-calls).
+// run calls a tool through the executor, under a capability that we issue to ourselves for this call: the right to
+// train or to evaluate was checked before. Its key is derived from that of the outer effect, so that an effect that was
+// interrupted after its tool had ended continues with the tool's recorded response (spec/learning.md#inner-calls).
 func (c *innerCall) run(ctx context.Context, code object.Hash, request []byte) ([]byte, error) {
 	chain, err := c.node.Auth.Own(ctx, &scope.ToolCall{ToolID: code, MaxCalls: 1})
 	if err != nil {
@@ -234,7 +232,7 @@ func (c *innerCall) run(ctx context.Context, code object.Hash, request []byte) (
 	return out.Body, nil
 }
 
-// notesOf is what a receipt says about a failure, without the progress before it.
+// notesOf returns what a receipt says about a failure, without the progress before it.
 func notesOf(raw []byte) string {
 	r, _, err := ledger.OpenReceipt(raw)
 	if err != nil || r.Notes == nil {
@@ -254,8 +252,8 @@ func notesOf(raw []byte) string {
 	return ": " + strings.Join(kept, ": ")
 }
 
-// Reevaluate runs an evaluation again, for a verifier. The tool's call leaves a
-// receipt, as every effect does; without a key, it is never a replay.
+// Reevaluate runs an evaluation again, for a verifier. The tool call leaves a receipt like every effect; it has no key,
+// so it is never a replay.
 func (l *Learner) Reevaluate(ctx context.Context, j model.EvalJob) (*model.EvalResult, error) {
 	inner := &innerCall{node: l}
 	_, res, err := train.Eval(ctx, inner.env(), j)

@@ -1,5 +1,5 @@
-// Package linetest is a bad network for tests: a line between a client and a server that does
-// what a test says at exactly the byte that the test says.
+// Package linetest simulates a bad network for tests: a connection between a client and a server that fails as the test
+// says, at exactly the byte that the test says.
 package linetest
 
 import (
@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Way is where bytes go.
+// Way is the direction of bytes.
 type Way int
 
 const (
@@ -18,27 +18,26 @@ const (
 	Down            // to the client
 )
 
-// How is what becomes of all connections when a fault strikes.
+// How says what happens to all connections when a fault strikes.
 type How int
 
 const (
-	Reset How = iota // both ends are told at once, and what is on the way is lost
+	Reset How = iota // both ends are told at once, and bytes on the way are lost
 	End              // both ends see the end of the stream
 	Hole             // nobody is told anything, and nothing is carried: the other end is gone
 )
 
-// Fault is what goes wrong.
+// Fault describes what goes wrong.
 type Fault struct {
-	// Passes says of bytes that came how many of them are carried still, before the fault
-	// strikes; all of them, and struck false: it does not strike yet. It is called for one
-	// chunk at a time, of whichever connection.
+	// Passes returns how many of the bytes that arrived are still carried before the fault strikes; if it returns all
+	// of them and struck false, it does not strike yet. It is called for one chunk at a time, of any connection.
 	Passes func(way Way, chunk []byte) (n int, struck bool)
 	How    How
-	Dead   bool   // no connection carries anything after it, until the next Set
-	Then   func() // is called when it has struck, before anybody is told; may be nil
+	Dead   bool   // no connection carries anything afterwards, until the next Set
+	Then   func() // called when it has struck, before anybody is told; may be nil
 }
 
-// After strikes when so many bytes have passed, both ways counted together.
+// After strikes when this many bytes have passed, counting both directions.
 func After(bytes int) func(Way, []byte) (int, bool) {
 	return func(_ Way, chunk []byte) (int, bool) {
 		if len(chunk) <= bytes {
@@ -49,8 +48,8 @@ func After(bytes int) func(Way, []byte) (int, bool) {
 	}
 }
 
-// AnswerTo strikes when a request for a path that ends so has gone up, and before the first
-// byte of its answer comes down.
+// AnswerTo strikes when a request for a path with this ending has been sent, before the first byte of its answer
+// arrives.
 func AnswerTo(end string) func(Way, []byte) (int, bool) {
 	asked := false
 	return func(way Way, chunk []byte) (int, bool) {
@@ -110,31 +109,31 @@ func New(t testing.TB, to string) *Line {
 	return n
 }
 
-// Addr is where clients reach the server through the line.
+// Addr returns the address at which clients reach the server through the line.
 func (n *Line) Addr() string { return n.l.Addr().String() }
 
-// Chunks makes connections carry so many bytes at a time, from the next one on.
+// Chunks sets how many bytes connections carry at a time, from the next connection.
 func (n *Line) Chunks(size int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.size = size
 }
 
-// Delay makes the line take a while over each chunk, from the next connection on.
+// Delay delays each chunk, from the next connection.
 func (n *Line) Delay(delay func() time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.delay = delay
 }
 
-// To leads the line to another server, from the next connection on.
+// To connects the line to another server, from the next connection.
 func (n *Line) To(addr string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.to = addr
 }
 
-// Set ends all connections, and says what goes wrong from now on; the zero Fault: nothing.
+// Set ends all connections, and sets the fault from now on; the zero Fault: none.
 func (n *Line) Set(f Fault) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -142,14 +141,14 @@ func (n *Line) Set(f Fault) {
 	n.fault, n.dead, n.carried = f, false, 0
 }
 
-// Carried is how many bytes were carried since Set.
+// Carried returns how many bytes were carried since Set.
 func (n *Line) Carried() int64 {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.carried
 }
 
-// end ends all connections. The caller has the lock.
+// end ends all connections. The caller holds the lock.
 func (n *Line) end(how How) {
 	for c := range n.conns {
 		for _, end := range []net.Conn{c.client, c.server} {
@@ -161,8 +160,7 @@ func (n *Line) end(how How) {
 	}
 }
 
-// passes is how much of a chunk is carried, and what has become of its connection with it;
-// nil: nothing.
+// passes returns how much of a chunk is carried, and what happens to its connection; nil: nothing.
 func (n *Line) passes(c *connection, way Way, chunk []byte) (k int, struck *Fault) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -195,7 +193,7 @@ func (n *Line) carry(client net.Conn) {
 	n.mu.Unlock()
 	server, err := net.Dial("tcp", to)
 	if err != nil {
-		return // as where nobody listens any more
+		return // as if nobody listens any more
 	}
 	defer server.Close()
 	c := &connection{client: client, server: server}
@@ -211,7 +209,7 @@ func (n *Line) carry(client net.Conn) {
 	n.mu.Unlock()
 }
 
-// copy carries one way of a connection.
+// copy carries one direction of a connection.
 func (n *Line) copy(c *connection, way Way, from, to net.Conn) {
 	n.mu.Lock()
 	b, delay := make([]byte, n.size), n.delay
@@ -237,7 +235,7 @@ func (n *Line) copy(c *connection, way Way, from, to net.Conn) {
 	}
 }
 
-// strike lets a fault have its effect. What falls into a hole is taken, and nobody is told.
+// strike applies a fault. Bytes that fall into a hole are read, and nobody is told.
 func (n *Line) strike(f *Fault, from net.Conn) {
 	if f.Then != nil {
 		f.Then()

@@ -17,33 +17,32 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Candidate is something that a person may mean, for completion.
+// Candidate is a completion that a person may mean.
 type Candidate struct {
 	Name string // what to type: 12 digits of a hash, @ref or a name
 	Note string // what it is
 }
 
-// What Candidates looks for, beside the names of the protocol's structs, which stand
-// for objects of that kind.
+// What Candidates looks for, besides the names of the protocol's structs, which stand for objects of that kind.
 const (
 	AnyObject  = "*"       // objects of all kinds, and blobs
 	AnyBlob    = "blob"    // blobs; "blob:" and a media type: blobs of that type
 	AnyRef     = "ref"     // refs
 	AnyReceipt = "receipt" // the newest receipts
 	AnyRun     = "run"     // recorded runs
-	AnyTool    = "tool"    // registered tools and built-in ones
+	AnyTool    = "tool"    // registered and built-in tools
 	AnyPeer    = "peer"    // peers
 	AnyAgent   = "agent"   // self and the names of trust.yaml
 	AnyKey     = "key"     // the newest idempotency keys
 )
 
-// MaxCandidates is how many of each sort Candidates gives.
+// MaxCandidates is how many candidates of each sort Candidates returns.
 const MaxCandidates = 64
 
 var errEnough = errors.New("enough candidates")
 
-// Candidates lists what begins with prefix among the given sorts, as far as it is found
-// before ctx ends. What cannot be read is left out.
+// Candidates lists what begins with prefix among the given sorts, as far as it is found before ctx ends. What cannot be
+// read is left out.
 func (f *Finder) Candidates(ctx context.Context, prefix string, sorts ...string) []Candidate {
 	var all []Candidate
 	for _, sort := range sorts {
@@ -100,7 +99,7 @@ func (f *Finder) objectCandidates(ctx context.Context, kind, prefix string, add 
 	})
 }
 
-// objectNote is what is worth saying of an object in a few words.
+// objectNote describes an object in a few words.
 func (f *Finder) objectNote(ctx context.Context, kind string, id object.Hash) string {
 	if kind != objects.KindCapability {
 		return kind
@@ -129,7 +128,7 @@ func (f *Finder) blobCandidates(ctx context.Context, media, prefix string, add f
 	})
 }
 
-// maxLookedAt is how many of the newest happenings are looked at for completion.
+// maxLookedAt is how many of the newest events are searched for completions.
 const maxLookedAt = 1024
 
 func (f *Finder) ledgerCandidates(ctx context.Context, kind string, add func(Candidate) error) error {

@@ -12,8 +12,8 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// Object returns whatever has this hash: an object, a receipt of the ledger,
-// a blob's reference, a Merkle node, or plain bytes; and its kind.
+// Object returns the thing with this hash, and its kind: an object, a receipt of the ledger, a blob's reference, a
+// Merkle node, or plain bytes.
 func (f *Finder) Object(ctx context.Context, id object.Hash) (kind string, raw []byte, err error) {
 	o, err := f.Store.Object(ctx, id)
 	if err == nil {

@@ -11,12 +11,12 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// ErrReservedRef means that a ref is kept by the repository itself.
+// ErrReservedRef means that a ref is managed by the repository itself.
 var ErrReservedRef = errors.New("the repository keeps this ref itself")
 
-// CheckRef reports whether people may name a ref so. It refuses the names of rings, which
-// promotions move, and of datasets, which builds point to, with an error that wraps
-// ErrReservedRef; store.ErrRefName is for what is no name at all.
+// CheckRef reports whether people may use this name for a ref. It refuses the names of rings, which promotions move,
+// and of datasets, which builds set, with an error that wraps ErrReservedRef; the error for an invalid name is
+// store.ErrRefName.
 func CheckRef(name string) error {
 	if _, ring := RingOf(name); ring || strings.HasPrefix(name, DatasetRefs) {
 		return fmt.Errorf("ref %s: %w", name, ErrReservedRef)
@@ -24,9 +24,8 @@ func CheckRef(name string) error {
 	return store.CheckRefName(name)
 }
 
-// PointRef points a ref to what h names. With old it does so only if the ref points
-// there now (the zero hash: only if there is none); else the error wraps
-// store.ErrChanged. Names are those of CheckRef.
+// PointRef points a ref to h. With old it does so only if the ref points there now (the zero hash: only if there is
+// none); otherwise the error wraps store.ErrChanged. CheckRef says which names are allowed.
 func (f *Finder) PointRef(ctx context.Context, name string, h object.Hash, old *object.Hash) error {
 	if err := CheckRef(name); err != nil {
 		return err
@@ -34,8 +33,7 @@ func (f *Finder) PointRef(ctx context.Context, name string, h object.Hash, old *
 	return f.Store.SetRef(ctx, name, h, old)
 }
 
-// RemoveRef removes a ref. Names
-// are those of CheckRef, errors those of store.RemoveRef.
+// RemoveRef removes a ref. CheckRef says which names are allowed; errors are those of store.RemoveRef.
 func (f *Finder) RemoveRef(ctx context.Context, name string, old *object.Hash) error {
 	if err := CheckRef(name); err != nil {
 		return err
@@ -43,11 +41,11 @@ func (f *Finder) RemoveRef(ctx context.Context, name string, old *object.Hash) e
 	return f.Store.RemoveRef(ctx, name, old)
 }
 
-// Named is a ref and what it points to.
+// Named is a ref and its target.
 type Named struct {
 	Ref    string      `json:"ref"` // without the @
 	Target object.Hash `json:"target"`
-	Kind   string      `json:"kind"` // of the target; empty: it is not here
+	Kind   string      `json:"kind"` // of the target; empty: it is not stored
 }
 
 // Refs calls fn for the refs whose names begin with prefix, ascending.
@@ -64,7 +62,7 @@ func (f *Finder) Refs(ctx context.Context, prefix string, fn func(Named) error) 
 	})
 }
 
-// RingRef is the ref that names the model now in a ring.
+// RingRef returns the ref that names the model now in a ring.
 func RingRef(ring uint8) string { return fmt.Sprintf("ring%d", ring) }
 
 // RingOf is the reverse of RingRef.
@@ -74,9 +72,8 @@ func RingOf(ref string) (uint8, bool) {
 	return uint8(ring), ok && err == nil && RingRef(uint8(ring)) == ref
 }
 
-// DatasetRefs begins the names of the refs to datasets.
+// DatasetRefs is the prefix of the names of refs to datasets.
 const DatasetRefs = "dataset/"
 
-// DatasetRefName is the ref that leads from a manifest to the DatasetRef that says
-// how it came about.
+// DatasetRefName returns the ref from a manifest to the DatasetRef that says how it was made.
 func DatasetRefName(manifest object.Hash) string { return DatasetRefs + manifest.String() }

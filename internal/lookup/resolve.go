@@ -43,7 +43,7 @@ func (f *Finder) Resolve(ctx context.Context, text string) (object.Hash, error) 
 		return h, nil
 	}
 	if name, ok := strings.CutPrefix(text, "@"); ok {
-		if ring, ok := RingOf(name); ok { // the ring itself knows best: a ref may lag behind after a crash
+		if ring, ok := RingOf(name); ok { // the ring itself is authoritative: a ref may lag behind after a crash
 			if state, err := f.Models.State(ctx, ring); err == nil {
 				return state.ModelID, nil
 			}
@@ -80,7 +80,7 @@ func (f *Finder) recorded(ctx context.Context, prefix string) ([]object.Hash, er
 	})
 }
 
-// One is the only hash in found; notFound is the error when there is none.
+// One returns the only hash in found; notFound is the error if there is none.
 func One(prefix string, found []object.Hash, notFound error) (object.Hash, error) {
 	slices.SortFunc(found, object.Hash.Compare)
 	found = slices.Compact(found)
@@ -93,8 +93,8 @@ func One(prefix string, found []object.Hash, notFound error) (object.Hash, error
 	return object.Hash{}, &store.AmbiguousError{Prefix: prefix, Candidates: found[:min(len(found), store.MaxCandidates)]}
 }
 
-// Effect finds the effect that text names: a whole id or a unique prefix of 6 or
-// more hex digits. The error wraps ledger.ErrNotFound when there is none.
+// Effect finds the effect that text names: a whole id or a unique prefix of 6 or more hex digits. The error wraps
+// ledger.ErrNotFound if there is none.
 func (f *Finder) Effect(ctx context.Context, text string) (object.Hash, error) {
 	if h, err := object.ParseHash(text); err == nil {
 		return h, nil

@@ -12,8 +12,8 @@ func (f *Finder) Scope(ctx context.Context, text string) (scope.CapScope, error)
 	return scope.Parse(text, func(kind, name string) (object.Hash, error) { return f.Named(ctx, kind, name) })
 }
 
-// Named finds what a scope calls by a name: a tool by its own, a pool and a cell by
-// the hash of "pool:" or "cell:" and the name, anything else as Resolve does.
+// Named finds what a scope names: a tool by its own name, a pool and a cell by the hash of "pool:" or "cell:" and the
+// name, anything else as Resolve does.
 func (f *Finder) Named(ctx context.Context, kind, name string) (object.Hash, error) {
 	switch kind {
 	case "tool":

@@ -1,5 +1,5 @@
-// Package objects keeps the objects of the catalog in a store, checks them by the rules of
-// their kind, and finds what they refer to.
+// Package objects stores the objects of the catalog, checks them by the rules of their kind, and finds what they refer
+// to.
 package objects
 
 import (
@@ -15,16 +15,16 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// Kinds of objects whose rooms export no name for them.
+// Kinds of objects whose packages export no name for them.
 const (
 	KindCapability = "Capability"
 	KindDatasetRef = "DatasetRef"
 )
 
-// ErrKind means that an object is of another kind than what was asked for.
+// ErrKind means that an object has another kind than expected.
 var ErrKind = errors.New("wrong kind of object")
 
-// Put keeps an object.
+// Put stores an object.
 func Put(ctx context.Context, s *store.Store, kind string, id object.Hash, raw []byte) error {
 	return s.PutObjects(ctx, store.Object{ID: id, Kind: kind, Raw: raw})
 }
@@ -43,7 +43,7 @@ func Load(ctx context.Context, s *store.Store, kind string, id object.Hash) ([]b
 
 // References is what a struct refers to.
 type References struct {
-	Hashes []object.Hash // all, those of blobs too
+	Hashes []object.Hash // all, including those of blobs
 	Blobs  []object.BlobRef
 }
 
@@ -95,7 +95,7 @@ func (r *References) add(v reflect.Value) {
 	}
 }
 
-// Check checks fields, id and, where it names its signer, signature.
+// Check checks the fields, the id and, if the object names its signer, the signature.
 func Check(o store.Object) error {
 	s, ok := catalog.Lookup(o.Kind)
 	if !ok || s.Name != o.Kind {

@@ -1,7 +1,7 @@
-// Package oidc verifies identity tokens (OpenID Connect) of the issuers that somebody
-// trusts (spec/capabilities.md#requests), and asks for one where a job runs.
+// Package oidc verifies identity tokens (OpenID Connect) of trusted issuers (spec/capabilities.md#requests), and
+// requests one for a running job.
 //
-// Of a token nothing is believed before it is read strictly: JSON that two readers could
-// read differently, another algorithm than a signature by a public key, a claim of another
-// type are refused by name. Only issuers that the caller names are ever asked for their keys.
+// Tokens are read strictly: JSON that two readers could read differently, any algorithm other than a public-key
+// signature, and a claim of the wrong type are each refused with a specific error. Only issuers that the caller names
+// are ever asked for their keys.
 package oidc

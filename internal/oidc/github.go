@@ -10,16 +10,16 @@ import (
 	"net/url"
 )
 
-// What GitHub tells a job that has the permission id-token: write.
+// The variables of a GitHub job that has the permission id-token: write.
 const (
 	GitHubURL   = "ACTIONS_ID_TOKEN_REQUEST_URL"
 	GitHubToken = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 )
 
-// ErrNoGitHub means that this is no job of GitHub Actions that may ask for a token.
+// ErrNoGitHub means that this is not a GitHub Actions job that may ask for a token.
 var ErrNoGitHub = errors.New("GitHub gives this job no identity token: " + GitHubURL + " and " + GitHubToken + " are not set")
 
-// FromGitHub asks GitHub Actions for a token of the job for an audience.
+// FromGitHub asks GitHub Actions for a token of this job for an audience.
 func FromGitHub(ctx context.Context, env func(string) string, audience string) (string, error) {
 	if env(GitHubURL) == "" || env(GitHubToken) == "" {
 		return "", ErrNoGitHub

@@ -21,32 +21,31 @@ import (
 	"github.com/mythos-project/mythos/caps"
 )
 
-// ErrUnreachable means that an issuer could not be asked for its keys, or gave none that can
-// be read: nobody knows whether the token is good.
+// ErrUnreachable means that an issuer could not be asked for its keys, or its answer could not be read: whether the
+// token is valid is unknown.
 var ErrUnreachable = errors.New("the issuer of the token cannot be asked for its keys")
 
 // Bounds of what is fetched from an issuer.
 const (
-	keepKeys  = 10 * time.Minute // after which a key that the issuer has withdrawn counts no more
+	keepKeys  = 10 * time.Minute // after which a key that the issuer has withdrawn no longer counts
 	pause     = 10 * time.Second // between two fetches
 	fetchTime = 10 * time.Second
-	maxFetch  = 1 << 20 // bytes of each document
+	maxFetch  = 1 << 20 // for each document
 	maxKeys   = 256
 	minRSA    = 2048 // bits
 )
 
-// issuer is what is known of one.
+// issuer is what is known of an issuer.
 type issuer struct {
 	name string
-	turn chan struct{} // holds one while somebody looks
+	turn chan struct{} // holds one item while somebody fetches keys
 
 	keys           []jose.JSONWebKey
-	tried, fetched time.Time // when it was asked last, and when it answered
+	tried, fetched time.Time // when it was last asked, and when it last answered
 	err            error     // of the last try
 }
 
-// key is the one that a token names. It is fetched where it is not known, but not at once
-// again.
+// key returns the key that a token names. An unknown key is fetched, but not again right after a fetch.
 func (is *issuer) key(ctx context.Context, client *http.Client, c *claims, now time.Time) (crypto.PublicKey, error) {
 	select {
 	case is.turn <- struct{}{}:
@@ -74,7 +73,7 @@ func (is *issuer) key(ctx context.Context, client *http.Client, c *claims, now t
 	return is.find(c)
 }
 
-// since is how long ago something was; a clock that went back is no reason to wait.
+// since returns how long ago something was; a clock that went back is no reason to wait.
 func since(then, now time.Time) time.Duration {
 	if then.IsZero() || now.Before(then) {
 		return 1<<63 - 1
@@ -82,7 +81,7 @@ func since(then, now time.Time) time.Duration {
 	return now.Sub(then)
 }
 
-// find is the key of the set that a token names.
+// find returns the key of the set that a token names.
 func (is *issuer) find(c *claims) (crypto.PublicKey, error) {
 	var found []jose.JSONWebKey
 	for _, k := range is.keys {
@@ -154,7 +153,7 @@ func fetchKeys(ctx context.Context, client *http.Client, name string) ([]jose.JS
 	return parseKeys(raw)
 }
 
-// parseKeys reads a key set. A key of a kind that is not known here is as good as none.
+// parseKeys reads a key set. It ignores keys of an unknown kind.
 func parseKeys(raw []byte) ([]jose.JSONWebKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -175,8 +174,7 @@ func parseKeys(raw []byte) ([]jose.JSONWebKey, error) {
 	return keys, nil
 }
 
-// mayAsk checks where the keys of an issuer are: only one at a loopback address has them at
-// one, or without TLS.
+// mayAsk checks the URL of an issuer's keys: only for an issuer at a loopback address may it be at one, or without TLS.
 func mayAsk(issuer, keys string) error {
 	of, err := url.Parse(issuer)
 	if err != nil {
@@ -189,10 +187,10 @@ func mayAsk(issuer, keys string) error {
 	return nil
 }
 
-// maxWords is how much of a foreign text stands in an error.
+// maxWords is how much of a foreign text an error quotes.
 const maxWords = 256
 
-// bounded cuts an error that quotes what an issuer sent.
+// bounded shortens an error that quotes what an issuer sent.
 func bounded(err error) error {
 	text := err.Error()
 	if len(text) <= maxWords {

@@ -14,27 +14,26 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// ErrToken means that a token is none, or is not taken. It says nothing about an issuer that
-// cannot be asked.
+// ErrToken means that a token is malformed, or is not accepted. It does not stand for an issuer that cannot be asked.
 var ErrToken = errors.New("identity token refused")
 
-// Skew is how far the issuer's clock may be from ours.
+// Skew is how far the issuer's clock may differ from ours.
 const Skew = time.Minute
 
-// longest is how far in the future the end of a token may lie.
+// longest is how far in the future a token may expire.
 const longest = 31 * 24 * time.Hour
 
-// algorithms are the signatures by a public key that are taken.
+// algorithms are the accepted public-key signatures.
 var algorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 
 // Token is a verified token.
 type Token struct {
 	caps.ShownToken
-	ID      object.Hash // tells it from all other tokens
+	ID      object.Hash // distinguishes it from all other tokens
 	Expires time.Time
 }
 
-// claims are a token as it was read, before its signature is verified.
+// claims are those of a token that was read, before its signature is verified.
 type claims struct {
 	Token
 	alg, kid        string
@@ -45,7 +44,7 @@ func refuse(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrToken}, args...)...)
 }
 
-// read takes a token apart.
+// read splits and reads a token.
 func read(raw string) (*claims, error) {
 	if len(raw) > caps.MaxToken {
 		return nil, refuse("it has %d bytes, at most %d are taken", len(raw), caps.MaxToken)
@@ -80,7 +79,7 @@ func read(raw string) (*claims, error) {
 	return c, nil
 }
 
-// part decodes a part that is a JSON object.
+// part decodes a part, which is a JSON object.
 func part(name, encoded string) (jsontext.Fields, error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
 	if err == nil && strings.ContainsAny(encoded, "\r\n") {
@@ -147,7 +146,7 @@ func (c *claims) readClaims(body jsontext.Fields) (err error) {
 	return nil
 }
 
-// text is a member that must be there and be a text.
+// text returns a required member that is a text.
 func text(of jsontext.Fields, name string) (string, error) {
 	if !of.Has(name) {
 		return "", refuse("it has no %s", name)
@@ -159,7 +158,7 @@ func text(of jsontext.Fields, name string) (string, error) {
 	return value, nil
 }
 
-// audience is the one that the token is for.
+// audience returns the single audience of the token.
 func audience(body jsontext.Fields) (string, error) {
 	if list, err := jsontext.ListOf(body.Get("aud")); err == nil {
 		if len(list) != 1 {
@@ -174,7 +173,7 @@ func audience(body jsontext.Fields) (string, error) {
 	return text(body, "aud")
 }
 
-// seconds is a time.
+// seconds returns a time.
 func seconds(body jsontext.Fields, name string) (*time.Time, error) {
 	if !body.Has(name) {
 		return nil, refuse("it has no %s", name)

@@ -26,8 +26,8 @@ type Verifier struct {
 	issuers map[string]*issuer
 }
 
-// Verify checks a token of one of the issuers that are trusted, and of nobody else's. Its
-// audience and claims are the caller's to judge. Errors are ErrToken and ErrUnreachable.
+// Verify checks a token of one of the trusted issuers. The caller judges its audience and claims. Errors are ErrToken
+// and ErrUnreachable.
 func (v *Verifier) Verify(ctx context.Context, raw string, trusted func(issuer string) bool) (*Token, error) {
 	now := v.Now()
 	c, err := readTimely(raw, trusted, now)
@@ -42,7 +42,8 @@ func (v *Verifier) Verify(ctx context.Context, raw string, trusted func(issuer s
 	return c.signed(ctx, raw, key)
 }
 
-// VerifyWith is Verify with an issuer's key set at hand. Errors are ErrToken, and those of the key set.
+// VerifyWith is Verify with an issuer's key set that the caller already has. Errors are ErrToken, and those of the key
+// set.
 func VerifyWith(ctx context.Context, raw, name string, keySet []byte, now time.Time) (*Token, error) {
 	keys, err := parseKeys(keySet)
 	if err != nil {
@@ -59,7 +60,7 @@ func VerifyWith(ctx context.Context, raw, name string, keySet []byte, now time.T
 	return c.signed(ctx, raw, key)
 }
 
-// readTimely reads a token of an issuer that is trusted, whose signature is not verified yet.
+// readTimely reads a token of a trusted issuer, whose signature is not verified yet.
 func readTimely(raw string, trusted func(issuer string) bool, now time.Time) (*claims, error) {
 	c, err := read(raw)
 	if err != nil {
@@ -71,8 +72,7 @@ func readTimely(raw string, trusted func(issuer string) bool, now time.Time) (*c
 	return c, c.timely(now)
 }
 
-// signed checks the signature. Audience and times are judged here: by another tolerance, and
-// exactly one audience.
+// signed checks the signature. Audience and times are judged here: with our own tolerance, and exactly one audience.
 func (c *claims) signed(ctx context.Context, raw string, key crypto.PublicKey) (*Token, error) {
 	known := &oidc.StaticKeySet{PublicKeys: []crypto.PublicKey{key}}
 	judge := oidc.NewVerifier(c.Issuer, known, &oidc.Config{SupportedSigningAlgs: []string{c.alg}, SkipClientIDCheck: true, SkipExpiryCheck: true})
@@ -82,7 +82,7 @@ func (c *claims) signed(ctx context.Context, raw string, key crypto.PublicKey) (
 	return &c.Token, nil
 }
 
-// issuer is what is known of one that is trusted: there are no more of them than the policy names.
+// issuer returns what is known of a trusted issuer: there are no more of them than the policy names.
 func (v *Verifier) issuer(name string) *issuer {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -95,8 +95,8 @@ func (v *Verifier) issuer(name string) *issuer {
 	return v.issuers[name]
 }
 
-// newClient fetches bounded documents, over https or from loopback addresses, and from no
-// other place than it is told.
+// newClient returns a client that fetches bounded documents, over https or from loopback addresses, and follows no
+// redirects.
 func newClient() *http.Client {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxResponseHeaderBytes = 64 << 10
@@ -120,12 +120,12 @@ func (f *fetcher) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// Secure tells whether nobody on the way can read and change what is said.
+// Secure reports whether nobody on the way can read or change the traffic.
 func Secure(u *url.URL) bool { return u.Scheme == "https" || u.Scheme == "http" && caps.Loopback(u) }
 
 var errLong = errors.New("its answer is too long")
 
-// bound is a body of which so many bytes are read.
+// bound is a body of which a limited number of bytes is read.
 type bound struct {
 	io.ReadCloser
 	left int

@@ -1,5 +1,5 @@
-// Package oidctest is an issuer of identity tokens for tests: it is started by a test, on a
-// loopback address, and signs whatever it is told.
+// Package oidctest is an issuer of identity tokens for tests. A test starts it, at a loopback address, and it signs
+// whatever the test asks for.
 package oidctest
 
 import (
@@ -25,20 +25,20 @@ import (
 // Issuer is an issuer. Its fields may be changed before a request.
 type Issuer struct {
 	URL     string
-	Fetched atomic.Int64 // how often its keys were asked for
-	Runner  string       // the bearer token of a job that asks for a token, as GitHub's do
+	Fetched atomic.Int64 // how often its keys were fetched
+	Runner  string       // the bearer token of a job that asks for a token, like GitHub's
 	Job     func() Claims
 
 	mu   sync.Mutex
 	keys map[string]crypto.Signer
-	meta map[string]any // what discovery says otherwise
+	meta map[string]any // what discovery answers differently
 	hook http.HandlerFunc
 }
 
-// Claims are a token's.
+// Claims are those of a token.
 type Claims map[string]any
 
-// Start starts an issuer with one RSA key, called "rsa", until the test ends.
+// Start starts an issuer with one RSA key, called "rsa". It lasts until the test ends.
 func Start(t testing.TB) *Issuer {
 	t.Helper()
 	is, stop := New()
@@ -46,7 +46,7 @@ func Start(t testing.TB) *Issuer {
 	return is
 }
 
-// New is Start where somebody else stops it.
+// New is Start, but the caller stops the issuer.
 func New() (is *Issuer, stop func()) {
 	is = &Issuer{keys: map[string]crypto.Signer{}, meta: map[string]any{}, Runner: "runner-secret"}
 	s := httptest.NewServer(is)
@@ -56,10 +56,10 @@ func New() (is *Issuer, stop func()) {
 	return is, s.Close
 }
 
-// shared is one for all issuers of a process: making one takes a while.
+// shared is the same for all issuers of a process: making one takes a while.
 var shared = sync.OnceValue(func() crypto.Signer { return must(rsa.GenerateKey(rand.Reader, 2048)) })
 
-// RSA is a new key.
+// RSA makes a key.
 func RSA(t testing.TB, bits int) crypto.Signer {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, bits)
@@ -69,7 +69,7 @@ func RSA(t testing.TB, bits int) crypto.Signer {
 	return key
 }
 
-// EC is a new key.
+// EC makes a key.
 func EC(t testing.TB) crypto.Signer {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -79,7 +79,7 @@ func EC(t testing.TB) crypto.Signer {
 	return key
 }
 
-// Ed is a new key.
+// Ed makes a key.
 func Ed(t testing.TB) crypto.Signer {
 	t.Helper()
 	_, key, err := ed25519.GenerateKey(rand.Reader)
@@ -96,7 +96,7 @@ func (is *Issuer) Add(kid string, key crypto.Signer) {
 	is.keys[kid] = key
 }
 
-// Remove withdraws a key, and gives it back.
+// Remove withdraws a key, and returns it.
 func (is *Issuer) Remove(kid string) crypto.Signer {
 	is.mu.Lock()
 	defer is.mu.Unlock()
@@ -105,7 +105,7 @@ func (is *Issuer) Remove(kid string) crypto.Signer {
 	return key
 }
 
-// Says makes discovery say something else.
+// Says makes discovery answer differently.
 func (is *Issuer) Says(name string, value any) {
 	is.mu.Lock()
 	defer is.mu.Unlock()
@@ -119,7 +119,7 @@ func (is *Issuer) Answer(hook http.HandlerFunc) {
 	is.hook = hook
 }
 
-// ServeHTTP answers discovery, for keys, and jobs that ask for a token.
+// ServeHTTP answers requests for discovery and for keys, and jobs that ask for a token.
 func (is *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	is.mu.Lock()
 	hook := is.hook
@@ -175,13 +175,13 @@ func (is *Issuer) published() jose.JSONWebKeySet {
 
 var number atomic.Int64
 
-// Claims are those of a good token for an audience.
+// Claims returns the claims of a valid token for an audience.
 func (is *Issuer) Claims(audience string, now time.Time) Claims {
 	return Claims{"iss": is.URL, "sub": "repo:acme/shop:environment:production", "aud": audience, "jti": fmt.Sprint("token-", number.Add(1)), "iat": now.Unix(),
 		"nbf": now.Add(-time.Second).Unix(), "exp": now.Add(5 * time.Minute).Unix(), "repository": "acme/shop", "environment": "production", "ref": "refs/heads/main"}
 }
 
-// Token is a token with those claims, signed by a key of the issuer.
+// Token returns a token with those claims, signed by a key of the issuer.
 func (is *Issuer) Token(kid string, c Claims) string {
 	is.mu.Lock()
 	key := is.keys[kid]
@@ -189,7 +189,7 @@ func (is *Issuer) Token(kid string, c Claims) string {
 	return Sign(key, map[string]any{"kid": kid, "typ": "JWT"}, c)
 }
 
-// Sign signs claims with a key. The header's alg is the key's, if it has none.
+// Sign signs claims with a key. The header's alg is the key's, if the header has none.
 func Sign(key crypto.Signer, header map[string]any, c any) string {
 	alg := jose.RS256
 	switch key.(type) {
@@ -216,7 +216,7 @@ func SignRaw(key any, alg jose.SignatureAlgorithm, header map[string]any, payloa
 	return must(must(s.Sign(payload)).CompactSerialize())
 }
 
-// Unsigned is a token without a signature, or with one that is nonsense.
+// Unsigned returns a token without a signature, or with a meaningless one.
 func Unsigned(header, claims any, signature string) string {
 	encode := func(v any) string { return base64.RawURLEncoding.EncodeToString(must(json.Marshal(v))) }
 	return encode(header) + "." + encode(claims) + "." + signature

@@ -1,5 +1,5 @@
-// Package once runs a command once for a key: it registers the command, gives anyone who may
-// issue capabilities here one for exactly that, and calls mythos.once (internal/recording).
+// Package once runs a command once per key: it registers the command, issues a capability for exactly that command if
+// it may issue any here, and calls mythos.once (internal/recording).
 package once
 
 import (
@@ -30,10 +30,10 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// ErrCommand means that a command cannot be started: it is not there, or is no program.
+// ErrCommand means that a command cannot be started: it does not exist, or is not a program.
 var ErrCommand = errors.New("not a command that can be run")
 
-// Spec is what to run.
+// Spec says what to run.
 type Spec struct {
 	Key    []byte
 	Argv   []string
@@ -41,22 +41,22 @@ type Spec struct {
 	Manner exec.Manner
 }
 
-// Ran is how it ended.
+// Ran says how it ended.
 type Ran struct {
 	*calls.Called
 	Command exec.Tool
 	Output  once.Output
 }
 
-// maxRequest is the length of a request that a bundle can take in.
+// maxRequest is the length of a request that fits in a bundle.
 const maxRequest = 16 << 20
 
 // ttl is how long a capability that is issued to the owner is valid.
 const ttl = 30 * 24 * time.Hour
 
-// Run runs a command unless it ran with success under this key before. A failed run is run
-// again. Errors: one that wraps ErrCommand; a *ConflictError; those of [repo.Repo.Call].
-// The command in the result is set as soon as it is known, also with an error.
+// Run runs a command unless it already succeeded under this key. A failed run is repeated. Errors: one that wraps
+// ErrCommand; a *ConflictError; those of [repo.Repo.Call]. The command in the result is set as soon as it is known,
+// even if there is an error.
 func Run(ctx context.Context, n *repo.Repo, s Spec) (*Ran, error) {
 	r := &Ran{}
 	tool, err := command(s.Argv)
@@ -110,19 +110,20 @@ func notNil(b []byte) []byte {
 	return b
 }
 
-// usedUp reports whether another capability would help: where a call comes too often, somebody wants it later.
+// usedUp reports whether another capability would help. It would not against a rate limit, which lets the call through
+// later.
 func usedUp(err error) bool {
 	var denied *caps.DeniedError
 	return errors.Is(err, caps.ErrQuota) && !(errors.As(err, &denied) && denied.Check == caps.CheckRate)
 }
 
-// mayIssue reports whether what the identity here issues counts where the effect is judged.
+// mayIssue reports whether capabilities issued by the identity here count where the effect is judged.
 func mayIssue(n *repo.Repo) bool {
 	return n.MayIssue(scope.KindToolCall) && !n.Gate.Elsewhere(once.Tool)
 }
 
-// issue gives the identity here a capability for calls of a command, where it may issue
-// any: others are refused by the gate, which says what they lack.
+// issue gives the identity here a capability for calls of a command, if it may issue any: otherwise the executor
+// refuses, and says what is missing.
 func issue(ctx context.Context, n *repo.Repo, tool object.Hash) error {
 	if !mayIssue(n) {
 		return nil
@@ -134,7 +135,7 @@ func issue(ctx context.Context, n *repo.Repo, tool object.Hash) error {
 	return err
 }
 
-// command is the registration of a command: what it runs is pinned, nothing else.
+// command returns the registration of a command: it pins what the command runs, and nothing else.
 func command(argv []string) (exec.Tool, error) {
 	path, err := osexec.LookPath(argv[0])
 	if err == nil {
@@ -155,7 +156,7 @@ func command(argv []string) (exec.Tool, error) {
 	return exec.Tool{Name: name(module, id), Module: module}.Complete()
 }
 
-// why names the command where the system's error does not.
+// why adds the command's name to a system error that lacks it.
 func why(name string, err error) error {
 	var of *osexec.Error
 	if errors.As(err, &of) && errors.Is(err, fs.ErrPermission) {
@@ -166,8 +167,7 @@ func why(name string, err error) error {
 
 var notInName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[^a-z0-9._-]+`) })
 
-// name is what people find the command by: its script's or program's name, and part of
-// its hash.
+// name is how people find the command: its script's or program's name, and part of its hash.
 func name(m exec.ModuleRef, id object.Hash) string {
 	what := m.Argv[0]
 	for i := range process.Runs(m.Argv) {
@@ -177,13 +177,13 @@ func name(m exec.ModuleRef, id object.Hash) string {
 	return "once." + base[:min(len(base), 40)] + "-" + id.Short()[:8]
 }
 
-// ConflictError is a key that stands for another command, or for another input.
+// ConflictError means that a key stands for another command, or for another input.
 type ConflictError struct {
 	Key     []byte
-	Command *exec.Tool      // that it stands for; nil: that is not known here
-	Input   bool            // it is the same command, with another input
-	Receipt *ledger.Receipt // of how that ended; nil: it has not
-	mine    []string        // the arguments of the command that was asked for
+	Command *exec.Tool      // that the key stands for; nil: unknown here
+	Input   bool            // the command is the same, the input is not
+	Receipt *ledger.Receipt // of how that ended; nil: it has not ended
+	mine    []string        // the arguments of the requested command
 }
 
 func (e *ConflictError) Error() string {
@@ -202,11 +202,11 @@ func (e *ConflictError) Error() string {
 	return fmt.Sprintf("key %q stands for %s", ledger.KeyText(e.Key), what)
 }
 
-// Unwrap gives ledger.ErrIdempotencyConflict.
+// Unwrap returns ledger.ErrIdempotencyConflict.
 func (e *ConflictError) Unwrap() error { return ledger.ErrIdempotencyConflict }
 
-// other refuses a key that stands for something else, before the ledger does, which would
-// keep the contradiction for good: most often it is a mistake.
+// other refuses a key that stands for something else before the ledger does, which would record the conflict for good:
+// it is usually a mistake.
 func other(ctx context.Context, n *repo.Repo, key, request []byte, mine exec.Tool) error {
 	s, err := n.Ledger.Read(ctx, ledger.IdemID(once.Tool, key))
 	if err != nil || s.Request == nil || *s.Request == object.Sum(request) {
@@ -222,7 +222,7 @@ func other(ctx context.Context, n *repo.Repo, key, request []byte, mine exec.Too
 	return errors.Join(e, err)
 }
 
-// ran is the command that a receipt names. same says that it is mine.
+// ran returns the command that a receipt names. same reports whether it is mine.
 func ran(ctx context.Context, n *repo.Repo, r *ledger.Receipt, mine exec.Tool) (tool *exec.Tool, same bool, err error) {
 	for _, h := range r.Evidence {
 		if h == mine.ID {
@@ -241,8 +241,8 @@ func ran(ctx context.Context, n *repo.Repo, r *ledger.Receipt, mine exec.Tool) (
 	return nil, false, nil
 }
 
-// Copy writes what the command wrote, to where it wrote it. The error says what is not
-// here, or what cannot be written.
+// Copy writes what the command wrote to its standard output and error to the given ones. The error says what is not
+// stored, or what cannot be written.
 func (r *Ran) Copy(ctx context.Context, from *store.Store, stdout, stderr writer) error {
 	return errors.Join(recording.Copy(ctx, from, r.Output.Stdout, stdout), recording.Copy(ctx, from, r.Output.Stderr, stderr))
 }

@@ -11,17 +11,17 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Evidence is where receipts are found.
+// Evidence finds receipts.
 type Evidence interface {
 	Receipt(ctx context.Context, id object.Hash) (*ledger.Receipt, error)
 }
 
-// History is where it is found when an effect began.
+// History finds when an effect began.
 type History interface {
 	Read(ctx context.Context, idem object.Hash) (ledger.State, error)
 }
 
-// Emitter tells a sink of what was done. It decides nothing: what cannot be told is a note.
+// Emitter reports what was done to a sink. It decides nothing: what cannot be reported is noted.
 type Emitter struct {
 	Sink     Sink
 	Evidence Evidence
@@ -29,7 +29,7 @@ type Emitter struct {
 	Note     func(format string, args ...any)
 }
 
-// Built tells of a dataset that was built.
+// Built reports a dataset that was built.
 func (e *Emitter) Built(ctx context.Context, def *datasets.DatasetDef, ref *datasets.DatasetRef) {
 	w := work{job: "dataset.build/" + def.DatasetDefID.String()}
 	for _, root := range def.CorpusRoots {
@@ -44,7 +44,7 @@ func (e *Emitter) Built(ctx context.Context, def *datasets.DatasetDef, ref *data
 	e.tell(ctx, w, ref.BuildReceiptID)
 }
 
-// Trained tells of a training; a zero model: it failed.
+// Trained reports a training; a zero model: it failed.
 func (e *Emitter) Trained(ctx context.Context, recipe object.Hash, ref *datasets.DatasetRef, trained, receipt object.Hash) {
 	w := work{job: "train/" + recipe.String(), inputs: []dataset{thing("dataset", ref.Manifest.CID)}}
 	if !trained.IsZero() {
@@ -53,8 +53,7 @@ func (e *Emitter) Trained(ctx context.Context, recipe object.Hash, ref *datasets
 	e.tell(ctx, w, receipt)
 }
 
-// Promoted tells of a promotion or a rollback, whose receipts are given: the first one stands
-// for it.
+// Promoted reports a promotion or a rollback, with its receipts: the first one stands for it.
 func (e *Emitter) Promoted(ctx context.Context, p *model.PromotionRecord, receipts []object.Hash) {
 	if len(receipts) == 0 {
 		return
@@ -89,8 +88,7 @@ func (e *Emitter) events(ctx context.Context, w work, id object.Hash) ([]byte, e
 	return events(w, id, r, began)
 }
 
-// began is when the attempt that a receipt is of was registered; that of the receipt, where
-// nothing was.
+// began returns when the attempt of a receipt was registered; without a registration, the receipt's time.
 func (e *Emitter) began(ctx context.Context, id object.Hash, r *ledger.Receipt) (object.Time, error) {
 	if len(r.IdempotencyKey) == 0 {
 		return r.TimeObserved, nil

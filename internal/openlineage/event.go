@@ -1,6 +1,6 @@
-// Package openlineage tells catalogs of lineage what was built, trained and promoted: as run
-// events of OpenLineage, made from receipts and the ledger alone (spec/learning.md#openlineage).
-// The same receipt gives the same events. Who tells nobody, or cannot, is not held up by it.
+// Package openlineage tells lineage catalogs what was built, trained and promoted, as OpenLineage run events that are
+// made only from receipts and the ledger (spec/learning.md#openlineage). The same receipt gives the same events.
+// Without a sink, or if it fails, the work continues.
 package openlineage
 
 import (
@@ -12,11 +12,11 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// The names that stand in every event.
+// The names that occur in every event.
 const (
 	Producer  = "https://github.com/mythos-project/mythos"
 	schema    = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
-	namespace = "mythos" // of what is named by the hash of its content, the same everywhere
+	namespace = "mythos" // of what is named by the hash of its content, and so the same everywhere
 
 	receiptFacet    = Producer + "/spec/openlineage/v0.2#/$defs/ReceiptRunFacet"
 	statisticsFacet = "https://openlineage.io/spec/facets/1-0-2/OutputStatisticsOutputDatasetFacet.json#/$defs/OutputStatisticsOutputDatasetFacet"
@@ -49,7 +49,7 @@ type runFacets struct {
 	Receipt receipt `json:"mythos_receipt"`
 }
 
-// facet begins every facet.
+// facet is the common part of every facet.
 type facet struct {
 	Producer string `json:"_producer"`
 	Schema   string `json:"_schemaURL"`
@@ -84,18 +84,18 @@ type statistics struct {
 	Rows uint64 `json:"rowCount"`
 }
 
-// thing is what has a hash: a dataset for those who read events.
+// thing is anything with a hash: a dataset for readers of events.
 func thing(kind string, id object.Hash) dataset {
 	return dataset{name: name{namespace, kind + "/" + id.String()}}
 }
 
-// work is what an effect did.
+// work describes what an effect did.
 type work struct {
 	job             string
 	inputs, outputs []dataset
 }
 
-// events are the two lines of a run: that it began, and how it ended.
+// events returns the two lines of a run: that it began, and how it ended.
 func events(w work, id object.Hash, r *ledger.Receipt, began object.Time) ([]byte, error) {
 	e := event{Type: started, Time: began.String(), Job: name{owned(r.Signer), w.job}, Inputs: w.inputs, Outputs: w.outputs, Producer: Producer, Schema: schema,
 		Run: run{runID(id), runFacets{receipt{facet{Producer, receiptFacet}, id, r.ToolID, r.RequestHash, r.ResponseHash, r.Status, r.Signer.KeyHex()}}}}
@@ -119,10 +119,10 @@ func events(w work, id object.Hash, r *ledger.Receipt, began object.Time) ([]byt
 	return out.Bytes(), nil
 }
 
-// owned is the namespace of what an agent's repository calls by a name of its own.
+// owned returns the namespace of the names that an agent's repository gives.
 func owned(a object.AgentID) string { return namespace + ":" + a.KeyHex() }
 
-// runID is a UUID of version 8, made of the first bytes of a receipt's id.
+// runID returns a UUID of version 8, made from the first bytes of a receipt's id.
 func runID(id object.Hash) string {
 	b := id.Sum
 	b[6], b[8] = b[6]&0x0f|0x80, b[8]&0x3f|0x80

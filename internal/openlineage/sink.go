@@ -19,13 +19,13 @@ import (
 // mostTime is how long a server may take for the events of one run.
 const mostTime = 5 * time.Second
 
-// Sink is where events go: to the end of a file, or to a server.
+// Sink is where events are sent: appended to a file, or to a server.
 type Sink struct {
-	To  string // a path, or a URL of HTTP; empty: nowhere
+	To  string // a path, or an HTTP URL; empty: nowhere
 	Key string // a bearer token for the server; empty: none
 }
 
-// send delivers events, one a line.
+// send delivers events, one per line.
 func (s Sink) send(ctx context.Context, lines []byte) error {
 	if !strings.Contains(s.To, "://") {
 		return appendTo(s.To, lines)
@@ -60,22 +60,21 @@ func (s Sink) post(ctx context.Context, client *http.Client, u *url.URL, line []
 	}
 	res, err := client.Do(q)
 	var asked *url.Error
-	if errors.As(err, &asked) { // whose text has the URL, which may hold a secret
+	if errors.As(err, &asked) { // its text has the URL, which may hold a secret
 		return fmt.Errorf("%s: %w", u.Host, asked.Err)
 	}
 	if err != nil {
 		return err
 	}
 	defer res.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // what it says is read by nobody
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // nobody reads the answer
 	if res.StatusCode >= 300 {
 		return fmt.Errorf("%s answers %s", u.Host, res.Status)
 	}
 	return nil
 }
 
-// appendTo writes lines to the end of a file in one write, so that lines of two processes
-// do not mix.
+// appendTo appends lines to a file in one write, so that lines of two processes do not mix.
 func appendTo(path string, lines []byte) error {
 	f, err := plainfile.Open(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o666)
 	if err != nil {

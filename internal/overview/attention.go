@@ -16,11 +16,11 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// How urgent something is.
+// Levels of urgency.
 const (
-	Critical = "critical" // what the ledger says may not be relied on
+	Critical = "critical" // the ledger may not be reliable
 	Warning  = "warning"  // an effect waits for a person's decision
-	Notice   = "notice"   // something failed, was refused, ran out or will
+	Notice   = "notice"   // something failed, was refused, has run out or soon will
 )
 
 var urgencies = []string{Critical, Warning, Notice}
@@ -37,7 +37,7 @@ func (g *gatherer) attend(urgency, do, advice, format string, args ...any) {
 	g.list = append(g.list, Attention{urgency, fmt.Sprintf(format, args...), advice, do})
 }
 
-// byUrgency is what needs attention, the most urgent first.
+// byUrgency returns what needs attention, most urgent first.
 func (g *gatherer) byUrgency() []Attention {
 	slices.SortStableFunc(g.list, func(a, b Attention) int {
 		return slices.Index(urgencies, a.Urgency) - slices.Index(urgencies, b.Urgency)
@@ -64,7 +64,7 @@ func (g *gatherer) ledger(ctx context.Context) error {
 	return nil
 }
 
-// maxNamed is how many things of a sort are named one by one.
+// maxNamed is how many things of a sort are listed individually.
 const maxNamed = 10
 
 // open counts an effect that is not settled, and says what to do about it.
@@ -101,7 +101,7 @@ func (g *gatherer) open(ctx context.Context, e ledger.State) error {
 	return nil
 }
 
-// unknown advises about an attempt without an outcome: by what is known of its tool.
+// unknown advises about an attempt without an outcome, depending on what is known of its tool.
 func (g *gatherer) unknown(ctx context.Context, tool object.Hash, id string) (advice, do string, err error) {
 	if tool.IsZero() {
 		return "look at what is recorded", "mythos ledger show " + id, nil
@@ -118,8 +118,8 @@ func (g *gatherer) unknown(ctx context.Context, tool object.Hash, id string) (ad
 	return "find out. If it did not happen, let it run again; if it did: --decision abandon", "mythos ledger resolve " + id + " --decision retry", nil
 }
 
-// divergent advises about a history that contradicts itself. Where one outcome is recorded
-// and the rest are other requests, it is that one that holds.
+// divergent advises about a history that contradicts itself. If one outcome is recorded and the rest are other
+// requests, the recorded one holds.
 func divergent(e ledger.State, id string) (advice, do string) {
 	outcomes := map[object.Hash]bool{}
 	for _, entry := range e.History {
@@ -138,10 +138,10 @@ func divergent(e ledger.State, id string) (advice, do string) {
 
 const (
 	recently  = 24 * time.Hour
-	maxLooked = 20_000 // happenings of that time
+	maxLooked = 20_000 // events in that time
 )
 
-// trouble are the calls of a tool that failed, or that were refused, in the last day.
+// trouble counts the calls of a tool that failed or were refused in the last day.
 type trouble struct {
 	tool, outcome string
 	count         uint64
@@ -149,7 +149,7 @@ type trouble struct {
 	by            string
 }
 
-// words say how often, and what became of them.
+// words says how often, and with what result.
 func (t *trouble) words() string {
 	calls, were := fmt.Sprintf("%d calls", t.count), "were "
 	if t.count == 1 {
@@ -161,7 +161,7 @@ func (t *trouble) words() string {
 	return fmt.Sprintf("%s of %s %s%s", calls, t.tool, were, t.outcome)
 }
 
-// recent finds what failed and what was refused lately, unless it was made good since.
+// recent finds recent failures and refusals that were not made good since.
 func (g *gatherer) recent(ctx context.Context) error {
 	found, good, looked := map[[2]string]*trouble{}, map[object.Hash]bool{}, 0
 	for h, err := range g.n.History.Events(ctx, history.Options{Since: g.n.Now().Add(-recently)}) {
@@ -198,8 +198,7 @@ func (g *gatherer) recent(ctx context.Context) error {
 	return nil
 }
 
-// caps counts the capabilities that this agent holds, and names those that end soon or are
-// used up.
+// caps counts the capabilities that this agent holds, and names those that expire soon or are used up.
 func (g *gatherer) caps(ctx context.Context) error {
 	n, s, now := g.n, g.s, g.n.Now()
 	used := 0
@@ -226,15 +225,14 @@ func (g *gatherer) caps(ctx context.Context) error {
 	})
 }
 
-// long tells of a capability whether it is meant to last: one for minutes or hours is meant
-// to end.
+// long reports whether a capability is meant to last: one for minutes or hours is meant to expire.
 func long(l caps.Link) bool { return l.Cap.ExpiresAt >= l.Cap.NotBefore.Add(2*expiringSoon) }
 
-// spent reports whether nothing is left of a capability.
+// spent reports whether a capability is used up.
 func (g *gatherer) spent(ctx context.Context, l caps.Link) (bool, error) {
 	chain, err := g.n.Auth.Chain(ctx, l.ID)
 	if err != nil {
-		return false, ctx.Err() // its parent is not here: it counts for nothing
+		return false, ctx.Err() // its parent is not stored: it counts for nothing
 	}
 	left, err := g.n.Quotas.Left(ctx, chain)
 	for _, amount := range left {

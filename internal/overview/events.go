@@ -13,23 +13,23 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// The outcomes by which happenings are selected and counted.
+// The outcomes by which events are selected and counted.
 const (
 	OK       = "ok"       // the effect succeeded
-	Failed   = "failed"   // it ran and did not succeed
+	Failed   = "failed"   // it ran without success
 	Refused  = "refused"  // nothing ran
 	Pending  = "pending"  // it is running now
-	Unknown  = "unknown"  // nobody knows whether it happened
+	Unknown  = "unknown"  // whether it happened is unknown
 	Diverged = "diverged" // its history contradicts itself
 	Decided  = "decided"  // an operator decided about it
 )
 
-// Outcomes are the words for what became of something.
+// Outcomes returns the names of all outcomes.
 func Outcomes() []string {
 	return []string{OK, Failed, Refused, Pending, Unknown, Diverged, Decided}
 }
 
-// Outcome is what became of a happening.
+// Outcome returns the outcome of an event.
 func Outcome(h history.Event) string {
 	switch {
 	case h.Kind == "attempt":
@@ -46,15 +46,14 @@ func Outcome(h history.Event) string {
 	return Failed
 }
 
-// Selection selects happenings, besides what [repo.Options] does; zero fields select
-// everything.
+// Selection selects events, in addition to [repo.Options]; zero fields select everything.
 type Selection struct {
-	Cap     object.Hash // made under it, or under one that was made from it
+	Cap     object.Hash // made under it, or under one derived from it
 	Outcome string      // one of Outcomes, or a status in digits
-	NotOK   bool        // effects that did not succeed, and divergences
+	NotOK   bool        // effects without success, and divergences
 }
 
-// CheckOutcome refuses what is neither an outcome nor a status.
+// CheckOutcome refuses a text that is neither an outcome nor a status.
 func CheckOutcome(text string) error {
 	if slices.Contains(Outcomes(), text) {
 		return nil
@@ -65,7 +64,7 @@ func CheckOutcome(text string) error {
 	return fmt.Errorf("%q is no outcome: one of %v, or a status such as 403", text, Outcomes())
 }
 
-// Select gives those of the happenings that s selects.
+// Select returns the events that s selects.
 func (s Selection) Select(ctx context.Context, n *repo.Repo, all iter.Seq2[history.Event, error]) iter.Seq2[history.Event, error] {
 	under := Under(ctx, n, s.Cap)
 	return func(yield func(history.Event, error) bool) {
@@ -91,11 +90,11 @@ func (s Selection) selects(h history.Event, under func(object.Hash) bool) bool {
 	return s.Outcome == "" || s.Outcome == outcome || h.Kind == "effect" && s.Outcome == strconv.Itoa(int(h.Status))
 }
 
-// Row counts what one agent did with one tool, with one outcome.
+// Row counts the calls of one tool by one agent, with one outcome.
 type Row struct {
-	Tool    string       `json:"tool,omitempty"` // its name here, else the beginning of its id
+	Tool    string       `json:"tool,omitempty"` // its local name, or else the beginning of its id
 	ToolID  *object.Hash `json:"tool_id,omitempty"`
-	By      string       `json:"by,omitempty"` // the agent's name here
+	By      string       `json:"by,omitempty"` // the agent's local name
 	ByKey   string       `json:"by_key,omitempty"`
 	Outcome string       `json:"outcome"` // ok, failed, refused, pending, unknown, diverged or decided
 	Count   uint64       `json:"count"`
@@ -103,7 +102,7 @@ type Row struct {
 	Last    object.Time  `json:"last"`
 }
 
-// Summarize counts happenings by tool, agent and outcome, in that order.
+// Summarize counts events by tool, agent and outcome, in that order.
 func Summarize(all iter.Seq2[history.Event, error]) ([]Row, error) {
 	type key struct{ tool, by, outcome string }
 	rows := map[key]*Row{}

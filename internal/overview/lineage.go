@@ -10,11 +10,11 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// maxLeaves bounds how many capabilities are remembered.
+// maxLeaves is how many capabilities are remembered.
 const maxLeaves = 1 << 16
 
-// Under tells of a capability whether it is ancestor or was made from it by attenuation. A
-// capability that is not here is neither.
+// Under returns a function that reports whether a capability is ancestor or was derived from it by attenuation. A
+// capability that is not stored is neither.
 func Under(ctx context.Context, n *repo.Repo, ancestor object.Hash) func(leaf object.Hash) bool {
 	known := map[object.Hash]bool{ancestor: true}
 	return func(leaf object.Hash) bool {

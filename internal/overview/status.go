@@ -14,7 +14,7 @@ import (
 	"github.com/mythos-project/mythos/store/gc"
 )
 
-// Status is what `mythos status` tells.
+// Status is the answer of `mythos status`.
 type Status struct {
 	Repository string            `json:"repository"` // its .mythos folder
 	Name       string            `json:"name"`       // of the agent that signs here
@@ -23,30 +23,30 @@ type Status struct {
 	Entries    uint64            `json:"ledger_entries"`
 	Effects    uint64            `json:"effects"`        // with a key
 	Pending    uint64            `json:"pending"`        // running now
-	Unknown    uint64            `json:"unknown"`        // the lease ran out without an outcome
+	Unknown    uint64            `json:"unknown"`        // the lease expired without an outcome
 	Divergent  uint64            `json:"divergent"`      // the history contradicts itself
-	Sound      bool              `json:"ledger_sound"`   // the log was only added to since it was last looked at
-	Checked    uint64            `json:"ledger_checked"` // entries of which that was proven; `mythos ledger verify` recomputes all
+	Sound      bool              `json:"ledger_sound"`   // the log was only extended since the last look
+	Checked    uint64            `json:"ledger_checked"` // entries for which that was proven; `mythos ledger verify` recomputes all
 	Blobs      uint64            `json:"blobs"`
 	BlobBytes  uint64            `json:"blob_bytes"`
-	Trash      uint64            `json:"trash"` // collected things that can still be brought back
+	Trash      uint64            `json:"trash"` // collected things that can still be restored
 	TrashBytes uint64            `json:"trash_bytes"`
 	Tools      uint64            `json:"tools"`
 	Caps       uint64            `json:"caps"`          // valid ones held by this agent
-	Expiring   uint64            `json:"caps_expiring"` // of them, those that expire within a day
+	Expiring   uint64            `json:"caps_expiring"` // of these, the number that expires within a day
 	Trusted    uint64            `json:"trusted_agents"`
 	Peers      []string          `json:"peers"`             // their names
 	Rings      map[string]string `json:"rings,omitempty"`   // what the ring refs point to
 	Frozen     []string          `json:"frozen,omitempty"`  // what is frozen, since when and why
 	Waiting    []string          `json:"waiting,omitempty"` // calls that wait for approval
-	Attention  []Attention       `json:"attention"`         // what a person should look at, the worst first
+	Attention  []Attention       `json:"attention"`         // what a person should look at, most urgent first
 }
 
-// expiringSoon is when an expiry needs attention.
+// expiringSoon is how long before it an expiry needs attention.
 const expiringSoon = 24 * time.Hour
 
-// StatusOf gathers the state of the repository. Of the ledger it reads what came since
-// it was last asked ([repo.Repo.Summarize]), and what happened in the last day.
+// StatusOf gathers the state of the repository. From the ledger it reads the entries since the last time
+// ([repo.Repo.Summarize]), and the events of the last day.
 func StatusOf(ctx context.Context, n *repo.Repo) (*Status, error) {
 	g := &gatherer{n: n, s: &Status{Repository: n.Dir, Name: n.Self().Hint, Key: n.Self().KeyHex(), KeyID: n.Self().KeyID(), Rings: map[string]string{}, Peers: []string{}}}
 	for _, part := range []func(context.Context) error{g.frozen, g.waiting, g.ledger, g.recent, g.store, g.caps, g.trust} {
@@ -126,7 +126,7 @@ func (g *gatherer) trust(ctx context.Context) error {
 	n, s, now := g.n, g.s, g.n.Now()
 	for _, e := range n.Trust.Entries() {
 		switch {
-		case e.Over(now) || len(e.For) == 0: // its entry stays: what it signed before counts, and history names it
+		case e.Over(now) || len(e.For) == 0: // its entry remains: what it signed before counts, and history names it
 		case e.Until == 0 || now.Add(expiringSoon) < e.Until:
 			s.Trusted++
 		default:

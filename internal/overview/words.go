@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/internal/repo"
 )
 
-// ToolOf is the name of the tool that a scope is about; empty: none, or it has no name here.
+// ToolOf returns the name of the tool that a scope is about; empty: there is none, or it has no local name.
 func ToolOf(ctx context.Context, n *repo.Repo, s scope.CapScope) string {
 	sc, err := s.Decode()
 	if err != nil {
@@ -24,12 +24,12 @@ func ToolOf(ctx context.Context, n *repo.Repo, s scope.CapScope) string {
 	return ""
 }
 
-// ScopeText is a scope with the name of its tool for the tool's id. It can be given back.
+// ScopeText returns a scope with the name of its tool instead of the tool's id. It can be parsed again.
 func ScopeText(ctx context.Context, n *repo.Repo, s scope.CapScope) string {
 	return Named(s.String(), ToolOf(ctx, n, s))
 }
 
-// Named is the text of a scope with the name of its tool; an empty name changes nothing.
+// Named returns the text of a scope with the name of its tool; an empty name changes nothing.
 func Named(scope, tool string) string {
 	const kind, digits = "tool.call:", 64
 	rest, found := strings.CutPrefix(scope, kind)

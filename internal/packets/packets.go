@@ -1,4 +1,4 @@
-// Package packets packs bundles for peers, opens what they send, and answers it.
+// Package packets packs bundles for peers, opens the packets that they send, and answers them.
 package packets
 
 import (
@@ -37,31 +37,31 @@ type Packets struct {
 	Caller    *calls.Caller
 	Codebooks *codebook.Codebooks
 
-	decodes chan struct{} // holds one for each packet that is being decoded
+	decodes chan struct{} // holds one item for each packet that is being decoded
 }
 
-// New is p, ready for use.
+// New returns p, ready for use.
 func New(p Packets) *Packets {
 	p.decodes = make(chan struct{}, maxDecoding)
 	return &p
 }
 
-// Extensions of a bundle's Meta that are ours.
+// Our extensions of a bundle's Meta.
 const (
-	extensionCaps   = "mythos.caps"   // the file form of capability chains, one after the other in a CAN list
+	extensionCaps   = "mythos.caps"   // the file form of capability chains, in a CAN list
 	extensionAnswer = "mythos.answer" // canonical run.Answer
 )
 
-// PackOptions say how a bundle becomes a packet.
+// PackOptions say how a bundle is packed.
 type PackOptions struct {
 	Zstd  bool
 	To    []object.AgentID // encrypt to these agents; none: not encrypted
 	Caps  []caps.Chain     // authority that travels with the bundle
 	TTL   time.Duration    // of the replay guard; 0: ten minutes
-	Guard bool             // with a replay guard, as a submission needs it
+	Guard bool             // with a replay guard, as a submission needs
 
-	Codebook *packet.Codebook // one that the receiver agreed to, with codec 2; nil: the baseline
-	With     []sign.Signer    // who signs beside this repository's identity
+	Codebook *packet.Codebook // one that the receiver has agreed to, for codec 2; nil: the baseline
+	With     []sign.Signer    // signers besides this repository's identity
 }
 
 // Pack signs a bundle as a packet.
@@ -73,7 +73,7 @@ func (pa *Packets) Pack(raw []byte, o PackOptions) ([]byte, error) {
 	return pa.packSealed(sealed, o)
 }
 
-// seal makes the bundle that a packet holds.
+// seal makes the bundle inside a packet.
 func (pa *Packets) seal(raw []byte, o PackOptions) ([]byte, error) {
 	if len(o.Caps) > 0 {
 		var err error
@@ -113,7 +113,7 @@ func (pa *Packets) packSealed(sealed []byte, o PackOptions) ([]byte, error) {
 	return packet.Pack(opts, sealed)
 }
 
-// withCaps puts chains into the bundle's extensions.
+// withCaps adds chains to the bundle's extensions.
 func withCaps(raw []byte, chains []caps.Chain) ([]byte, error) {
 	b, err := object.Decode[ir.Bundle](raw)
 	if err != nil {
@@ -141,23 +141,21 @@ type Received struct {
 	Packet  *packet.Packet
 	Bundle  []byte // canonical bytes
 	Author  object.AgentID
-	Caps    []caps.Chain // what travelled with it, not yet authorized
-	Answer  *run.Answer  // when it answers a submission
+	Caps    []caps.Chain // the chains that travelled with it, not yet authorized
+	Answer  *run.Answer  // if it answers a submission
 	Signers []object.AgentID
 }
 
 // IsPacket reports whether data looks like a packet rather than a bundle.
 func (pa *Packets) IsPacket(data []byte) bool { return len(data) > 4 && string(data[:4]) == "MYTH" }
 
-// Open receives a packet from a file or a pipe: framing, signatures, codebook, payload,
-// bundle, in this order, each with its own error. No replay guard is
-// asked for.
+// Open receives a packet from a file or a pipe. It checks framing, signatures, codebook, payload and bundle, in this
+// order, each with its own error. No replay guard is required.
 func (pa *Packets) Open(ctx context.Context, raw []byte) (*Received, error) {
 	return pa.receive(ctx, raw, nil)
 }
 
-// Accept is Open for a submission: the packet needs a replay guard that was not
-// seen before.
+// Accept is Open for a submission: the packet needs a replay guard that was not seen before.
 func (pa *Packets) Accept(ctx context.Context, raw []byte) (*Received, error) {
 	return pa.receive(ctx, raw, pa.seen)
 }
@@ -170,7 +168,7 @@ func (pa *Packets) receive(ctx context.Context, raw []byte, seen packet.Seen) (*
 	out := &Received{Packet: p}
 	r := &packet.Receiver{
 		Trusted: pa.ID.TrustsPacket, Seen: seen, Now: pa.ID.Now,
-		Validate: out.open, // all of it before the guard, whose nonce is used up then
+		Validate: out.open, // everything is checked before the guard, whose nonce is then used up
 	}
 	release := func() {}
 	defer func() { release() }()
@@ -188,8 +186,7 @@ func (pa *Packets) receive(ctx context.Context, raw []byte, seen packet.Seen) (*
 	return out, nil
 }
 
-// maxDecoding is how many packets are decoded at a time: each may take several times
-// packet.Limits.MaxPlain of memory.
+// maxDecoding is how many packets are decoded at a time: each may take several times packet.Limits.MaxPlain of memory.
 const maxDecoding = 2
 
 // decoding waits until a packet may be decoded.
@@ -202,7 +199,7 @@ func (pa *Packets) decoding(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// openers gives a receiver what it needs to decode a packet that is verified.
+// openers gives a receiver what it needs to decode a verified packet.
 func (pa *Packets) openers(ctx context.Context, r *packet.Receiver, p *packet.Packet) (err error) {
 	if r.Codebooks, err = pa.Codebooks.Registry(ctx, p.Header.Codebook); err != nil || !p.Header.Encrypted() {
 		return err
@@ -214,7 +211,7 @@ func (pa *Packets) openers(ctx context.Context, r *packet.Receiver, p *packet.Pa
 	return err
 }
 
-// open checks the bundle and what it carries.
+// open checks the bundle and the chains and receipts in it.
 func (r *Received) open(payload []byte) error {
 	b, _, err := ir.Validate(payload)
 	if err != nil {
@@ -232,7 +229,7 @@ func (r *Received) open(payload []byte) error {
 	return nil
 }
 
-const maxCarried = 64 // chains in one bundle
+const maxCarried = 64 // maximum number of chains in one bundle
 
 func carriedCaps(raw []byte) ([]caps.Chain, error) {
 	if raw == nil {
@@ -265,29 +262,28 @@ func carriedCaps(raw []byte) ([]caps.Chain, error) {
 }
 
 const (
-	seenKeys  = kv.SeenPackets  // when the nonce of a packet expires
-	nonceKeys = kv.SeenRequests // when the nonce of a signed request does
+	seenKeys  = kv.SeenPackets  // expiry of the nonces of packets
+	nonceKeys = kv.SeenRequests // expiry of the nonces of signed requests
 )
 
-// seen notes a replay guard; it is fresh when nobody noted it before.
+// seen records a replay guard; it is fresh if nobody recorded it before.
 func (pa *Packets) seen(ctx context.Context, key object.Hash, until object.Time) (bool, error) {
 	k := seenKeys + key.String()
 	return pa.DB.Update(ctx, map[string][]byte{k: nil}, map[string][]byte{k: binary.BigEndian.AppendUint64(nil, uint64(until))})
 }
 
-// TakeNonce notes the nonce of a request that an agent signed, until its time is over; it
-// is fresh when no server of this repository noted it before.
+// TakeNonce records the nonce of a request that an agent signed, until it expires; it is fresh if no server of this
+// repository recorded it before.
 func (pa *Packets) TakeNonce(ctx context.Context, agent object.AgentID, nonce [16]byte, until object.Time) (fresh bool, err error) {
 	k := nonceKeys + object.Sum(append(agent.Key[:], nonce[:]...)).String()
 	return pa.DB.Update(ctx, map[string][]byte{k: nil}, map[string][]byte{k: binary.BigEndian.AppendUint64(nil, uint64(until))})
 }
 
-// ErrCancelled is why a task ended that was cancelled.
+// ErrCancelled is why a cancelled task ended.
 var ErrCancelled = errors.New("cancelled by who submitted it, or by who runs the server")
 
-// Serve runs the first task of an accepted packet and returns the signed answer. Where
-// ctx ends with [ErrCancelled] before the task does, there is an answer that says so,
-// with that error.
+// Serve runs the first task of an accepted packet and returns the signed answer. If ctx ends with [ErrCancelled] before
+// the task ends, it returns an answer that says so, with that error.
 func (pa *Packets) Serve(ctx context.Context, got *Received) ([]byte, *run.Result, error) {
 	for _, ch := range got.Caps {
 		if err := pa.Auth.Add(context.WithoutCancel(ctx), ch...); err != nil {
@@ -302,7 +298,7 @@ func (pa *Packets) Serve(ctx context.Context, got *Received) ([]byte, *run.Resul
 		ran, err = pa.Caller.Run(ctx, calls.RunSpec{Bundle: got.Bundle, Caps: got.Caps, OnEffect: tell})
 	}
 	cancelled := errors.Is(context.Cause(ctx), ErrCancelled)
-	ctx = context.WithoutCancel(ctx) // the effects have happened: they are told of
+	ctx = context.WithoutCancel(ctx) // the effects have happened: the answer reports them
 	if err != nil && cancelled {
 		answer, err := pa.cancelledAnswer(ctx, got, done)
 		return answer, nil, errors.Join(ErrCancelled, err)
@@ -335,7 +331,7 @@ func (pa *Packets) packAnswer(ctx context.Context, got *Received, a *run.Answer)
 		return nil, err
 	}
 	o := PackOptions{Guard: true}
-	if id := got.Packet.Header.Codebook; id != packet.BaselineID { // who asked with a codebook can read the answer with it
+	if id := got.Packet.Header.Codebook; id != packet.BaselineID { // the sender can read an answer in the codebook that it used
 		if o.Codebook, err = pa.Codebooks.For(ctx, id, []object.AgentID{got.Author}); err != nil {
 			return nil, err
 		}
@@ -343,8 +339,8 @@ func (pa *Packets) packAnswer(ctx context.Context, got *Received, a *run.Answer)
 	return pa.Pack(raw, o)
 }
 
-// cancelledAnswer is the answer to a submission whose task was cancelled: the result is
-// null, and the receipts are those of the effects that had happened until then.
+// cancelledAnswer is the answer to a submission whose task was cancelled: the result is null, and the receipts are
+// those of the effects that had already happened.
 func (pa *Packets) cancelledAnswer(ctx context.Context, got *Received, receipts [][]byte) ([]byte, error) {
 	id, err := ir.BundleID(got.Bundle)
 	if err != nil {
@@ -362,8 +358,7 @@ func (pa *Packets) cancelledAnswer(ctx context.Context, got *Received, receipts 
 	return pa.packAnswer(ctx, got, a)
 }
 
-// answerBundle makes the program that returns the result, or its hash where it is
-// too large to be inline.
+// answerBundle makes the program that returns the result, or its hash if it is too large to be inline.
 func (pa *Packets) answerBundle(a *run.Answer) ([]byte, error) {
 	b := ir.NewBuilder(pa.ID.Self())
 	raw, err := can.Marshal(a)

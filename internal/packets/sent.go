@@ -23,19 +23,19 @@ type Asked struct {
 	Task   object.Hash `json:"task"` // the bundle's first
 }
 
-// Sent is a submission that was left with a peer.
+// Sent is a submission that a peer has accepted.
 type Sent struct {
 	Asked
 	Peer string      `json:"peer"` // a name, or a URL
 	At   object.Time `json:"at"`   // microseconds
 }
 
-// KeepSent is how long it is remembered what was left with a peer.
+// KeepSent is how long submissions are remembered.
 const KeepSent = 30 * 24 * time.Hour
 
 const sentKeys = kv.SentPackets // Sent as JSON
 
-// PackTask is Pack for a submission, and says what its answer must name.
+// PackTask is Pack for a submission, and also returns what its answer must name.
 func (pa *Packets) PackTask(raw []byte, o PackOptions) ([]byte, Asked, error) {
 	sealed, err := pa.seal(raw, o)
 	if err != nil {
@@ -58,8 +58,8 @@ func (pa *Packets) PackTask(raw []byte, o PackOptions) ([]byte, Asked, error) {
 	return pkt, asked, err
 }
 
-// CheckAnswer checks that a packet answers what was asked, and that each receipt is by the
-// agent that answers, or by one that is trusted for ledgers.
+// CheckAnswer checks that a packet answers the submission, and that each receipt is signed by the answering agent or by
+// one that is trusted for ledgers.
 func (pa *Packets) CheckAnswer(got *Received, asked Asked) error {
 	a := got.Answer
 	switch {
@@ -82,7 +82,7 @@ func (pa *Packets) CheckAnswer(got *Received, asked Asked) error {
 	return nil
 }
 
-// SetSent remembers that a task is left with a peer.
+// SetSent records that a peer has accepted a task.
 func (pa *Packets) SetSent(ctx context.Context, asked Asked, peer string) error {
 	raw, err := json.Marshal(Sent{asked, peer, pa.ID.Now()})
 	if err != nil {
@@ -92,7 +92,7 @@ func (pa *Packets) SetSent(ctx context.Context, asked Asked, peer string) error 
 	return err
 }
 
-// Sent calls fn for each task that was left with a peer, ascending by the packet's id.
+// Sent calls fn for each task that a peer has accepted, ascending by the packet's id.
 func (pa *Packets) Sent(ctx context.Context, fn func(Sent) error) error {
 	return pa.DB.Scan(ctx, sentKeys, kv.End(sentKeys), func(key string, raw []byte) error {
 		var s Sent
@@ -103,8 +103,8 @@ func (pa *Packets) Sent(ctx context.Context, fn func(Sent) error) error {
 	})
 }
 
-// Over marks in put what is to be removed: the nonces of packets and requests that have
-// expired and would be refused for that, and what was left with peers a month ago.
+// Over marks in put what can be removed: the nonces of packets and requests that have expired, and would be refused for
+// that, and submissions of a month ago.
 func (pa *Packets) Over(ctx context.Context, put map[string][]byte) error {
 	now := pa.ID.Now()
 	for _, space := range []string{seenKeys, nonceKeys} {

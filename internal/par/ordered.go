@@ -14,11 +14,10 @@ type job[In, Out any] struct {
 	done chan struct{}
 }
 
-// Ordered runs work on every item that produce emits, on several goroutines, and
-// gives the results to consume in the order in which the items were emitted. At most
-// workers+2 items are under way. It ends at the first error in that order: what work
-// on a later item does, a failure included, is never seen before everything earlier
-// was consumed. consume runs on the calling goroutine.
+// Ordered runs work on every item that produce emits, on several goroutines, and passes the results to consume in the
+// order in which the items were emitted. At most workers+2 items are under way. It stops at the first error in that
+// order: the result of work on a later item, even a failure, is never visible before everything earlier was consumed.
+// consume runs on the calling goroutine.
 func Ordered[In, Out any](ctx context.Context, workers int, produce func(ctx context.Context, emit func(In) error) error,
 	work func(context.Context, In) (Out, error), consume func(Out) error) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -50,7 +49,7 @@ func Ordered[In, Out any](ctx context.Context, workers int, produce func(ctx con
 	return produced
 }
 
-// hand puts a job into the order of results and to the workers.
+// hand adds a job to the order of results and sends it to the workers.
 func hand[In, Out any](ctx context.Context, j *job[In, Out], order, todo chan<- *job[In, Out]) error {
 	select {
 	case order <- j:

@@ -1,5 +1,5 @@
-// Package par runs work side by side, within bounds: [Do] and [Each] a loop, [Ordered] a
-// pipeline whose results come in the order of what went in.
+// Package par runs work concurrently, within bounds: [Do] and [Each] run a loop, [Ordered] a pipeline whose results
+// come in the order of its input.
 package par
 
 import (
@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 )
 
-// Limit is n, or as many as there are processors where n is no number of workers.
+// Limit returns n, or the number of processors if n is not a valid number of workers.
 func Limit(n int) int {
 	if n > 0 {
 		return n
@@ -18,8 +18,8 @@ func Limit(n int) int {
 	return runtime.GOMAXPROCS(0)
 }
 
-// Do calls fn(0) to fn(n-1), at most limit at a time (0: as many as there are processors),
-// beginning in this order. It returns when all have ended.
+// Do calls fn(0) to fn(n-1), at most limit at a time (0: the number of processors), starting in this order. It returns
+// when all have ended.
 func Do(n, limit int, fn func(i int)) {
 	var next atomic.Int64
 	work := func() {
@@ -35,10 +35,9 @@ func Do(n, limit int, fn func(i int)) {
 	wg.Wait()
 }
 
-// Each is Do for what can fail. After an error, or when ctx ends, no further call begins,
-// and the context of those under way is cancelled. The error is that of the lowest i: of
-// errors that do not come from this cancellation, it does not depend on which call was
-// faster.
+// Each is Do for functions that can fail. After an error, or when ctx ends, no further call starts, and the context of
+// the running ones is cancelled. It returns the error of the lowest i, ignoring errors that come from this
+// cancellation, so the result does not depend on which call was faster.
 func Each(ctx context.Context, n, limit int, fn func(ctx context.Context, i int) error) error {
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -58,7 +57,7 @@ func Each(ctx context.Context, n, limit int, fn func(ctx context.Context, i int)
 	return f.err
 }
 
-// first is the error of the lowest i.
+// first holds the error of the lowest i.
 type first struct {
 	mu  sync.Mutex
 	at  int

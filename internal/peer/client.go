@@ -23,11 +23,11 @@ import (
 // Client calls one peer. It is safe for concurrent use.
 type Client struct {
 	Repo *repo.Repo
-	Name string // what people call it; empty: its URL
+	Name string // its name for people; empty: its URL
 	URL  string // "http://host:port"
 	HTTP *http.Client
 
-	// Key is who must answer there; nil: the one that the first answer names.
+	// Key is the agent that must answer there; nil: the one that the first answer names.
 	Key *object.AgentID
 
 	once sync.Once
@@ -37,12 +37,12 @@ type Client struct {
 	own  *http.Client
 }
 
-// To is a client of a peer.
+// To returns a client for a peer.
 func To(n *repo.Repo, p peers.Peer) *Client {
 	return &Client{Repo: n, Name: p.Name, URL: strings.TrimSuffix(p.URL, "/"), Key: p.Key}
 }
 
-// String is the name, or the URL.
+// String returns the name, or the URL.
 func (c *Client) String() string {
 	if c.Name != "" {
 		return c.Name
@@ -50,8 +50,7 @@ func (c *Client) String() string {
 	return c.URL
 }
 
-// Do makes a request that is not signed. An answer that refuses is a [*StatusError]; else
-// the caller closes its body.
+// Do makes an unsigned request. An answer that refuses is a [*StatusError]; otherwise the caller closes its body.
 func (c *Client) Do(r *http.Request) (*http.Response, error) {
 	client := c.HTTP
 	if client == nil {
@@ -76,10 +75,10 @@ func (c *Client) Do(r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// noRedirects: a signature is for one path of one peer.
+// noRedirects refuses redirects: a signature is for one path of one peer.
 func noRedirects(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// Peer is the agent that requests are signed for: what it gets nobody else can use.
+// Peer returns the agent that requests are signed for: nobody else can use them.
 func (c *Client) Peer(ctx context.Context) (object.AgentID, error) {
 	c.once.Do(func() {
 		if c.Key != nil {
@@ -91,8 +90,8 @@ func (c *Client) Peer(ctx context.Context) (object.AgentID, error) {
 	return c.to, c.err
 }
 
-// Send makes a signed request. A body that is not nil is sent, unless stream is, and
-// covered by the signature. The caller closes the body of the answer.
+// Send makes a signed request. A non-nil body is sent, unless there is a stream, and is covered by the signature. The
+// caller closes the body of the answer.
 func (c *Client) Send(ctx context.Context, method, path string, chain caps.Chain, body []byte, stream io.Reader) (*http.Response, error) {
 	to, err := c.Peer(ctx)
 	if err != nil {
@@ -105,8 +104,8 @@ func (c *Client) Send(ctx context.Context, method, path string, chain caps.Chain
 	if err != nil {
 		return nil, err
 	}
-	// Signed for each connection that it is tried on: net/http sends a request again when a
-	// connection that was used before turns out to be closed, and a nonce is taken once.
+	// The request is signed for each connection on which it is tried: net/http sends a request again if a reused
+	// connection turns out to be closed, and a nonce works only once.
 	var unsigned error
 	sign := func(got httptrace.GotConnInfo) {
 		unsigned = auth.Sign(r, c.Repo.Key, to, auth.SessionOf(got.Conn), chain, body, c.Repo.Now())
@@ -116,7 +115,7 @@ func (c *Client) Send(ctx context.Context, method, path string, chain caps.Chain
 	if err != nil {
 		return nil, errors.Join(unsigned, err)
 	}
-	if unsigned == nil && c.Key == nil { // else it is checked already
+	if unsigned == nil && c.Key == nil { // otherwise it is already checked
 		unsigned = auth.Proven(res, to)
 	}
 	if err := unsigned; err != nil {
@@ -137,17 +136,16 @@ func (c *Client) Post(ctx context.Context, path string, chain caps.Chain, body [
 	return c.Send(ctx, http.MethodPost, path, chain, body, nil)
 }
 
-// Unsent reports whether a connection was never made.
+// Unsent reports whether no connection was ever made.
 func Unsent(err error) bool {
 	var dial *net.OpError
 	return errors.As(err, &dial) && dial.Op == "dial"
 }
 
-// meetTime is how long a peer may take to say who it is.
+// meetTime is how long a peer may take to identify itself.
 const meetTime = 20 * time.Second
 
-// Agent asks the peer who it is. Nothing proves the answer: it only chooses what a
-// packet is written with.
+// Agent asks the peer for its identity. The answer is not proved: it only decides what a packet is written with.
 func (c *Client) Agent(ctx context.Context) (object.AgentID, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, meetTime, fmt.Errorf("%s does not say who it is within %s", c.URL, meetTime))
 	defer cancel()
@@ -188,7 +186,7 @@ func ReadAll(res *http.Response, limit int64) ([]byte, error) {
 	return raw, err
 }
 
-// Known are the peers that the repository knows, by name.
+// Known returns the peers that the repository knows, by name.
 func Known(ctx context.Context, n *repo.Repo) ([]*Client, error) {
 	var known []*Client
 	err := n.Peers.Each(ctx, func(p peers.Peer) error {

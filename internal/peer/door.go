@@ -20,49 +20,48 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Service answers on paths of its own. One that is a [Worker], too, is started before the
-// server serves and stopped after it.
+// Service answers on paths of its own. If it is also a [Worker], it is started before the server serves and stopped
+// afterwards.
 type Service interface {
-	// Routes is asked once, before the server serves.
+	// Routes is called once, before the server serves.
 	Routes(d Door) []Route
 }
 
-// Worker is a service that works whether or not anybody asks.
+// Worker is a service that also works without being asked.
 type Worker interface {
 	// Start is called after Routes, before the first request.
 	Start(ctx context.Context) error
-	// Stop waits for what is under way; when ctx ends, it ends that.
+	// Stop waits for work under way; when ctx ends, it ends that work.
 	Stop(ctx context.Context) error
 }
 
-// Door is what a service knows of the server that it answers for: who asks, how bodies are
-// read within their limits, and how a request is refused.
+// Door is a service's view of its server: who asks, how bodies are read within their limits, and how a request is
+// refused.
 type Door struct{ s *Server }
 
-// Log is the server's.
+// Log returns the server's log.
 func (d Door) Log() *slog.Logger { return d.s.Log }
 
-// Limits are those that hold now.
+// Limits returns the present limits.
 func (d Door) Limits() Limits { return d.s.peers.now() }
 
-// Counter is a number of /metrics that starts at 0.
+// Counter returns a number in /metrics that starts at 0.
 func (d Door) Counter(name string) *metrics.FloatCounter { return d.s.metrics.NewFloatCounter(name) }
 
-// Gauge is a number of /metrics that is asked for whenever they are.
+// Gauge is a number in /metrics that is computed whenever they are read.
 func (d Door) Gauge(name string, value func() float64) { d.s.metrics.NewGauge(name, value) }
 
-// errCrowded means that more requests came than a peer may make.
+// errCrowded means that a peer sent more requests than allowed.
 var errCrowded = errors.New("too many requests")
 
-// Asker is who made a request, once that was proved, with the capability that it shows.
+// Asker is the proven sender of a request, with the capability that it shows.
 type Asker struct {
 	Agent object.AgentID
-	Chain caps.Chain // nil: none is shown
+	Chain caps.Chain // nil: it shows none
 }
 
-// Caller checks a signed request and returns who asks. may says whether the asker may do
-// what the request is for; only then is its nonce remembered, so that strangers make
-// nothing grow here.
+// Caller checks a signed request and returns its sender. may says whether the sender may do what it asks; only then is
+// its nonce recorded, so that strangers cannot make the database grow.
 func (d Door) Caller(r *http.Request, may func(Asker) error) (by Asker, err error) {
 	now := d.s.Repo.Now()
 	by.Agent, by.Chain, err = auth.Proved(r, d.s.Repo.Self(), now)
@@ -78,8 +77,8 @@ func (d Door) Caller(r *http.Request, may func(Asker) error) (by Asker, err erro
 	return by, err
 }
 
-// Proved says who makes a signed request and which capability is shown; the nonce is not
-// looked at. Each request counts for its agent.
+// Proved returns the sender of a signed request and the capability that it shows; it does not check the nonce. Each
+// request counts for its agent.
 func (d Door) Proved(r *http.Request) (object.AgentID, caps.Chain, error) {
 	agent, chain, err := auth.Proved(r, d.s.Repo.Self(), d.s.Repo.Now())
 	if err == nil {
@@ -88,10 +87,10 @@ func (d Door) Proved(r *http.Request) (object.AgentID, caps.Chain, error) {
 	return agent, chain, err
 }
 
-// Charge counts a request for the agent in whose name it asks, however that was proved.
+// Charge counts a request for the agent in whose name it is made, however that was proved.
 func (d Door) Charge(r *http.Request, agent object.AgentID) error { return d.s.charge(r, agent) }
 
-// Once takes the nonce of a request that may be made once only.
+// Once takes the nonce of a request that may be made only once.
 func (d Door) Once(r *http.Request, agent object.AgentID) error {
 	return d.once(r, agent, d.s.Repo.Now())
 }
@@ -109,8 +108,8 @@ func (d Door) once(r *http.Request, agent object.AgentID, now object.Time) error
 	return err
 }
 
-// Shown is the scope of the capability that a request shows, of the kind that is asked
-// for. The capability is the asker's own and holds now.
+// Shown returns the scope, of the given kind, of the capability that a request shows. The capability must be the
+// sender's own and valid now.
 func (d Door) Shown(by Asker, kind uint8) (scope.Scope, error) {
 	if len(by.Chain) == 0 {
 		return nil, &caps.DeniedError{Check: caps.CheckActive, Reason: "no capability is shown"}
@@ -128,12 +127,11 @@ func (d Door) Shown(by Asker, kind uint8) (scope.Scope, error) {
 	return leaf, nil
 }
 
-// MediaObjects is what a blob.write capability must allow for objects, which have no
-// media type of their own, to be written under it.
+// MediaObjects is what a blob.write capability must allow for writing objects, which have no media type of their own.
 const MediaObjects = "application/mythos"
 
-// MayWrite checks that a request shows a blob.write capability of who asks, and returns the
-// use that is asked for; of which media type it is, each thing that is written says.
+// MayWrite checks that a request shows a blob.write capability of its sender, and returns the use that is asked for;
+// the media type comes with each thing that is written.
 func (d Door) MayWrite(r *http.Request) (by Asker, use scope.Use, err error) {
 	by, err = d.Caller(r, func(by Asker) error {
 		sc, err := d.Shown(by, scope.KindBlobWrite)
@@ -157,12 +155,12 @@ func withConn(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// maxKnown is how many requests of agents that showed a capability are under way, those
-// that wait for somebody else among them. Each holds a connection, and little besides.
+// maxKnown is how many requests of agents that showed a capability may be under way, including those that wait. Each
+// holds a connection, and little else.
 const maxKnown = 1 << 14
 
-// Enter lets a request in whose agent may do what it asks: it and its connection take the
-// place of a stranger no more. leave must be called.
+// Enter admits a request whose agent may do what it asks: it and its connection no longer count as a stranger's. leave
+// must be called.
 func (d Door) Enter(r *http.Request, _ object.AgentID) (leave func(), err error) {
 	select {
 	case d.s.known <- struct{}{}:
@@ -178,7 +176,7 @@ func (d Door) Enter(r *http.Request, _ object.AgentID) (leave func(), err error)
 	return func() { <-d.s.known }, nil
 }
 
-// Body reads the body of a request, of most bytes, which its signature must cover.
+// Body reads the body of a request, at most most bytes, which its signature must cover.
 func (d Door) Body(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
 	if r.ContentLength > most {
 		return nil, ErrTooMuch
@@ -195,14 +193,14 @@ func (d Door) Body(w http.ResponseWriter, r *http.Request, most int64) ([]byte, 
 	return raw, nil
 }
 
-// Wait lets a request wait for as long as it likes.
+// Wait lets a request wait without a time limit.
 func (d Door) Wait(w http.ResponseWriter) {
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Time{})
 	_ = rc.SetWriteDeadline(time.Time{})
 }
 
-// Answer bounds the time of the answer to a request that waited.
+// Answer limits the time for the answer to a request that waited.
 func (d Door) Answer(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(maxStall))
 }

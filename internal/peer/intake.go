@@ -10,28 +10,28 @@ import (
 	"time"
 )
 
-// What anybody may send before it is known who it is from is held in memory within these
-// bounds, in bytes. Other requests prove who asks before their body is read.
+// Limits for bodies that are held in memory before their sender is known, in bytes. Other requests prove their sender
+// before their body is read.
 const (
 	maxUnproven       = 64 << 20 // of all addresses
 	maxUnprovenOfHost = 24 << 20 // of one
-	firstPiece        = 64 << 10 // what a body is given room for at first
+	firstPiece        = 64 << 10 // initial size of the buffer for a body
 )
 
-// ErrTooMuch means that a request brings more than it says, or more than its route takes.
+// ErrTooMuch means that a request sends more than it announces, or more than its route accepts.
 var ErrTooMuch = errors.New("more than was announced, or more than is taken")
 
-// errNoRoom means that too much is being read that nobody has answered for yet.
+// errNoRoom means that too many unproven bytes are being received.
 var errNoRoom = errors.New("too much is being received")
 
-// intake counts the bytes of bodies that were read and not yet believed.
+// intake counts the bytes of bodies that were read and not yet verified.
 type intake struct {
 	mu   sync.Mutex
 	used int
 	of   map[string]int // of an address
 }
 
-// take counts n bytes more; false: they have to wait.
+// take counts n further bytes; false: they have to wait.
 func (i *intake) take(host string, n int) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -55,9 +55,8 @@ func (i *intake) giveBack(host string, n int) {
 	}
 }
 
-// Unproven reads a body of at most most bytes from anyone who sends it. What it takes of
-// memory grows with what arrives, not with what is announced, and counts until release is
-// called, which may be done twice. Errors wrap ErrTooMuch or errNoRoom.
+// Unproven reads a body of at most most bytes from any sender. Its memory grows with what arrives, not with what is
+// announced, and counts until release is called, which may be called twice. Errors wrap ErrTooMuch or errNoRoom.
 func (d Door) Unproven(w http.ResponseWriter, r *http.Request, most int) (raw []byte, release func(), err error) {
 	host, held := hostOf(r.RemoteAddr), 0
 	release = sync.OnceFunc(func() { d.s.intake.giveBack(host, held) })
@@ -84,7 +83,7 @@ func (d Door) Unproven(w http.ResponseWriter, r *http.Request, most int) (raw []
 	}
 }
 
-// RefuseBody refuses a request whose body [Door.Unproven] did not read to its end.
+// RefuseBody refuses a request whose body [Door.Unproven] could not read.
 func (d Door) RefuseBody(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, errNoRoom) {
 		d.Later(w, r, 5*time.Second, err)

@@ -16,12 +16,12 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Limits are what one peer may ask for: an agent, once a request has proved who asks,
-// and an address until then. The zero Limits stand for the defaults.
+// Limits bound what one peer may ask for: an agent once a request has proved its sender, and an address until then. The
+// zero Limits stand for the defaults.
 type Limits struct {
-	Rate  float64 // requests a second; 0: 50. Bursts of ten times as many pass
-	Bytes uint64  // a second, in each direction; more has to wait. 0: no limit
-	Tasks int     // of one agent, that wait or run; 0: 16
+	Rate  float64 // requests per second; 0: 50. Bursts may be ten times as large
+	Bytes uint64  // per second, in each direction; more has to wait. 0: no limit
+	Tasks int     // waiting or running, of one agent; 0: 16
 }
 
 const (
@@ -39,14 +39,14 @@ func (l Limits) filled() Limits {
 // SetLimits changes the limits, at any time.
 func (s *Server) SetLimits(l Limits) { s.peers.setLimits(l) }
 
-// allowance is what one peer has left.
+// allowance is what one peer may still use.
 type allowance struct {
 	requests *rate.Limiter
 	out, in  *rate.Limiter // bytes; nil: no limit
 	underWay atomic.Int32  // requests
 }
 
-// allowances are the allowances of those that asked lately.
+// allowances are those of recent peers.
 type allowances struct {
 	mu     sync.Mutex
 	limits Limits
@@ -56,7 +56,7 @@ type allowances struct {
 func (p *allowances) setLimits(l Limits) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.limits, p.of = l, nil // forgetting lets a burst pass, no more
+	p.limits, p.of = l, nil // resetting lets one burst pass, no more
 }
 
 func (p *allowances) now() Limits {
@@ -65,7 +65,7 @@ func (p *allowances) now() Limits {
 	return p.limits.filled()
 }
 
-// named is the allowance of an agent's key, or of an address.
+// named returns the allowance of an agent's key, or of an address.
 func (p *allowances) named(who string) *allowance {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,7 +93,7 @@ func (a *allowance) asks(who string) error {
 	return fmt.Errorf("%w: %s may make %v a second", errCrowded, who, a.requests.Limit())
 }
 
-// limited bounds what one peer, and all of them together, may ask for.
+// limited limits what each peer, and all of them together, may ask for.
 func (s *Server) limited(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := hostOf(r.RemoteAddr)
@@ -118,7 +118,7 @@ func (s *Server) limited(next http.Handler) http.Handler {
 		defer leave()
 		r = r.WithContext(context.WithValue(r.Context(), slotKey{}, leave))
 		rc := http.NewResponseController(w)
-		_ = rc.SetReadDeadline(time.Now().Add(maxStall)) // a body's reader moves it on
+		_ = rc.SetReadDeadline(time.Now().Add(maxStall)) // a body's reader extends it
 		_ = rc.SetWriteDeadline(time.Now().Add(maxStall))
 		if a.out == nil {
 			next.ServeHTTP(w, r)
@@ -132,8 +132,8 @@ func (s *Server) limited(next http.Handler) http.Handler {
 	})
 }
 
-// charge makes what an authenticated request still moves count for its agent, from
-// wherever it asks. An agent over its rate of requests is told so.
+// charge counts the further traffic of an authenticated request for its agent, whatever its address. An agent that
+// exceeds its rate of requests is refused.
 func (s *Server) charge(r *http.Request, agent object.AgentID) error {
 	a := s.peers.named(agent.KeyHex())
 	if p, ok := r.Context().Value(pacedKey{}).(*paced); ok && a.out != nil {
@@ -142,20 +142,19 @@ func (s *Server) charge(r *http.Request, agent object.AgentID) error {
 	return a.asks(agent.String())
 }
 
-// maxSlice is what is moved in one go while bytes are counted.
+// maxSlice is how many bytes are moved at once while bytes are counted.
 const maxSlice = 32 << 10
 
 type pacedKey struct{}
 
-// paced makes a request move its bytes no faster than its peer may.
+// paced limits the speed of a request's traffic to what its peer may use.
 type paced struct {
 	ctx context.Context
 	rc  *http.ResponseController
 	by  atomic.Pointer[allowance]
 }
 
-// wait takes n bytes, at most maxSlice, from an allowance. The time that takes is not
-// the other side's.
+// wait takes n bytes, at most maxSlice, from an allowance. The time for that does not count against the other side.
 func (p *paced) wait(l *rate.Limiter, n int) error {
 	if l == nil {
 		return nil
@@ -216,7 +215,7 @@ func (b *pacedBody) Read(data []byte) (int, error) {
 	return n, err
 }
 
-// Writer writes an answer. A peer that takes nothing for a minute is cut off.
+// Writer returns the writer of an answer. A peer that accepts nothing for a minute is disconnected.
 func (d Door) Writer(w http.ResponseWriter) io.Writer {
 	return &steadyWriter{w, http.NewResponseController(w)}
 }
@@ -231,7 +230,7 @@ func (w *steadyWriter) Write(p []byte) (int, error) {
 	return w.Writer.Write(p)
 }
 
-// Reader reads a body. A peer that sends nothing for a minute is cut off.
+// Reader returns the reader of a body. A peer that sends nothing for a minute is disconnected.
 func (d Door) Reader(w http.ResponseWriter, r *http.Request) io.Reader {
 	return &steadyReader{r.Body, http.NewResponseController(w)}
 }

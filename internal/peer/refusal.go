@@ -21,11 +21,10 @@ import (
 // Headers of a refusal (spec/wire.md#peers); its body is the message.
 const (
 	headerKind = "Mythos-Kind" // the name of the exit code that the refusal stands for
-	headerHint = "Mythos-Hint" // what to do about it over there
+	headerHint = "Mythos-Hint" // what the caller can do about it
 )
 
-// Kinds that a server gives by itself: names of exit codes. KindFailed is the one without a
-// meaning of its own.
+// Kinds that a server itself uses: names of exit codes. KindFailed is the unspecific one.
 const (
 	KindFailed   = "failed"
 	kindUsage    = "usage"
@@ -35,19 +34,19 @@ const (
 	kindBusy     = "busy"
 )
 
-// statusKinds are the kinds of refusals that nothing else is known about.
+// statusKinds are the kinds of refusals about which nothing else is known.
 var statusKinds = map[int]string{
 	http.StatusBadRequest: kindInvalid, http.StatusForbidden: kindRefused, http.StatusNotFound: kindNotFound, http.StatusConflict: kindRefused, http.StatusLocked: kindRefused,
 	http.StatusNotAcceptable: kindInvalid, http.StatusRequestedRangeNotSatisfiable: kindUsage,
 	http.StatusTooManyRequests: kindBusy, http.StatusServiceUnavailable: kindBusy,
 }
 
-// Explained is an error whose kind and hint were found before, such as one that was kept.
+// Explained is an error whose kind and hint are already known, such as a stored one.
 type Explained struct{ Message, Kind, Hint string }
 
 func (e *Explained) Error() string { return e.Message }
 
-// Explain gives an error the kind and the hint that the command line would give it.
+// Explain returns the kind and the hint that the command line would give for an error.
 func (d Door) Explain(err error) (kind, hint string) { return d.s.explain(err) }
 
 func (s *Server) explain(err error) (kind, hint string) {
@@ -72,17 +71,17 @@ func (d Door) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	d.s.refuse(w, r, status, err)
 }
 
-// RefuseAs answers with an error and the status that it has for a service.
+// RefuseAs answers with an error and the status that a service gives it.
 func (d Door) RefuseAs(w http.ResponseWriter, r *http.Request, status int, err error) {
 	d.s.refuse(w, r, status, err)
 }
 
-// Later answers that the request may be made again after a while (503, Retry-After).
+// Later answers that the request may be repeated after a while (503, Retry-After).
 func (d Door) Later(w http.ResponseWriter, r *http.Request, after time.Duration, err error) {
 	d.s.later(w, r, http.StatusServiceUnavailable, after, err)
 }
 
-// StatusOf says what kind of refusal an error is.
+// StatusOf returns the HTTP status of a refusal with an error.
 func StatusOf(err error) int {
 	var denied *caps.DeniedError
 	switch {
@@ -108,7 +107,7 @@ func StatusOf(err error) int {
 	return http.StatusInternalServerError
 }
 
-// PacketStatus says at which of the steps of receiving a packet was refused.
+// PacketStatus says at which step a received packet was refused.
 func PacketStatus(err error) int {
 	switch {
 	case errors.Is(err, packet.ErrUntrusted), errors.Is(err, packet.ErrSignature):
@@ -121,8 +120,8 @@ func PacketStatus(err error) int {
 	return http.StatusBadRequest
 }
 
-// Refused counts and notes that a request is refused, and says what its error is called and
-// what to do about it: for a service that writes the answer itself.
+// Refused counts and logs a refusal, and returns the error's kind and hint, for a service that writes the answer
+// itself.
 func (d Door) Refused(r *http.Request, status int, err error) (kind, hint string) {
 	return d.s.refused(r, status, err)
 }
@@ -158,16 +157,16 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, err 
 	http.Error(w, err.Error(), status)
 }
 
-// later is refuse with the time after which the request may be made again.
+// later is refuse with the time after which the request may be repeated.
 func (s *Server) later(w http.ResponseWriter, r *http.Request, status int, after time.Duration, err error) {
 	w.Header().Set("Retry-After", strconv.Itoa(int(after.Seconds())))
 	s.refuse(w, r, status, err)
 }
 
-// maxHint is how long a hint may be that a peer gives, in bytes.
+// maxHint is the maximum length of a peer's hint, in bytes.
 const maxHint = 512
 
-// oneLine is text for people on one line, without anything that moves a terminal's cursor.
+// oneLine returns a text for people on one line, without anything that moves a terminal's cursor.
 func oneLine(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {
@@ -188,10 +187,10 @@ func oneLine(text string) string {
 type StatusError struct {
 	Status  int
 	Message string
-	Kind    string // the name of the exit code that it stands for there; empty: not told
+	Kind    string // the name of the exit code that it stands for there; empty: unknown
 	Hint    string // what to do about it there; may be empty
 
-	There, Here object.Time // the clocks when it was refused; There is 0 where it is not told
+	There, Here object.Time // the clocks at the time of the refusal; There is 0 if unknown
 }
 
 func (e *StatusError) Error() string {
@@ -202,8 +201,8 @@ func (e *StatusError) Error() string {
 	return text
 }
 
-// Apart is how far the two clocks are apart, where that is more than a minute and may be
-// why the peer refuses; else 0.
+// Apart returns how far the two clocks are apart, if that is more than a minute and may be the reason for the refusal;
+// otherwise 0.
 func (e *StatusError) Apart() time.Duration {
 	if e.There == 0 || (e.Status != http.StatusForbidden && e.Status != http.StatusConflict) {
 		return 0
@@ -215,7 +214,7 @@ func (e *StatusError) Apart() time.Duration {
 	return apart
 }
 
-// refusal reads what a peer refuses with.
+// refusal reads a peer's refusal.
 func refusal(res *http.Response, message string, now object.Time) *StatusError {
 	e := &StatusError{Status: res.StatusCode, Message: message, Kind: oneLine(res.Header.Get(headerKind)), Hint: oneLine(res.Header.Get(headerHint)), Here: now}
 	if at, err := strconv.ParseInt(res.Header.Get(auth.HeaderTime), 10, 64); err == nil {

@@ -13,34 +13,32 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// ErrMalformed means that a request can be read in more than one way, or says something
-// that its route does not know.
+// ErrMalformed means that a request can be read in more than one way, or has something that its route does not know.
 var ErrMalformed = errors.New("malformed request")
 
-// singleHeaders are those of which a request has one at most: two readers of the same
-// request must not find two values.
+// singleHeaders may occur only once in a request: two readers must not find different values.
 var singleHeaders = []string{
 	auth.HeaderAgent, auth.HeaderTo, auth.HeaderTime, auth.HeaderNonce, auth.HeaderDigest, auth.HeaderCap, auth.HeaderSig,
 	"Range", "If-Range", "Content-Type", "Content-Encoding", "Prefer", "Authorization", "Idempotency-Key",
 }
 
-// Route is what one path takes.
+// Route is what one path accepts.
 type Route struct {
 	Pattern string   // for http.ServeMux
-	Query   []string // the parameters that it knows, each at most once
+	Query   []string // the parameters that it accepts, each at most once
 	Body    bool     // it has one
-	Head    bool     // HEAD is answered, too
+	Head    bool     // HEAD is also answered
 	Problem bool     // refusals are problems (RFC 9457)
 	Serve   http.HandlerFunc
 }
 
-// prefix is how the paths of the route begin.
+// prefix returns the beginning of the route's paths.
 func (rt Route) prefix() string {
 	path, _, _ := strings.Cut(rt.Pattern[strings.Index(rt.Pattern, "/"):], "{")
 	return path
 }
 
-// strictly refuses requests whose path has a second spelling.
+// strictly refuses requests whose path could be spelled differently.
 func (s *Server) strictly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := plainRequest(r); err != nil {
@@ -51,8 +49,7 @@ func (s *Server) strictly(next http.Handler) http.Handler {
 	})
 }
 
-// plainRequest checks what holds for every route: a path without escapes and detours, and
-// no header twice.
+// plainRequest checks what every route requires: a path without escapes and detours, and no repeated header.
 func plainRequest(r *http.Request) error {
 	p := r.URL.Path
 	if r.URL.Opaque != "" || r.URL.EscapedPath() != p || path.Clean(p) != p {
@@ -93,7 +90,7 @@ func (s *Server) handle(mux *http.ServeMux, rt Route) {
 	})
 }
 
-// checkQuery takes the parameters that the route knows, once each and without escapes.
+// checkQuery accepts only the parameters that the route knows, each once and without escapes.
 func (rt Route) checkQuery(raw string) error {
 	if strings.ContainsAny(raw, "%+;") {
 		return fmt.Errorf("%w: the query has escapes", ErrMalformed)
@@ -113,7 +110,7 @@ func (rt Route) checkQuery(raw string) error {
 	return nil
 }
 
-// PathHash is the hash that a path names: 64 lower-case hex digits, and no other spelling.
+// PathHash returns the hash in a path: 64 lower-case hex digits, and no other spelling.
 func PathHash(r *http.Request, name string) (object.Hash, error) {
 	text := r.PathValue(name)
 	h, err := object.ParseHash(text)

@@ -16,38 +16,38 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// Bounds of what is taken from peers.
+// Limits for requests of peers.
 const (
-	maxStreams = 64               // requests that are answered at a time
-	maxStall   = time.Minute      // how long the other side may neither send nor take anything
-	grace      = 30 * time.Second // for what is under way when the server stops
+	maxStreams = 64               // requests answered at a time
+	maxStall   = time.Minute      // how long the other side may neither send nor receive
+	grace      = 30 * time.Second // for work under way when the server stops
 )
 
-// Server answers peers: it bounds what they ask for, checks how they ask, and lets its
-// services answer. Its fields are set before it starts.
+// Server answers peers: it limits what they ask for, checks their requests, and lets its services answer. Its fields
+// are set before it starts.
 type Server struct {
 	Repo *repo.Repo
 	Log  *slog.Logger
 	TLS  *tls.Config // nil: plain HTTP
 
-	// Explain gives an error the name of its exit code and says what to do about it, as the
-	// command line here would. Nil: nothing is said.
+	// Explain returns the name of an error's exit code and what to do about it, as the command line here would. Nil:
+	// there is no explanation.
 	Explain func(error) (kind, hint string)
 
-	// Services answer on paths of their own, beside the server's.
+	// Services answer on their own paths, besides the server's.
 	Services []Service
 
 	metrics *metrics.Set
-	known   chan struct{} // holds one for each request of an agent that showed a capability
+	known   chan struct{} // holds one item for each request of an agent that showed a capability
 	peers   allowances
 	intake  intake
 	streams chan struct{}
 
-	problems []string // how the paths begin whose refusals are problems
+	problems []string // prefixes of the paths whose refusals are problems
 }
 
-// Start starts the services and returns what answers requests. stop, which must be called,
-// lets what the services do come to an end, or ends it when its context ends.
+// Start starts the services and returns the handler of requests. stop, which must be called, lets the work of the
+// services finish, or ends it when its context ends.
 func (s *Server) Start(ctx context.Context) (h http.Handler, stop func(context.Context) error, err error) {
 	s.metrics, s.streams, s.known = metrics.NewSet(), make(chan struct{}, maxStreams), make(chan struct{}, maxKnown)
 	h = s.proving(s.limited(s.routes()))
@@ -70,8 +70,7 @@ func (s *Server) Start(ctx context.Context) (h http.Handler, stop func(context.C
 	return h, stop, nil
 }
 
-// Serve answers on l until ctx ends; then it lets what is under way finish, for 30 seconds
-// at most.
+// Serve answers on l until ctx ends; then it lets work under way finish, for at most 30 seconds.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	l = &sharedListener{Listener: l, of: map[string]int{}}
 	handler, stop, err := s.Start(context.WithoutCancel(ctx))
@@ -90,7 +89,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		<-ctx.Done()
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 		defer cancel()
-		if err := h.Shutdown(last); err != nil { // somebody who neither sends nor takes anything
+		if err := h.Shutdown(last); err != nil { // somebody neither sends nor receives
 			s.Log.Warn("requests were cut off", "error", h.Close())
 		}
 		stopped <- stop(last)
@@ -106,10 +105,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return <-stopped
 }
 
-// forgetEvery is how often what is over is removed.
+// forgetEvery is how often expired things are removed.
 const forgetEvery = 10 * time.Minute
 
-// forget removes what is over, now and then.
+// forget regularly removes expired things.
 func (s *Server) forget(ctx context.Context, every time.Duration) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -125,7 +124,7 @@ func (s *Server) forget(ctx context.Context, every time.Duration) {
 	}
 }
 
-// routes is what a server answers.
+// routes returns everything that a server answers.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	list := s.table()
@@ -141,7 +140,7 @@ func (s *Server) routes() http.Handler {
 	return s.strictly(mux)
 }
 
-// table is what the server itself answers.
+// table returns the routes of the server itself.
 func (s *Server) table() []Route {
 	return []Route{
 		{Pattern: "GET /v1/identity", Serve: s.identity},

@@ -11,13 +11,13 @@ import (
 // ErrStalled means that a peer began to answer and then sent nothing for too long.
 var ErrStalled = errors.New("the peer stopped sending")
 
-// unstalled is an answer's body that fails when nothing comes for the time: a peer that
-// is gone, or that wants to keep us, would otherwise be waited for without end.
+// unstalled returns an answer's body that fails if nothing arrives for the time limit. Otherwise a peer that is gone,
+// or that wants to hold us up, would be waited for without end.
 func unstalled(body io.ReadCloser, limit time.Duration) io.ReadCloser {
 	b := &watchedBody{ReadCloser: body, limit: limit}
 	b.timer = time.AfterFunc(limit, func() {
 		b.stalled.Store(true)
-		_ = b.ReadCloser.Close() // ends a Read that waits
+		_ = b.ReadCloser.Close() // ends a waiting Read
 	})
 	b.timer.Stop() // until somebody reads
 	return b
@@ -34,7 +34,7 @@ type watchedBody struct {
 func (b *watchedBody) Read(p []byte) (int, error) {
 	b.timer.Reset(b.limit)
 	n, err := b.ReadCloser.Read(p)
-	b.timer.Stop() // what the reader does meanwhile is not the peer's time
+	b.timer.Stop() // the reader's own time does not count as the peer's
 	if err != nil && !errors.Is(err, io.EOF) && b.stalled.Load() {
 		err = fmt.Errorf("%w for %s", ErrStalled, b.limit)
 	}

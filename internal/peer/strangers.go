@@ -7,10 +7,10 @@ import (
 	"sync"
 )
 
-// What strangers can make a server do is bounded here: before a request has proved who
-// asks, nothing large is read for it.
+// This file limits what strangers can make a server do: before a request has proved its sender, nothing large is read
+// for it.
 
-// hostOf is what counts as one address: an IPv6 network of 64 bits is one site's.
+// hostOf returns what counts as one address: an IPv6 network of 64 bits belongs to one site.
 func hostOf(remote string) string {
 	at, err := netip.ParseAddrPort(remote)
 	if err != nil {
@@ -81,7 +81,7 @@ func (c *countedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// CloseWrite lets net/http end a connection in order.
+// CloseWrite lets net/http end a connection cleanly.
 func (c *countedConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()

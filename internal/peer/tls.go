@@ -10,8 +10,7 @@ import (
 	"github.com/mythos-project/mythos/internal/peer/auth"
 )
 
-// proving signs each answer's session, so that a certificate that others vouch for is
-// bound to the agent, too.
+// proving signs the session of each answer, so that a certificate of a public authority is also bound to the agent.
 func (s *Server) proving(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.TLS != nil {
@@ -23,10 +22,9 @@ func (s *Server) proving(next http.Handler) http.Handler {
 	})
 }
 
-// transport makes the connections of a client. A certificate for the peer's own key
-// says who answers, before anything is sent; every other one must be good by the
-// authorities that this machine trusts, and auth.Endorsed by the peer's key where that is known.
-// Answers prove for which session they were given, and requests are signed for theirs.
+// transport makes the connections of a client. A certificate for the peer's own key identifies it before anything is
+// sent. Every other certificate must be valid by the authorities that this machine trusts and, if the peer's key is
+// known, auth.Endorsed by it. Answers prove for which session they were given, and requests are signed for theirs.
 func (c *Client) transport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.TLSClientConfig = &tls.Config{
@@ -35,9 +33,9 @@ func (c *Client) transport() *http.Transport {
 		VerifyConnection:   c.verifyConnection,
 	}
 	t.ForceAttemptHTTP2 = true
-	t.MaxIdleConnsPerHost = maxOfPeer // whoever asks much at a time does not connect anew for each request
+	t.MaxIdleConnsPerHost = maxOfPeer // many requests at a time do not each make a new connection
 	t.MaxResponseHeaderBytes = 64 << 10
-	t.ResponseHeaderTimeout = 0 // a task may take its time
+	t.ResponseHeaderTimeout = 0 // a task may take long
 	return t
 }
 

@@ -1,5 +1,5 @@
-// Package auth says who asks whom, and over which TLS session (spec/wire.md#peers): signed
-// requests, certificates for an agent's own key, and proofs that an answer is by it.
+// Package auth proves who asks whom, and over which TLS session (spec/wire.md#peers): signed requests, certificates for
+// an agent's own key, and proofs of who answers.
 package auth
 
 import (
@@ -21,29 +21,27 @@ import (
 // Header names of a signed request (spec/wire.md#peers).
 const (
 	HeaderAgent  = "Mythos-Agent"     // public key in hex
-	HeaderTo     = "Mythos-To"        // public key, in hex, of the agent that is asked
+	HeaderTo     = "Mythos-To"        // public key of the receiving agent, in hex
 	HeaderTime   = "Mythos-Time"      // microseconds
 	HeaderNonce  = "Mythos-Nonce"     // 16 bytes in hex
-	HeaderDigest = "Mythos-Digest"    // SHA-256 in hex of the body, or of the list of ids that a push begins with
+	HeaderDigest = "Mythos-Digest"    // SHA-256 in hex of the body, or of the list of ids at the start of a push
 	HeaderCap    = "Mythos-Cap"       // text form of a capability chain
 	HeaderSig    = "Mythos-Signature" // over SignedText, in hex
 )
 
 const (
-	MaxSkew    = 5 * time.Minute         // how far a signed request's time may be from ours
-	KeepNonces = 2*MaxSkew + time.Minute // a request from the future is good for that long
+	MaxSkew    = 5 * time.Minute         // how far a signed request's time may differ from ours
+	KeepNonces = 2*MaxSkew + time.Minute // a request from the future is valid for that long
 )
 
-// ErrUnauthorized means that a request is not signed, or not by who it says, or
-// not for us.
+// ErrUnauthorized means that a request is not signed, or not by its named sender, or not for us.
 var ErrUnauthorized = errors.New("request is not signed by its agent")
 
 // ErrReplayed means that a signed request was seen before.
 var ErrReplayed = errors.New("signed request was seen before")
 
-// SignedText is everything about a request that counts: nobody can show its
-// signature for another path, query, body, capability or peer, nor, over TLS, in another
-// session [wire-63].
+// SignedText returns everything about a request that counts: its signature cannot be used for another path, query,
+// body, capability or peer or, over TLS, in another session [wire-63].
 func SignedText(r *http.Request, session *tls.ConnectionState) ([]byte, error) {
 	chain := sha256.Sum256([]byte(r.Header.Get(HeaderCap)))
 	text := "mythos-http-2\n" + r.Method + "\n" + r.URL.RequestURI() + "\n"
@@ -61,8 +59,8 @@ func SignedText(r *http.Request, session *tls.ConnectionState) ([]byte, error) {
 	return []byte(text), nil
 }
 
-// Sign names and proves who asks whom over which session, nil without TLS, and
-// shows the capability. A body that is not nil is covered.
+// Sign adds the sender, the receiver, the session (nil without TLS), the capability, and the signature to a request. A
+// non-nil body is covered.
 func Sign(r *http.Request, s sign.Signer, to object.AgentID, session *tls.ConnectionState, chain caps.Chain, body []byte, now object.Time) error {
 	var nonce [16]byte
 	if _, err := rand.Read(nonce[:]); err != nil {
@@ -99,8 +97,8 @@ func DigestOf(body []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Proved says who asks in a signed request to an agent, and which capability is shown; the
-// nonce is not looked at. Errors wrap ErrUnauthorized.
+// Proved returns the sender of a signed request to an agent, and the capability that it shows; it does not check the
+// nonce. Errors wrap ErrUnauthorized.
 func Proved(r *http.Request, to object.AgentID, now object.Time) (agent object.AgentID, chain caps.Chain, err error) {
 	if agent, err = object.ParseKey(r.Header.Get(HeaderAgent)); err != nil {
 		return agent, nil, fmt.Errorf("%w: %w", ErrUnauthorized, err)

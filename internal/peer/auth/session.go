@@ -22,22 +22,21 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// HeaderProof is, over TLS, the agent's signature over what only the two ends of the
-// session know (RFC 9266): anyone who sits between them has another session.
+// HeaderProof is, over TLS, the agent's signature over a value that only the two ends of the session know (RFC 9266):
+// anyone between them has another session.
 const HeaderProof = "Mythos-Proof"
 
-// ErrIdentity means that another agent answers than the one that is expected.
+// ErrIdentity means that another agent answers than expected.
 var ErrIdentity = errors.New("another agent answers there")
 
-// Of the exported key material (RFC 8446 section 7.5): what an answer is signed for, and
-// what a request is.
+// Labels of the exported key material (RFC 8446 section 7.5): for signing answers, and for signing requests.
 const (
 	proofLabel   = "EXPORTER-mythos-peer-1"
 	requestLabel = "EXPORTER-mythos-request-1"
 	proofSize    = 32
 )
 
-// SessionOf is the session that a request goes over; nil: not TLS.
+// SessionOf returns the session of a request's connection; nil: not TLS.
 func SessionOf(conn net.Conn) *tls.ConnectionState {
 	secure, ok := conn.(*tls.Conn)
 	if !ok {
@@ -47,11 +46,11 @@ func SessionOf(conn net.Conn) *tls.ConnectionState {
 	return &state
 }
 
-// Certificate is one for the agent's own key, good for ten years: a peer that knows the
-// key needs no authority to check it.
+// Certificate makes a certificate for the agent's own key, valid for ten years: a peer that knows the key can check it
+// without an authority.
 func Certificate(key *sign.Key, now time.Time) (tls.Certificate, error) { return certificate(key, now) }
 
-// certificate is one for the agent's own key, about the URIs.
+// certificate makes a certificate for the agent's own key, about the URIs.
 func certificate(key *sign.Key, now time.Time, about ...*url.URL) (tls.Certificate, error) {
 	seed := key.Seed()
 	private := ed25519.NewKeyFromSeed(seed[:])
@@ -71,9 +70,8 @@ func certificate(key *sign.Key, now time.Time, about ...*url.URL) (tls.Certifica
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private}, nil
 }
 
-// Endorse adds to a certificate that others vouch for one by the agent's own key, which
-// names it: a peer that knows the key accepts no other certificate for the same host,
-// before anything is sent.
+// Endorse adds to a certificate of an authority one by the agent's own key, which names it: a peer that knows the key
+// accepts no other certificate for the same host, before anything is sent.
 func Endorse(key *sign.Key, c tls.Certificate, now time.Time) (tls.Certificate, error) {
 	own, err := certificate(key, now, fingerprint(c.Certificate[0]))
 	if err != nil {
@@ -83,13 +81,13 @@ func Endorse(key *sign.Key, c tls.Certificate, now time.Time) (tls.Certificate, 
 	return c, nil
 }
 
-// fingerprint names a certificate as RFC 6920 does.
+// fingerprint names a certificate as in RFC 6920.
 func fingerprint(der []byte) *url.URL {
 	sum := sha256.Sum256(der)
 	return &url.URL{Scheme: "ni", Path: "/sha-256;" + base64.RawURLEncoding.EncodeToString(sum[:])}
 }
 
-// Endorsed says whether one of the certificates is by the agent's key, and for the first.
+// Endorsed reports whether one of the certificates is by the agent's key and is for the first one.
 func Endorsed(chain []*x509.Certificate, by object.AgentID) bool {
 	want := fingerprint(chain[0].Raw).String()
 	return slices.ContainsFunc(chain[1:], func(c *x509.Certificate) bool {
@@ -97,8 +95,7 @@ func Endorsed(chain []*x509.Certificate, by object.AgentID) bool {
 	})
 }
 
-// OwnKey is the Ed25519 key that a certificate is for and signed with; zero: it is another
-// kind of certificate.
+// OwnKey returns the Ed25519 key that a certificate is for and is signed with; zero: it is another kind of certificate.
 func OwnKey(c *x509.Certificate) (key [32]byte) {
 	own, ok := c.PublicKey.(ed25519.PublicKey)
 	if ok && c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil {
@@ -107,13 +104,13 @@ func OwnKey(c *x509.Certificate) (key [32]byte) {
 	return key
 }
 
-// ServerTLS is the configuration of a server with that certificate.
+// ServerTLS returns the configuration of a server with that certificate.
 func ServerTLS(c tls.Certificate) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{c}, MinVersion: tls.VersionTLS13, NextProtos: []string{"h2", "http/1.1"}}
 }
 
-// Prove is what an answer over a TLS session carries in [HeaderProof], so that a
-// certificate that others vouch for is bound to the agent, too.
+// Prove returns the [HeaderProof] of an answer over a TLS session, so that a certificate of an authority is also bound
+// to the agent.
 func Prove(s sign.Signer, session *tls.ConnectionState) (string, error) {
 	material, err := session.ExportKeyingMaterial(proofLabel, nil, proofSize)
 	if err != nil {
@@ -123,7 +120,7 @@ func Prove(s sign.Signer, session *tls.ConnectionState) (string, error) {
 	return hex.EncodeToString(sig[:]), err
 }
 
-// Proven checks that an answer over TLS comes from the agent that is expected.
+// Proven checks that an answer over TLS comes from the expected agent.
 func Proven(res *http.Response, from object.AgentID) error {
 	if res.TLS == nil {
 		return nil

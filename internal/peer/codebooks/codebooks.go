@@ -18,7 +18,7 @@ import (
 	"github.com/mythos-project/mythos/packet"
 )
 
-// Service takes offers of codebooks.
+// Service receives offers of codebooks.
 type Service struct {
 	Repo *repo.Repo
 
@@ -26,7 +26,7 @@ type Service struct {
 	// for `mythos codebook accept`.
 	Accept bool
 
-	// RequireCap demands a blob.write capability for each offer.
+	// RequireCap requires a blob.write capability for each offer.
 	RequireCap bool
 
 	door peer.Door
@@ -38,10 +38,9 @@ func (s *Service) Routes(d peer.Door) []peer.Route {
 	return []peer.Route{{Pattern: "POST /v1/codebooks", Body: true, Serve: s.codebooks}}
 }
 
-// codebooks takes a proposal of a codebook, or an agreement about one, and answers with
-// the offer as it now stands here. What authorises the request is the signature in it,
-// by an agent that is trusted for packets, and, where RequireCap says so, a capability; a
-// proposal is signed at once only where Accept says so.
+// codebooks receives a proposal of a codebook, or an agreement about one, and answers with the present state of the
+// offer here. The request is authorized by the signature in it, of an agent that is trusted for packets, and with
+// RequireCap also by a capability; with Accept, a proposal is signed at once.
 func (s *Service) codebooks(w http.ResponseWriter, r *http.Request) {
 	raw, release, err := s.door.Unproven(w, r, packet.MaxOffer)
 	if err != nil {
@@ -66,8 +65,8 @@ func (s *Service) codebooks(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(out)
 }
 
-// chargeOffer charges the bytes of an offer to the blob.write capability that a signed
-// request shows. giveBack undoes that.
+// chargeOffer charges the bytes of an offer to the blob.write capability that a signed request shows. giveBack undoes
+// that.
 func (s *Service) chargeOffer(r *http.Request, raw []byte) (giveBack func(context.Context) error, err error) {
 	if r.Header.Get(auth.HeaderDigest) != auth.DigestOf(raw) {
 		return nil, fmt.Errorf("%w: a codebook needs a signed request that shows a blob.write capability for %s", auth.ErrUnauthorized, peer.MediaObjects)
@@ -84,8 +83,8 @@ func (s *Service) chargeOffer(r *http.Request, raw []byte) (giveBack func(contex
 	return func(ctx context.Context) error { return s.Repo.Quotas.Return(ctx, by.Chain, cost) }, s.Repo.Quotas.Spend(r.Context(), by.Chain, cost)
 }
 
-// Offer proposes a codebook to the peer, or asks again what became of a proposal, and
-// keeps the answer when both sides have signed it. The capability is shown if there is one.
+// Offer proposes a codebook to the peer, or asks for the state of a proposal, and stores the answer once both sides
+// have signed it. The capability is shown if there is one.
 func Offer(ctx context.Context, c *peer.Client, offer []byte, chain caps.Chain) (*codebook.Agreement, error) {
 	res, err := c.Post(ctx, "/v1/codebooks", chain, offer)
 	if err != nil {
@@ -110,8 +109,8 @@ func Offer(ctx context.Context, c *peer.Client, offer []byte, chain caps.Chain) 
 	return a, err
 }
 
-// With is the codebook agreed on with the peer; nil: the baseline. The peer is
-// asked who it is only when there is an agreement with anyone.
+// With returns the codebook agreed on with the peer; nil: the baseline. The peer is asked for its identity only if
+// there is any agreement.
 func With(ctx context.Context, c *peer.Client) (*packet.Codebook, error) {
 	any := errors.New("one is enough")
 	err := c.Repo.Codebooks.Agreements(ctx, func(a codebook.Agreement) error {

@@ -18,13 +18,13 @@ const (
 	queryLength = "length"
 )
 
-// ToEnd is the length of a range that goes to the end of the blob.
+// ToEnd is the length of a range to the end of the blob.
 const ToEnd uint64 = math.MaxUint64
 
 // span is a range of a blob's bytes.
 type span struct{ offset, length uint64 } // length ToEnd: to the end
 
-// query asks for the span with proofs.
+// query returns the query for the span with proofs.
 func (sp span) query() string {
 	q := queryProof + "&" + queryOffset + "=" + strconv.FormatUint(sp.offset, 10)
 	if sp.length == ToEnd {
@@ -33,7 +33,7 @@ func (sp span) query() string {
 	return q + "&" + queryLength + "=" + strconv.FormatUint(sp.length, 10)
 }
 
-// within is the span as [from, to) of a blob of that many bytes.
+// within returns the span as [from, to) of a blob of this size.
 func (sp span) within(size uint64) (from, to uint64, err error) {
 	if sp.length == ToEnd {
 		sp.length = size - min(size, sp.offset)
@@ -64,7 +64,7 @@ func parseSpan(r *http.Request) (span, error) {
 	return sp, nil
 }
 
-// digits reads a number of bytes that is written in digits alone and below 2^63.
+// digits reads a number of bytes below 2^63 that is written in digits only.
 func digits(text string) (uint64, bool) {
 	if text == "" || strings.Trim(text, "0123456789") != "" {
 		return 0, false
@@ -73,8 +73,8 @@ func digits(text string) (uint64, bool) {
 	return n, err == nil
 }
 
-// parseRange reads one range of RFC 9110 section 14.1.2 as [from, to) of size bytes, which
-// is empty where it cannot be satisfied; false: it is none, or more than one.
+// parseRange reads one range of RFC 9110 section 14.1.2 as [from, to) of size bytes, empty if it cannot be satisfied;
+// false: it is not a range, or several.
 func parseRange(text string, size uint64) (from, to uint64, ok bool) {
 	first, last, found := strings.Cut(text, "-")
 	if !found {
@@ -97,8 +97,8 @@ func parseRange(text string, size uint64) (from, to uint64, ok bool) {
 	return min(from, size), min(to+1, size), true
 }
 
-// blob answers GET /v1/blobs/CID: the bytes of a blob, as HTTP knows ranges and caches;
-// or, with the query proof, the chunks of a range with the proof of each.
+// blob answers GET /v1/blobs/CID: the bytes of a blob, with HTTP's ranges and caching; or, with the query proof, the
+// chunks of a range with a proof for each.
 func (s *Service) blob(w http.ResponseWriter, r *http.Request) {
 	cid, err := peer.PathHash(r, "cid")
 	sp, proofs := span{}, r.URL.Query().Has(queryProof)

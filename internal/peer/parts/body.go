@@ -5,13 +5,13 @@ import (
 	"io"
 )
 
-// body is a request's body that a function writes while it is sent. HTTP/1 lets it write to
-// the connection; anyone who reads it instead gets it through a pipe.
+// body is a request's body that a function writes while it is sent. HTTP/1 lets the function write to the connection;
+// other readers get it through a pipe.
 type body struct {
 	write func(*bufio.Writer) error
 	r     *io.PipeReader
 	w     *io.PipeWriter
-	begun bool // the pipe is being written to
+	begun bool // the pipe is in use
 }
 
 func streamed(write func(*bufio.Writer) error) *body {

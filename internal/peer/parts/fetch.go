@@ -14,9 +14,8 @@ import (
 	"github.com/mythos-project/mythos/object/merkle"
 )
 
-// Fetch writes a range of a blob's stored bytes: only the chunks that it touches move,
-// each with the proof that it stands there. The length may be [ToEnd]. Moved counts
-// proofs, too.
+// Fetch writes a range of a blob's stored bytes. Only the chunks in the range are transferred, each with the proof of
+// its place. The length may be [ToEnd]. Moved includes proofs.
 func Fetch(ctx context.Context, c *peer.Client, cid object.Hash, offset, length uint64, chain caps.Chain, w io.Writer) (Moved, error) {
 	sp := span{offset, length}
 	var got Moved
@@ -40,14 +39,14 @@ func Fetch(ctx context.Context, c *peer.Client, cid object.Hash, offset, length 
 	return got, nil
 }
 
-// fetch checks the parts of a range as they come, and writes it.
+// fetch checks the parts of a range as they arrive, and writes it.
 type fetch struct {
 	cid   object.Hash
 	span  span
 	out   io.Writer
 	proof []byte
 	tree  *merkle.Tree
-	next  uint64 // the chunk that comes next
+	next  uint64 // the next chunk
 	last  uint64
 	whole bool
 }
@@ -66,7 +65,7 @@ func (f *fetch) part(p transfer.Part) error {
 	return fmt.Errorf("unexpected part of kind %q", p.Kind)
 }
 
-// only is a blob that is one byte string.
+// only handles a blob that is a single byte string.
 func (f *fetch) only(data []byte) error {
 	if object.Sum(data) != f.cid {
 		return fmt.Errorf("%w: the bytes are not the blob's", merkle.ErrProof)
@@ -80,8 +79,7 @@ func (f *fetch) only(data []byte) error {
 	return err
 }
 
-// prove takes a proof; the first one tells how large chunks are, by nodes that hash to
-// the cid.
+// prove checks a proof; the first one shows the size of chunks, by nodes that hash to the cid.
 func (f *fetch) prove(raw []byte) error {
 	f.proof = raw
 	if f.tree != nil {
@@ -112,7 +110,7 @@ func (f *fetch) prove(raw []byte) error {
 	return nil
 }
 
-// chunk is the one that the proof before it is about.
+// chunk checks the chunk that the preceding proof is about.
 func (f *fetch) chunk(data []byte) error {
 	if err := merkle.VerifyChunk(f.cid, f.next, f.proof, data); err != nil {
 		return fmt.Errorf("chunk %d: %w", f.next, err)

@@ -16,18 +16,18 @@ import (
 	"github.com/mythos-project/mythos/packet"
 )
 
-// maxFrame bounds a frame in a stream of parts, in bytes.
+// maxFrame is the maximum size of a frame in a stream of parts, in bytes.
 const maxFrame = 80 << 20
 
-// Kinds of a frame beside those of parts.
+// Kinds of a frame besides those of parts.
 const (
-	frameEnd   = "end"   // closes a stream; its id is the tree's
+	frameEnd   = "end"   // ends a stream; its id is the tree's
 	frameIDs   = "ids"   // opens a push: the names of what follows
 	frameProof = "proof" // a canonical ChunkProof; the chunk follows
 )
 
-// A frame is the length of a canonical Part, u32 big-endian, and the part. Its data comes
-// last, so that it is written from where it is.
+// writeFrame writes a frame: the length of a canonical Part, u32 big-endian, and the part. Its data comes last, so that
+// it is written without a copy.
 func writeFrame(w io.Writer, p transfer.Part) error {
 	data := p.Data
 	p.Data = []byte{}
@@ -35,7 +35,7 @@ func writeFrame(w io.Writer, p transfer.Part) error {
 	if err != nil {
 		return err
 	}
-	part := binary.AppendUvarint(empty[:len(empty)-1], uint64(len(data))) // in place of a length of 0
+	part := binary.AppendUvarint(empty[:len(empty)-1], uint64(len(data))) // replaces a length of 0
 	frame := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(part)), uint32(len(part)+len(data)))
 	if _, err := w.Write(append(frame, part...)); err != nil {
 		return err
@@ -48,7 +48,7 @@ func writeFrame(w io.Writer, p transfer.Part) error {
 // usual size, and what is around it.
 const believed = merkle.DefaultChunkSize + 1<<10
 
-// buffers of frames that are not used any more, *[]byte.
+// unused buffers of frames, *[]byte.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // readFrame returns a part whose data lies in buf, which it may replace by a larger one.
@@ -80,8 +80,7 @@ func readFrame(r io.Reader, buf *[]byte) (transfer.Part, error) {
 	return p, nil
 }
 
-// cutPart decodes a canonical Part as object.Decode does, but its data stays where it is
-// in raw.
+// cutPart decodes a canonical Part as object.Decode does, but leaves its data in raw.
 func cutPart(raw []byte) (p transfer.Part, err error) {
 	r := can.NewReader(raw)
 	n, err := r.Map()
@@ -127,7 +126,7 @@ const (
 	keyData = "\x03\x03"
 )
 
-// writeEnd closes a stream and flushes it.
+// writeEnd ends a stream and flushes it.
 func writeEnd(w *bufio.Writer, root object.Hash) error {
 	if err := writeFrame(w, transfer.Part{Kind: frameEnd, ID: root, Data: []byte{}}); err != nil {
 		return err
@@ -135,8 +134,8 @@ func writeEnd(w *bufio.Writer, root object.Hash) error {
 	return w.Flush()
 }
 
-// readFrames calls fn with the parts of a stream until the one that closes it. Anyone who
-// has no use for a part's data any more may call done, once.
+// readFrames calls fn with the parts of a stream until the one that ends it. When a part's data is no longer needed,
+// done may be called, once.
 func readFrames(in io.Reader, fn func(p transfer.Part, done func()) error) error {
 	r := bufio.NewReaderSize(in, 1<<16)
 	for {
@@ -159,7 +158,7 @@ func readFrames(in io.Reader, fn func(p transfer.Part, done func()) error) error
 	}
 }
 
-// ended checks that nothing follows the frame that closes a stream.
+// ended checks that nothing follows the frame that ends a stream.
 func ended(r *bufio.Reader) error {
 	switch _, err := r.ReadByte(); {
 	case errors.Is(err, io.EOF):
@@ -170,7 +169,7 @@ func ended(r *bufio.Reader) error {
 	return fmt.Errorf("%w: bytes follow the end of the stream", errBadParts)
 }
 
-// itemFrame is an item as a part: its data is the size, u64 big-endian.
+// itemFrame returns an item as a part: its data is the size, u64 big-endian.
 func itemFrame(it transfer.Item) transfer.Part {
 	return transfer.Part{Kind: it.Kind, ID: it.ID, Data: binary.BigEndian.AppendUint64(nil, it.Size)}
 }
@@ -182,10 +181,10 @@ func frameItem(p transfer.Part) (transfer.Item, error) {
 	return transfer.Item{Kind: p.Kind, ID: p.ID, Size: binary.BigEndian.Uint64(p.Data)}, nil
 }
 
-// keySize is a part's name in a list: its rank and its id.
+// keySize is the size of a part's name in a list: its rank and its id.
 const keySize = 1 + 32
 
-// encodeKeys is a list of parts' names as a body.
+// encodeKeys returns a list of parts' names as a body.
 func encodeKeys(keys []transfer.Key) []byte {
 	out := make([]byte, 0, keySize*len(keys))
 	for _, k := range keys {

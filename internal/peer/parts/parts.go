@@ -22,7 +22,7 @@ import (
 	"github.com/mythos-project/mythos/internal/repo"
 )
 
-// Service gives and takes parts.
+// Service sends and receives parts.
 type Service struct {
 	Repo *repo.Repo
 
@@ -49,14 +49,13 @@ func (s *Service) stream(w http.ResponseWriter) *bufio.Writer {
 	return bufio.NewWriterSize(s.door.Writer(w), 1<<16)
 }
 
-// Moved counts what a transfer moved.
+// Moved counts what a transfer sent or received.
 type Moved struct {
 	Parts int   `json:"parts"`
 	Bytes int64 `json:"bytes"`
 }
 
-// Progress is told how much of a transfer is known to be needed, and how much was
-// done, in bytes.
+// Progress is called with how much of a transfer is known to be needed, and how much is done, in bytes.
 type Progress interface {
 	Total(n int64)
 	Add(n int64)

@@ -24,13 +24,13 @@ const queryPath = "path"
 // ErrNotFile means that a path of a tree names a folder or a link.
 var ErrNotFile = errors.New("no file stands there")
 
-// place is an object, or what stands at a path of a tree of files.
+// place is an object, or the entry at a path of a tree of files.
 type place struct {
 	root object.Hash
-	path []byte // names with a slash between them; empty: the object itself
+	path []byte // names separated by slashes; empty: the object itself
 }
 
-// url is the route of the place; others queries may follow with an ampersand.
+// url returns the route of the place; other queries may follow after an ampersand.
 func (p place) url() string {
 	if len(p.path) == 0 {
 		return "/v1/trees/" + p.root.String()
@@ -38,13 +38,13 @@ func (p place) url() string {
 	return "/v1/trees/" + p.root.String() + "?" + queryPath + "=" + hex.EncodeToString(p.path)
 }
 
-// placeOf is the place at a path, whichever way its slashes are written.
+// placeOf returns the place at a path, with slashes in either direction.
 func placeOf(root object.Hash, path []byte) (place, error) {
 	names, err := tree.SplitPath(path)
 	return place{root, bytes.Join(names, []byte("/"))}, err
 }
 
-// parsePlace reads the place that a request names. A path has one spelling.
+// parsePlace reads the place that a request names. Each path has only one spelling.
 func parsePlace(r *http.Request) (place, error) {
 	root, err := peer.PathHash(r, "hash")
 	q := r.URL.Query()
@@ -66,8 +66,8 @@ func parsePlace(r *http.Request) (place, error) {
 	return p, nil
 }
 
-// descend goes from the root to a path below it, which whoever may read the root may read.
-// The proof of what stands there opens the answer.
+// descend goes from the root to a path below it, which anyone who may read the root may read. The answer begins with
+// the proof of the entry there.
 func (rd *reading) descend(path []byte) error {
 	if len(path) == 0 {
 		return nil
@@ -90,7 +90,7 @@ func (rd *reading) descend(path []byte) error {
 	return nil
 }
 
-// file sends the chunks of the file at a path that a range touches, each after its proof.
+// file sends the chunks in a range of the file at a path, each after its proof.
 func (rd *reading) file(sp span) {
 	ctx := rd.r.Context()
 	if rd.entry.Kind != tree.File {
@@ -120,7 +120,7 @@ func (rd *reading) file(sp span) {
 	rd.end(out, err)
 }
 
-// opening takes the proof that opens the answer for a place.
+// opening checks the proof at the start of an answer for a place.
 func (p place) opening(f transfer.Part) (tree.Entry, error) {
 	if f.Kind != frameProof || f.ID != p.root {
 		return tree.Entry{}, fmt.Errorf("the peer sent a part of kind %q before the proof of the path", f.Kind)
@@ -128,9 +128,8 @@ func (p place) opening(f transfer.Part) (tree.Entry, error) {
 	return tree.Verify(p.root, p.path, f.Data)
 }
 
-// FetchPath writes a range of the file at a path of a tree: only the entries on the way and
-// the chunks that the range touches move, each with its proof. The error wraps ErrNotFile
-// where the entry, which is returned, is no file.
+// FetchPath writes a range of the file at a path of a tree. Only the entries on the way and the chunks in the range are
+// transferred, each with its proof. The error wraps ErrNotFile if the entry, which is returned, is not a file.
 func FetchPath(ctx context.Context, c *peer.Client, root object.Hash, path []byte, offset, length uint64, chain caps.Chain, w io.Writer) (tree.Entry, Moved, error) {
 	var got Moved
 	var e tree.Entry
@@ -170,9 +169,8 @@ func FetchPath(ctx context.Context, c *peer.Client, root object.Hash, path []byt
 	return e, got, nil
 }
 
-// PullPath is Pull for what stands at a path of a tree: only the entries on the way and what
-// is missing here below the path move. The entry of a link comes alone: the tree's proof is all
-// there is of it.
+// PullPath is Pull for the entry at a path of a tree. Only the entries on the way and what is missing here below the
+// path are transferred. The entry of a link comes alone: the tree's proof has everything about it.
 func PullPath(ctx context.Context, peers []*peer.Client, root object.Hash, path []byte, chain caps.Chain, progress Progress, dropped func(*peer.Client, error)) (tree.Entry, Moved, error) {
 	at, err := placeOf(root, path)
 	if err != nil {

@@ -14,14 +14,12 @@ import (
 	"github.com/mythos-project/mythos/object/tree"
 )
 
-// minShare is what one peer is asked for at a time at least, in bytes, when there are
-// several.
+// minShare is the least that one peer is asked for at a time, in bytes, if there are several.
 const minShare = 4 << 20
 
-// Pull fetches what is missing below root. Each part is checked and stored as it
-// arrives, so that a pull that was cut off goes on where it ended; at the end nothing
-// below root is missing. The peers share the work: one that fails, or gives what does
-// not hold, is left out from then on, and dropped is told why.
+// Pull fetches what is missing below root. Each part is checked and stored as it arrives, so that an interrupted pull
+// continues where it ended; at the end nothing below root is missing. The peers share the work: a peer that fails, or
+// sends something invalid, is left out from then on, and dropped is called with the reason.
 func Pull(ctx context.Context, peers []*peer.Client, root object.Hash, chain caps.Chain, progress Progress, dropped func(*peer.Client, error)) (Moved, error) {
 	p := newPull(peers, place{root: root}, chain, progress, dropped)
 	err := p.run(ctx)
@@ -39,7 +37,7 @@ func newPull(peers []*peer.Client, at place, chain caps.Chain, progress Progress
 	return p
 }
 
-// run pulls from the peers until one gave a list by which everything is here.
+// run pulls from the peers until everything in the list of one of them is here.
 func (p *pull) run(ctx context.Context) error {
 	several := len(p.peers) > 1
 	if len(p.peers) == 0 {
@@ -75,7 +73,7 @@ type pull struct {
 	dropped  func(*peer.Client, error)
 
 	mu    sync.Mutex
-	peers []*peer.Client // who has not failed
+	peers []*peer.Client // those that have not failed
 	moved Moved
 	kept  map[transfer.Key]bool // what was verified and stored
 }
@@ -92,8 +90,8 @@ func (p *pull) drop(c *peer.Client, err error) {
 	}
 }
 
-// by pulls by the list that one peer gives. Should something be missing afterwards,
-// what is here may be damaged: then it is read.
+// by pulls by the list of one peer. If something is missing afterwards, stored parts may be damaged: then they are
+// read.
 func (p *pull) by(ctx context.Context, lister *peer.Client) error {
 	items, err := p.list(ctx, lister)
 	if err != nil {
@@ -110,7 +108,7 @@ func (p *pull) by(ctx context.Context, lister *peer.Client) error {
 	return err
 }
 
-// list asks what is below the place. Where that is a path, the proof of its entry comes first.
+// list asks what is below the place. For a path, the proof of its entry comes first.
 func (p *pull) list(ctx context.Context, c *peer.Client) ([]transfer.Item, error) {
 	res, err := c.Get(ctx, p.at.url(), p.chain)
 	if err != nil {
@@ -144,8 +142,7 @@ func (p *pull) list(ctx context.Context, c *peer.Client) ([]transfer.Item, error
 	return items, err
 }
 
-// opening takes the first frame of an answer, where the place is a path, and takes what it
-// proves for what is pulled.
+// opening reads the first frame of an answer for a path, and continues with the entry that it proves.
 func (p *pull) opening() func(transfer.Part) (bool, error) {
 	opened := len(p.at.path) == 0
 	return func(f transfer.Part) (bool, error) {
@@ -163,8 +160,7 @@ func (p *pull) opening() func(transfer.Part) (bool, error) {
 	}
 }
 
-// fetch brings what is missing: nodes and bytes first, then the blobs made of them,
-// then objects.
+// fetch fetches what is missing: nodes and bytes first, then the blobs made of them, then objects.
 func (p *pull) fetch(ctx context.Context, items []transfer.Item, deep bool) error {
 	var missing [3][]transfer.Item
 	total := uint64(0)
