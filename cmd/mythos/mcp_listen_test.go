@@ -136,6 +136,11 @@ func TestWrapListen(t *testing.T) {
 	if status, text := old.post(ctx, `[{"jsonrpc":"2.0","id":1,"method":"ping"}]`); status != http.StatusBadRequest {
 		t.Errorf("HTTP %d: %s", status, text)
 	}
+	for _, id := range []string{"true", "{}", "[1]", "null"} { // what is no id has no answer
+		if status, text := old.post(ctx, `{"jsonrpc":"2.0","id":`+id+`,"method":"ping"}`); status != http.StatusBadRequest {
+			t.Errorf("id %s: HTTP %d: %s", id, status, text)
+		}
+	}
 	stranger := &webClient{t: t, url: url, token: strings.Fields(mustRun(t, dir, "agent", "token", "other"))[0], session: old.session}
 	if status, _ := stranger.post(ctx, `{"jsonrpc":"2.0","id":1,"method":"ping"}`); status != http.StatusNotFound {
 		t.Errorf("HTTP %d for another agent", status)

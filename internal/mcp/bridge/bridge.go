@@ -12,12 +12,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/mythos-project/mythos/internal/mcp/door"
 )
 
 // Speaker speaks with one client in lines, until in has ended. A write that returns an error which
@@ -50,6 +49,7 @@ type Bridge struct {
 	sessions map[string]*line
 	idle     map[string][]*line       // by agent, the one that waits longest first
 	used     map[string]chan struct{} // by agent: a token for each request without a session
+	places   door.Places
 	working  sync.WaitGroup
 }
 
@@ -60,7 +60,6 @@ const (
 	headerSession = "Mcp-Session-Id"
 
 	maxBody     = 4 << 20 // bytes of a request
-	maxID       = 1 << 10 // bytes of its id
 	maxSessions = 64      // of one agent
 	maxRequests = 64      // of one agent at a time, without sessions; further ones wait
 	idleSession = time.Hour
@@ -72,21 +71,20 @@ const (
 func (b *Bridge) Handler() http.Handler {
 	b.sessions, b.idle, b.used = map[string]*line{}, map[string][]*line{}, map[string]chan struct{}{}
 	b.working.Go(b.sweep)
-	return http.NewCrossOriginProtection().Handler(http.HandlerFunc(b.serve))
+	return door.Once(http.NewCrossOriginProtection().Handler(http.HandlerFunc(b.serve)))
 }
 
 // Close waits until what was under way has ended. b.Until has.
 func (b *Bridge) Close() { b.working.Wait() }
 
 func (b *Bridge) serve(w http.ResponseWriter, r *http.Request) {
-	if !loopback(r.Host) {
+	if !door.Loopback(r.Host) {
 		http.Error(w, "only this machine is served, under the name localhost", http.StatusForbidden)
 		return
 	}
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	agent, err := "", error(ErrToken)
-	if ok {
-		agent, err = b.Agent(r.Context(), strings.TrimSpace(token))
+	if token := door.Bearer(r); token != "" {
+		agent, err = b.Agent(r.Context(), token)
 	}
 	switch {
 	case errors.Is(err, ErrToken):
@@ -107,18 +105,13 @@ func (b *Bridge) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// loopback reports whether a request was meant for this machine: web pages of others that
-// have their name lead here are told apart by it.
-func loopback(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return host == "localhost" || (err == nil && ip.IsLoopback())
-}
-
 // post takes one message.
 func (b *Bridge) post(w http.ResponseWriter, r *http.Request, agent string) {
+	leave, ok := b.places.Take(w, agent)
+	if !ok {
+		return
+	}
+	defer leave()
 	m, ok := read(w, r)
 	if !ok {
 		return

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mythos-project/mythos/internal/jsontext"
+	"github.com/mythos-project/mythos/internal/mcp/door"
 )
 
 // line is one client of a speaker. It is the speaker's output.
@@ -103,28 +103,20 @@ func (l *line) exchange(w http.ResponseWriter, r *http.Request, m message) bool 
 	}
 }
 
-// key is an id as a key: some servers make a text of a number.
-func key(id json.RawMessage) string {
-	if text, err := jsontext.TextOf(id); err == nil {
-		return text
-	}
-	return string(id)
-}
-
 func (l *line) enter(s *stream) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.open[key(s.id)] != nil {
+	if l.open[door.IDKey(s.id)] != nil {
 		return false
 	}
-	l.open[key(s.id)], l.latest = s, s
+	l.open[door.IDKey(s.id)], l.latest = s, s
 	return true
 }
 
 func (l *line) leave(s *stream) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.open, key(s.id))
+	delete(l.open, door.IDKey(s.id))
 	if l.latest == s {
 		l.latest = nil
 	}
@@ -139,7 +131,7 @@ func (l *line) Write(text []byte) (int, error) {
 	}
 	if m.method == "" {
 		l.mu.Lock()
-		s := l.open[key(m.id)]
+		s := l.open[door.IDKey(m.id)]
 		l.mu.Unlock()
 		if s == nil {
 			return 0, ErrUnheard

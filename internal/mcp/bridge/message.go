@@ -12,6 +12,7 @@ import (
 
 	"github.com/mythos-project/mythos/exec/mcptool/streamable"
 	"github.com/mythos-project/mythos/internal/jsontext"
+	"github.com/mythos-project/mythos/internal/mcp/door"
 )
 
 // message is a message as far as the transport looks at it.
@@ -36,10 +37,16 @@ func parse(text []byte) (message, error) {
 	if err != nil {
 		return m, err
 	}
-	if m.id = fields.Get("id"); len(m.id) > maxID {
-		return m, errors.New("its id has more than 1024 bytes")
-	}
+	m.id = fields.Get("id")
 	m.method, _ = jsontext.TextOf(fields.Get("method")) // without a text there is none
+	if m.id == nil && fields.Has("id") && m.method != "" {
+		return m, errors.New("an id is a text or a number, null is not")
+	}
+	if m.id != nil {
+		if err := door.CheckShort(m.id); err != nil {
+			return m, err
+		}
+	}
 	if rpc, err := jsontext.FieldsOf(fields.Get("error")); err == nil {
 		m.code = string(rpc.Get("code"))
 	}

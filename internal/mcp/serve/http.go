@@ -14,6 +14,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/mythos-project/mythos/internal/jsontext"
+	"github.com/mythos-project/mythos/internal/mcp/door"
 )
 
 // Front serves agents over HTTP. A request's bearer token says whose it is.
@@ -26,6 +27,8 @@ type Front struct {
 	Notef  func(format string, args ...any)
 	// Until ends the streams on which nothing but news is waited for.
 	Until context.Context //nolint:containedctx // it is the process's
+
+	places door.Places
 
 	mu   sync.Mutex
 	open map[string]*ticket // requests in sessions that wait for their answer
@@ -60,7 +63,7 @@ func (f *Front) Handler() http.Handler {
 			f.pass(sessions, w, r)
 		}
 	})
-	return http.NewCrossOriginProtection().Handler(auth.RequireBearerToken(f.verify, nil)(h))
+	return door.Once(http.NewCrossOriginProtection().Handler(auth.RequireBearerToken(f.verify, nil)(h)))
 }
 
 func (f *Front) verify(ctx context.Context, token string, _ *http.Request) (*auth.TokenInfo, error) {
@@ -92,6 +95,11 @@ func (f *Front) pass(to http.Handler, w http.ResponseWriter, r *http.Request) {
 		f.hang(to, a, r)
 		return
 	}
+	leave, ok := f.places.Take(w, auth.TokenInfoFromContext(r.Context()).UserID)
+	if !ok {
+		return
+	}
+	defer leave()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
@@ -103,10 +111,16 @@ func (f *Front) pass(to http.Handler, w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fields, err := jsontext.FieldsOf(bytes.TrimSpace(body))
-	id := fields.Get("id")
-	if err != nil || len(id) > maxID {
-		http.Error(w, "one JSON-RPC message is expected, with an id of at most 1024 bytes; batches are not taken", http.StatusBadRequest)
+	if err != nil {
+		http.Error(w, "one JSON-RPC message is expected; batches are not taken", http.StatusBadRequest)
 		return
+	}
+	id := ""
+	if raw := fields.Get("id"); raw != nil {
+		if id, err = door.ExactID(raw); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
 	}
 	if session == "" && f.crowded(r) {
 		http.Error(w, fmt.Sprintf("this agent has %d sessions: end one", maxSessions), http.StatusServiceUnavailable)
@@ -114,9 +128,9 @@ func (f *Front) pass(to http.Handler, w http.ResponseWriter, r *http.Request) {
 	}
 	t := &ticket{gone: r.Context()}
 	auth.TokenInfoFromContext(r.Context()).Extra = t.extra()
-	a.own, a.id = t, string(id)
-	if session != "" && id != nil && fields.Has("method") {
-		f.enter(session+" "+string(id), t)
+	a.own, a.id = t, id
+	if session != "" && id != "" && fields.Has("method") {
+		f.enter(session+" "+id, t)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	if method, err := jsontext.TextOf(fields.Get("method")); err == nil && method == "subscriptions/listen" {
@@ -198,10 +212,13 @@ func (a *answers) note(data []byte) {
 		data = data[at+len("data: "):]
 	}
 	fields, err := jsontext.FieldsOf(bytes.TrimSpace(data))
-	if err != nil || fields.Has("method") || !fields.Has("id") {
+	if err != nil || fields.Has("method") {
 		return
 	}
-	id := string(fields.Get("id"))
+	id, err := door.ExactID(fields.Get("id"))
+	if err != nil {
+		return
+	}
 	if a.session != "" {
 		if t := a.front.take(a.session + " " + id); t != nil {
 			a.written = append(a.written, t)

@@ -63,7 +63,7 @@ func post(ctx context.Context, t *testing.T, url, body string, headers ...string
 	r.Header.Set("Accept", "application/json, text/event-stream")
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
-		r.Header.Set(name, value)
+		r.Header.Add(name, value)
 	}
 	return http.DefaultClient.Do(r)
 }
@@ -119,6 +119,8 @@ func TestHTTP(t *testing.T) {
 	}{
 		{401, greeting, nil},
 		{401, greeting, []string{"Authorization: Bearer mythos-agent-none"}},
+		{400, greeting, []string{scout, other}},
+		{400, greeting, []string{scout, "Mcp-Session-Id: a", "Mcp-Session-Id: b"}},
 		{403, greeting, []string{scout, "Origin: https://example.org", "Sec-Fetch-Site: cross-site"}},
 		{400, "[" + greeting + "]", []string{scout}},
 		{400, "junk", []string{scout}},
@@ -136,6 +138,17 @@ func TestHTTP(t *testing.T) {
 	}
 	if status, text, _ := said(t, url, ping, other, session); status != 403 {
 		t.Error(status, text)
+	}
+	for _, id := range []string{"1.5", "1e0", "123456789012345678901", `"\ud800"`, "true", "{}"} { // it would be answered under another
+		if status, text, _ := said(t, url, strings.Replace(ping, `"id":1`, `"id":`+id, 1), scout, session); status != 400 {
+			t.Errorf("id %s: %d %s", id, status, text)
+		}
+	}
+	for range 2 { // an id that is written otherwise than it is answered: who has the answer waits no more
+		_, text, _ := said(t, url, `{"jsonrpc":"2.0","id":"\u0061","method":"tools/call","params":{"name":"a_count","arguments":{"input":"again"}}}`, scout, session)
+		if !strings.Contains(text, "counted again") || strings.Contains(text, "mythos/adopted") {
+			t.Error(text)
+		}
 	}
 	if n, err := agents.RevokeTokens(t.Context(), d.Repo, "scout"); n != 1 || err != nil {
 		t.Error(n, err)

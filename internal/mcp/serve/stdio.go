@@ -14,12 +14,10 @@ import (
 
 	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/internal/jsontext"
+	"github.com/mythos-project/mythos/internal/mcp/door"
 )
 
-const (
-	maxLine = 16 << 20 // bytes of a message
-	maxID   = 1 << 10  // bytes of its id
-)
+const maxLine = 16 << 20 // bytes of a message
 
 // Lines serves one client over lines, as of standard input and output, until it has no more to
 // say or ctx ends, and what is then under way has ended.
@@ -139,8 +137,10 @@ func decoded(line []byte) (jsonrpc.Message, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %.60q", err, line)
 	}
-	if id := fields.Get("id"); len(id) > maxID {
-		return nil, fmt.Errorf("its id has more than %d bytes", maxID)
+	if id := fields.Get("id"); id != nil && fields.Has("method") {
+		if _, err := door.ExactID(id); err != nil {
+			return nil, err
+		}
 	}
 	return jsonrpc.DecodeMessage(line)
 }

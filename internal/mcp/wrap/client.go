@@ -8,13 +8,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
-	"strconv"
 	"strings"
 
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/mcptool"
 	"github.com/mythos-project/mythos/internal/jsontext"
+	"github.com/mythos-project/mythos/internal/mcp/door"
 	"github.com/mythos-project/mythos/internal/mcp/session"
 )
 
@@ -49,26 +48,13 @@ func readMessage(line []byte) (message, bool) {
 	return m, m.method != "" || m.id != nil
 }
 
-// idKey is an id as a key: a text and a number that read alike are one, as some servers make
-// one of the other, and so are two ways to write a number, as clients read them alike.
-func idKey(id json.RawMessage) string {
-	text, err := jsontext.TextOf(id)
-	if err != nil {
-		text = string(id)
-	}
-	if n, err := strconv.ParseFloat(text, 64); err == nil && n == math.Trunc(n) && math.Abs(n) < 1<<53 {
-		return strconv.FormatInt(int64(n), 10)
-	}
-	return text
-}
-
 // checkID refuses what is no id of a request, and those of our own. It returns the id that an
 // answer can name.
 func checkID(id json.RawMessage) (json.RawMessage, error) {
-	switch {
-	case jsontext.Kind(id) != '"' && !jsontext.IsNumber(id):
-		return json.RawMessage("null"), fmt.Errorf("an id is a text or a number, %.100s is not", id)
-	case mcptool.OwnID(id):
+	if err := door.CheckID(id); err != nil {
+		return json.RawMessage("null"), err
+	}
+	if mcptool.OwnID(id) {
 		return id, errors.New("ids that begin with mythos/ are not for clients")
 	}
 	return id, nil
@@ -181,7 +167,7 @@ func (p *Proxy) track(m message) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	key := idKey(m.id)
+	key := door.IDKey(m.id)
 	switch {
 	case p.asked[key] != nil:
 		return fmt.Errorf("the id %s is that of a request under way", m.id)
@@ -198,8 +184,8 @@ var errCrowded = fmt.Errorf("%d requests are under way already", maxUnderWay)
 func (p *Proxy) answered(id json.RawMessage) *asked {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	a := p.asked[idKey(id)]
-	delete(p.asked, idKey(id))
+	a := p.asked[door.IDKey(id)]
+	delete(p.asked, door.IDKey(id))
 	return a
 }
 
@@ -208,7 +194,7 @@ func (p *Proxy) answered(id json.RawMessage) *asked {
 func (p *Proxy) cancelled(m message) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	cancel := p.calls[idKey(m.params.Get("requestId"))]
+	cancel := p.calls[door.IDKey(m.params.Get("requestId"))]
 	if cancel != nil {
 		cancel()
 	}
@@ -222,7 +208,7 @@ func (p *Proxy) call(ctx context.Context, conn *mcptool.Conn, m message) {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	key := idKey(m.id)
+	key := door.IDKey(m.id)
 	var err error
 	p.mu.Lock()
 	switch {
