@@ -1,4 +1,4 @@
-// Package peers is the address book of other repositories that serve.
+// Package peers is the address book of other repositories that run servers.
 package peers
 
 import (
@@ -11,21 +11,21 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Peers remembers other repositories that serve.
+// Peers stores the addresses of other repositories that run servers.
 type Peers struct {
 	DB kv.KV
 }
 
 const peerKeys = kv.Peers
 
-// Peer is another repository that serves, as it is remembered here.
+// Peer is another repository that runs a server.
 type Peer struct {
 	Name string
 	URL  string          // "http://host:port" or "https://host:port"
-	Key  *object.AgentID // who must answer there; nil: not known
+	Key  *object.AgentID // the agent that must answer there; nil: unknown
 }
 
-// Set remembers a peer.
+// Set stores a peer.
 func (pe *Peers) Set(ctx context.Context, p Peer) error {
 	value := p.URL
 	if p.Key != nil {
@@ -38,7 +38,7 @@ func (pe *Peers) Set(ctx context.Context, p Peer) error {
 // ErrNoPeer means that no peer has that name; it wraps store.ErrNotFound.
 var ErrNoPeer = fmt.Errorf("%w", store.ErrNotFound)
 
-// Remove forgets a peer. The error wraps store.ErrNotFound.
+// Remove removes a peer. The error wraps store.ErrNotFound.
 func (pe *Peers) Remove(ctx context.Context, name string) error {
 	if _, err := pe.Named(ctx, name); err != nil {
 		return err
@@ -47,7 +47,7 @@ func (pe *Peers) Remove(ctx context.Context, name string) error {
 	return err
 }
 
-// Named is the peer of that name. The error wraps store.ErrNotFound.
+// Named returns the peer of that name. The error wraps store.ErrNotFound.
 func (pe *Peers) Named(ctx context.Context, name string) (Peer, error) {
 	value, found, err := pe.DB.Get(ctx, peerKeys+name)
 	if err == nil && !found {

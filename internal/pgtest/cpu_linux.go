@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// hertz is how many ticks of /proc a second has.
+// hertz is the number of ticks in /proc per second.
 const hertz = 100
 
-// CPU is the processor's time that the server and its sessions have taken.
+// CPU returns the processor time used by the server and its sessions.
 func (s *Server) CPU() (time.Duration, error) {
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
@@ -26,13 +26,13 @@ func (s *Server) CPU() (time.Duration, error) {
 		if err != nil {
 			continue // it has ended
 		}
-		fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:]) // from the third on
+		fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:]) // from the third field on
 		counted := 2                                                    // utime and stime
 		switch {
 		case len(fields) < 15:
 			return 0, fmt.Errorf("%s: %q", name, text)
 		case filepath.Base(filepath.Dir(name)) == self:
-			counted, found = 4, true // and those of sessions that have ended
+			counted, found = 4, true // and those of ended sessions
 		case string(fields[1]) != self:
 			continue
 		}

@@ -7,5 +7,5 @@ import (
 	"time"
 )
 
-// CPU is the processor's time that the server and its sessions have taken.
+// CPU returns the processor time used by the server and its sessions.
 func (s *Server) CPU() (time.Duration, error) { return 0, errors.ErrUnsupported }

@@ -1,3 +1,3 @@
-// Package pgtest starts a PostgreSQL server for tests: in a folder of its own, on a Unix socket, ended by its
-// process id. Where PostgreSQL is not installed, the test is skipped.
+// Package pgtest starts a PostgreSQL server for tests, in its own folder, on a Unix socket. The server is stopped by
+// its process id. If PostgreSQL is not installed, the test is skipped.
 package pgtest

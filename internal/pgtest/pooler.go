@@ -18,8 +18,8 @@ import (
 	"github.com/mythos-project/mythos/internal/testproc"
 )
 
-// Pooler starts a pgbouncer before s until the test ends, which gives each transaction whatever session is free. It
-// returns what makes the address of a database that leads through it.
+// Pooler starts a pgbouncer in front of s until the test ends. It gives each transaction any free session. through
+// returns the address of a database that leads through it.
 func (s *Server) Pooler(t testing.TB) (through func(address string) string) {
 	t.Helper()
 	program, err := osexec.LookPath("pgbouncer")

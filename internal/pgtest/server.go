@@ -22,14 +22,14 @@ import (
 
 // Server is a running server.
 type Server struct {
-	Dir string // its Unix socket is in it
+	Dir string // contains its Unix socket
 
 	bin     string
 	process *testproc.Process
 
 	mu   sync.Mutex
 	made int
-	free []string // databases that tests have given back
+	free []string // databases that earlier tests no longer use
 }
 
 var shared struct {
@@ -41,7 +41,7 @@ var shared struct {
 // errNone means that PostgreSQL is not installed.
 var errNone = errors.New("PostgreSQL 15 or later is not installed (Debian: apt-get install postgresql)")
 
-// Shared is the server of this test binary. Main ends it.
+// Shared returns the server of this test binary. Main stops it.
 func Shared(t testing.TB) *Server {
 	t.Helper()
 	_, measures := t.(*testing.B)
@@ -55,20 +55,20 @@ func Shared(t testing.TB) *Server {
 	return shared.s
 }
 
-// Main runs the tests of a package, and ends what they shared: os.Exit(pgtest.Main(m)).
+// Main runs the tests of a package, and stops the shared server: os.Exit(pgtest.Main(m)).
 func Main(m *testing.M) int {
 	defer StopShared()
 	return m.Run()
 }
 
-// StopShared ends the server of this test binary, if it has one.
+// StopShared stops the server of this test binary, if there is one.
 func StopShared() {
 	if shared.s != nil {
 		_ = shared.s.Stop()
 	}
 }
 
-// Start makes a cluster and starts its server. Only a durable one syncs what it writes.
+// Start makes a cluster and starts its server. Only a durable one syncs its writes.
 func Start(durable bool) (*Server, error) {
 	fsync := "fsync=off"
 	if durable {
@@ -77,12 +77,12 @@ func Start(durable bool) (*Server, error) {
 	return begin(fsync, "initdb", "-U", "mythos", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 }
 
-// Standby starts a durable copy that follows s.
+// Standby starts a durable replica that follows s.
 func (s *Server) Standby() (*Server, error) {
 	return begin("fsync=on", "pg_basebackup", "-h", s.Dir, "-U", "mythos", "-R", "-c", "fast", "--no-sync")
 }
 
-// begin makes a server's folder with a program that takes -D, and starts the server.
+// begin makes a server's folder with a program that accepts -D, and starts the server.
 func begin(fsync, program string, args ...string) (s *Server, err error) {
 	s = &Server{}
 	if s.bin, err = binaries(); err != nil {
@@ -137,7 +137,7 @@ func (s *Server) start(who *syscall.Credential, fsync string) (err error) {
 	return err
 }
 
-// Crash ends the server as a loss of power would.
+// Crash ends the server like a power failure.
 func (s *Server) Crash() { s.process.Stop() }
 
 // Promote makes a standby the primary, and waits until it is.
@@ -152,7 +152,7 @@ func (s *Server) Promote(t testing.TB) {
 	}
 }
 
-// Stop ends the server and removes its folder.
+// Stop stops the server and removes its folder.
 func (s *Server) Stop() error {
 	if s.process != nil {
 		s.process.Stop()
@@ -160,12 +160,12 @@ func (s *Server) Stop() error {
 	return os.RemoveAll(s.Dir)
 }
 
-// URL is the address of a database.
+// URL returns the address of a database.
 func (s *Server) URL(database string) string {
 	return "postgres:///" + database + "?user=mythos&host=" + s.Dir
 }
 
-// Database is the address of an empty database, which another test is given afterwards.
+// Database returns the address of an empty database, which a later test may reuse.
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
 	s.mu.Lock()
@@ -200,7 +200,7 @@ func (s *Server) Exec(t testing.TB, database, sql string) {
 	}
 }
 
-// Ask asks a question of yes or no.
+// Ask runs a query that returns a boolean.
 func (s *Server) Ask(t testing.TB, sql string) (yes bool) {
 	t.Helper()
 	conn, err := pgx.Connect(context.Background(), s.URL("postgres"))
@@ -214,7 +214,7 @@ func (s *Server) Ask(t testing.TB, sql string) (yes bool) {
 	return yes
 }
 
-// Terminate ends every connection to a database, in whatever it is about.
+// Terminate ends every connection to a database, whatever it is doing.
 func (s *Server) Terminate(t testing.TB, address string) {
 	t.Helper()
 	c, err := pgx.ParseConfig(address)
@@ -224,7 +224,7 @@ func (s *Server) Terminate(t testing.TB, address string) {
 	s.Exec(t, "postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '"+c.Database+"'")
 }
 
-// binaries is the folder of PostgreSQL's programs, of the newest version that is installed.
+// binaries returns the folder of PostgreSQL's programs, of the newest installed version.
 func binaries() (string, error) {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // Debian
 	newest, dir := 14, ""
@@ -242,7 +242,7 @@ func binaries() (string, error) {
 	return "", errNone
 }
 
-// account is who runs the server: it refuses to run as root. nil: we do.
+// account returns the account for the server, which refuses to run as root. nil: our own.
 func account() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil

@@ -1,4 +1,4 @@
-// Package pins is the effects blob.pin and blob.delete.
+// Package pins implements the effects blob.pin and blob.delete.
 package pins
 
 import (
@@ -21,7 +21,7 @@ const (
 	effectDelete = "blob.delete"
 )
 
-// Pins is the effects blob.pin and blob.delete.
+// Pins implements the effects blob.pin and blob.delete.
 type Pins struct {
 	ID    *identity.Identity
 	Gate  *exec.Gate
@@ -59,7 +59,7 @@ func (p *Pins) Register() {
 	})
 }
 
-// pinTTL is a request's term; one that no clock reaches is for ever.
+// pinTTL returns the lifetime in a request; one beyond the range of the clock is unlimited.
 func pinTTL(us uint64) time.Duration {
 	if us > maxPinUs {
 		return 0
@@ -78,7 +78,7 @@ func (p *Pins) runPin(ctx context.Context, q *vm.BlobPinRequest) (exec.Response,
 	return kept(q.CID, p.Store.ExtendPin(ctx, q.CID, until, "blob.pin"))
 }
 
-// kept is the response of an effect on a blob that may not be there.
+// kept returns the response of an effect on a blob that may be missing.
 func kept(cid object.Hash, err error) (exec.Response, error) {
 	switch {
 	case errors.Is(err, store.ErrNotFound):

@@ -2,5 +2,5 @@
 
 package plainfile
 
-// There are no pipes among files there.
+// There are no pipes among files on these systems.
 const nonBlock, noFollow = 0, 0

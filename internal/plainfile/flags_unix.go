@@ -5,6 +5,6 @@ package plainfile
 import "syscall"
 
 const (
-	nonBlock = syscall.O_NONBLOCK // a pipe is opened without waiting for its other end
+	nonBlock = syscall.O_NONBLOCK // open a pipe without waiting for its other end
 	noFollow = syscall.O_NOFOLLOW
 )

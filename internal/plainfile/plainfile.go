@@ -1,5 +1,5 @@
-// Package plainfile opens files that must be regular ones. A pipe, a socket, a device or
-// a folder in the place of one is named, and nothing waits for it.
+// Package plainfile opens files that must be regular. A pipe, socket, device or folder in place of one is an error that
+// names it, without waiting.
 package plainfile
 
 import (
@@ -10,19 +10,19 @@ import (
 	"os"
 )
 
-// ErrKind means that something else than a regular file has the name.
+// ErrKind means that something other than a regular file has the name.
 var ErrKind = errors.New("not a regular file")
 
-// Open is os.OpenFile for a file that nobody but we make: a symbolic link is refused, too.
-// Errors wrap ErrKind, or are those of os.OpenFile.
+// Open is os.OpenFile for a file that only we create: it also refuses a symbolic link. Errors wrap ErrKind, or are
+// those of os.OpenFile.
 func Open(path string, flag int, perm fs.FileMode) (*os.File, error) {
 	return open(path, flag|noFollow, perm, os.Lstat)
 }
 
-// OpenLinked is Open to read a file that people arrange: a symbolic link may lead to it.
+// OpenLinked is Open for reading a file that people arrange: a symbolic link may lead to it.
 func OpenLinked(path string) (*os.File, error) { return open(path, os.O_RDONLY, 0, os.Stat) }
 
-// Read reads a file as OpenLinked opens it, at most the first limit bytes and one more.
+// Read opens a file like OpenLinked, and reads at most limit bytes and one more.
 func Read(path string, limit int64) ([]byte, error) {
 	f, err := OpenLinked(path)
 	if err != nil {
@@ -47,7 +47,7 @@ func open(path string, flag int, perm fs.FileMode, stat func(string) (fs.FileInf
 	return f, nil
 }
 
-// explain says what has the name where that is why it cannot be opened.
+// explain says what has the name, if that is why it cannot be opened.
 func explain(path string, err error, stat func(string) (fs.FileInfo, error)) error {
 	info, serr := stat(path)
 	if serr != nil {
@@ -83,8 +83,7 @@ func kind(m fs.FileMode) string {
 	return "device"
 }
 
-// Folder refuses a name that stands for something else than a folder, which a symbolic
-// link may lead to. A name that stands for nothing is right.
+// Folder refuses a name of something other than a folder or a symbolic link to one. A missing file is fine.
 func Folder(path string) error {
 	info, err := os.Stat(path)
 	if err == nil {

@@ -1,5 +1,5 @@
-// Package problem writes what stands against a request as RFC 9457 has it, with the exit code
-// and the hint that the command line gives to the same error.
+// Package problem writes refusals in the form of RFC 9457, with the exit code and the hint that the command line gives
+// for the same error.
 package problem
 
 import (
@@ -9,24 +9,24 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 )
 
-// MediaType is that of a problem.
+// MediaType is the media type of a problem.
 const MediaType = "application/problem+json"
 
-// About is where each type of problem is explained, behind a #.
+// About is the page that explains each type of problem, followed by #.
 const About = "https://github.com/mythos-project/mythos/blob/main/docs/gate.md#"
 
-// Problem is what stands against a request.
+// Problem describes why a request is refused.
 type Problem struct {
 	Type   string `json:"type"`   // a page that explains it
 	Title  string `json:"title"`  // the type, in words
 	Status int    `json:"status"` // of HTTP
 	Detail string `json:"detail"` // what happened this time
-	Code   int    `json:"code"`   // the exit code that the command line has for it
+	Code   int    `json:"code"`   // the command line's exit code for it
 	Kind   string `json:"kind"`   // the exit code's name
 	Hint   string `json:"hint,omitempty"`
 }
 
-// byStatus are the types of problems that only the HTTP status is known of.
+// byStatus are the types of problems of which only the HTTP status is known.
 var byStatus = map[int][2]string{
 	http.StatusBadRequest:            {"invalid-request", "The request is malformed"},
 	http.StatusUnauthorized:          {"no-bearer", "No good bearer is shown"},
@@ -45,7 +45,7 @@ var byStatus = map[int][2]string{
 	http.StatusGatewayTimeout:        {"unknown-outcome", "Nobody knows whether it happened"},
 }
 
-// Of is the problem of an HTTP status; kind is the name of the exit code.
+// Of returns the problem for an HTTP status; kind is the name of the exit code.
 func Of(status int, kind, hint string, err error) Problem {
 	words, known := byStatus[status]
 	if !known {
@@ -60,7 +60,7 @@ func Of(status int, kind, hint string, err error) Problem {
 	return p
 }
 
-// Write answers with a problem, or a document that has the members of one.
+// Write answers with a problem, or with a document that has the members of one.
 func Write(w http.ResponseWriter, status int, doc any) {
 	w.Header().Set("Content-Type", MediaType)
 	w.WriteHeader(status)

@@ -1,8 +1,7 @@
-// Package recall is the instant layer of adaptation: a full-text index over episodes,
-// which knows an episode as soon as it was added and forgets it as soon as that is
-// rolled back. It is an SQLite file (FTS5, BM25), made from the list of its episodes
-// and nothing else: what it is at, and what is in it, change in one transaction, and a
-// file that is lost or behind is brought up to date (spec/learning.md#index).
+// Package recall is the instant layer of adaptation: a full-text index over episodes. It finds an episode as soon as it
+// was added, and no longer once that is rolled back. It is an SQLite file (FTS5, BM25), made only from the list of its
+// episodes. Its state and its contents change in one transaction, and a file that is lost or behind is brought up to
+// date (spec/learning.md#index).
 package recall
 
 import (
@@ -19,14 +18,13 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// Doc is what is known of an episode.
+// Doc is the text of an episode.
 type Doc struct{ Request, Response string }
 
-// Index is an open index. It is safe for concurrent use, and several processes may
-// have one over the same file.
+// Index is an open index. It is safe for concurrent use, and several processes may open the same file.
 type Index struct{ db *sql.DB }
 
-// version changes with the tables; a file of another one is made anew.
+// version changes with the tables; a file of another version is rebuilt.
 const version = 1
 
 const schema = `
@@ -36,8 +34,8 @@ CREATE VIRTUAL TABLE IF NOT EXISTS doc USING fts5(request, response, tokenize = 
 CREATE VIRTUAL TABLE IF NOT EXISTS term USING fts5vocab(doc, 'row');
 PRAGMA user_version = 1;`
 
-// Open opens the index in a file, which is made if it is not there. Another process
-// that writes is waited for, at most for busy.
+// Open opens the index in a file, which is created if it is missing. It waits at most busy for another process that is
+// writing.
 func Open(ctx context.Context, path string, busy time.Duration) (*Index, error) {
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
 		fmt.Sprintf("?_pragma=busy_timeout(%d)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_txlock=immediate", busy.Milliseconds())
@@ -67,7 +65,7 @@ func (x *Index) prepare(ctx context.Context) error {
 // Close closes the file.
 func (x *Index) Close() error { return x.db.Close() }
 
-// At is the state that the index is at: what the last Sync was given, or "".
+// At returns the state of the index: the state of the last Sync, or "".
 func (x *Index) At(ctx context.Context) (string, error) {
 	var at string
 	err := x.db.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = 'state'").Scan(&at)
@@ -77,8 +75,8 @@ func (x *Index) At(ctx context.Context) (string, error) {
 	return at, err
 }
 
-// Sync brings the index to a state, in which it holds exactly the episodes ids, in one
-// transaction. load is called for those that are new.
+// Sync brings the index to a state in which it holds exactly the episodes ids, in one transaction. load is called for
+// new ones.
 func (x *Index) Sync(ctx context.Context, state string, ids []string, load func(id string) (Doc, error)) (err error) {
 	tx, err := x.db.BeginTx(ctx, nil)
 	if err != nil {
@@ -117,7 +115,7 @@ func (x *Index) Sync(ctx context.Context, state string, ids []string, load func(
 	return tx.Commit()
 }
 
-// held is what the index holds: row numbers by episode.
+// held returns the contents of the index: row numbers by episode.
 func held(ctx context.Context, tx *sql.Tx) (map[string]int64, error) {
 	rows, err := tx.QueryContext(ctx, "SELECT id, num FROM episode")
 	if err != nil {
@@ -159,21 +157,20 @@ func remove(ctx context.Context, tx *sql.Tx, id string, doc int64) error {
 // Hit is an episode that a search found.
 type Hit struct {
 	ID      string
-	Score   int64  // BM25 in millionths; higher is nearer
+	Score   int64  // BM25 in millionths; higher is more similar
 	Excerpt string // of the request or the response, one line
 }
 
 // Bounds of a search.
 const (
-	maxWords = 4096 // of the text, that are looked up
-	maxTerms = 32   // of those, that are searched for: the rarest
+	maxWords = 4096 // words of the text that are looked up
+	maxTerms = 32   // of those, the rarest, which are searched for
 )
 
 var word = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[\pL\pN_]+`) })
 
-// Search finds the episodes nearest to a text, the nearest first, at most limit. It
-// looks for the text's rarest words that the index knows; equally near ones come in
-// the order of their ids.
+// Search finds the episodes most similar to a text, most similar first, at most limit. It looks for the text's rarest
+// words that the index knows; ties are ordered by id.
 func (x *Index) Search(ctx context.Context, text string, limit int) ([]Hit, error) {
 	terms, err := x.rarest(ctx, text)
 	if err != nil || len(terms) == 0 {
@@ -197,8 +194,7 @@ func (x *Index) Search(ctx context.Context, text string, limit int) ([]Hit, erro
 	return hits, rows.Err()
 }
 
-// rarest are the words of a text that the index knows, the rarest first, each quoted
-// for a query.
+// rarest returns the words of a text that the index knows, rarest first, each quoted for a query.
 func (x *Index) rarest(ctx context.Context, text string) ([]string, error) {
 	known := map[string]bool{}
 	var args []any

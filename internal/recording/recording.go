@@ -1,9 +1,9 @@
-// Package recording runs a program as somebody at a terminal would, and records what it
-// writes: the built-in effect mythos.once (spec/tools.md#once).
+// Package recording runs a program as from a terminal, and records its output: the built-in effect mythos.once
+// (spec/tools.md#once).
 //
-// The program runs in the folder and with all variables of the one who started this process.
-// The record has their names, not the variables' values. Both of its streams are kept; what
-// is longer than [MaxHead] becomes a blob while the program runs.
+// The program runs in the current folder and with all variables of this process. The record has the names of the
+// variables, not their values. Both output streams are stored; one that is longer than [MaxHead] becomes a blob while
+// the program runs.
 package recording
 
 import (
@@ -31,11 +31,11 @@ import (
 // Limits of one run.
 const (
 	MaxTime = 30 * 24 * time.Hour
-	MaxHead = 256 << 10 // bytes of a stream that are kept in the response itself
+	MaxHead = 256 << 10 // bytes of a stream that are stored in the response itself
 )
 
-// grace is how long a program that was interrupted may take to end. Anyone who does not want
-// to wait for it interrupts a second time, which ends this process, and the program with it.
+// grace is how long an interrupted program may take to end. A second interrupt ends this process at once, and the
+// program with it.
 const grace = 10 * time.Minute
 
 // Tools finds registered tools; *exec.Tools is one.
@@ -43,7 +43,7 @@ type Tools interface {
 	Get(ctx context.Context, id object.Hash) (exec.Tool, error)
 }
 
-// Blobs keeps what is long; *store.Store is one.
+// Blobs stores long output; *store.Store is one.
 type Blobs interface {
 	PutBlob(ctx context.Context, r io.Reader, o store.PutOptions) (object.BlobRef, error)
 }
@@ -55,12 +55,12 @@ type Runner struct {
 	Blobs    Blobs
 }
 
-// Builtin is the effect as the gate takes it.
+// Builtin returns the effect for the executor.
 func (r *Runner) Builtin() exec.Builtin {
 	return exec.Builtin{Use: use, Run: r.run, Limits: exec.Limits{Timeout: MaxTime}, KeepOut: true}
 }
 
-// use is the authority that a call of the program itself needs.
+// use returns the authority that a call of the program itself needs.
 func use(request []byte) (scope.Use, error) {
 	q, err := object.Decode[once.Request](request)
 	if err != nil {
@@ -88,11 +88,10 @@ func (r *Runner) run(ctx context.Context, call exec.Call) (exec.Response, error)
 	return r.record(ctx, call)
 }
 
-// secret are variables that are for us alone: the key that signs, and what opens it.
+// secret lists variables that are only for us: the signing key, and what decrypts it.
 var secret = []string{"MYTHOS_KEY", "MYTHOS_KEY_PASSPHRASE", "MYTHOS_KEY_PASSPHRASE_FILE"}
 
-// variables are the names of our own, but for what is secret, and for those that each
-// attempt has of its own.
+// variables returns the names of our own variables, except secret ones and those that differ between attempts.
 func variables() (names []string) {
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
@@ -139,8 +138,8 @@ func (r *Runner) record(ctx context.Context, call exec.Call) (exec.Response, err
 	return res, err
 }
 
-// judge says how a program ended. One that was interrupted and ended of itself has said so
-// by its exit status; of one that died of it nobody knows what it did.
+// judge says how a program ended. A program that was interrupted and ended by itself says so by its exit status; what
+// one did that was killed by the signal is unknown.
 func judge(ctx, limited context.Context, ended error, tail *output.Tail, out *once.Output) (res exec.Response, err error) {
 	res.Use = output.Reported(tail.Bytes)
 	var exit *process.ExitError
@@ -163,7 +162,7 @@ func judge(ctx, limited context.Context, ended error, tail *output.Tail, out *on
 	return res, nil
 }
 
-// evidence names what ran, and the blobs with what it wrote.
+// evidence returns the hashes of what ran, and of the blobs with its output.
 func evidence(call exec.Call, out once.Output) ([]object.Hash, error) {
 	module, err := call.Module.Hash()
 	if err != nil {
@@ -178,7 +177,7 @@ func evidence(call exec.Call, out once.Output) ([]object.Hash, error) {
 	return list, nil
 }
 
-// text is a name as it can be recorded; a name that is no text is left out.
+// text returns a name that can be recorded; one that is not valid text is left out.
 func text(name string) string {
 	if !utf8.ValidString(name) {
 		return ""

@@ -12,14 +12,14 @@ import (
 	"github.com/mythos-project/mythos/store/codec"
 )
 
-// stream keeps what a program writes, and shows it as it comes.
+// stream stores what a program writes, and shows it at the same time.
 type stream struct {
 	ctx   context.Context //nolint:containedctx // it is the run's, as of os/exec
 	blobs Blobs
 	live  io.Writer
 	head  []byte
 	size  uint64
-	more  *io.PipeWriter // into the blob; nil: the head is all
+	more  *io.PipeWriter // into the blob; nil: the head is everything
 	kept  chan kept
 }
 
@@ -29,13 +29,13 @@ type kept struct {
 	err error
 }
 
-// newStream shows what is written on live, which may be nil. What is kept does not depend
-// on whether ctx is cancelled: an interrupted program may write until it ends.
+// newStream shows what is written on live, which may be nil. What is stored does not depend on whether ctx is
+// cancelled: an interrupted program may write until it ends.
 func newStream(ctx context.Context, blobs Blobs, live io.Writer) *stream {
 	return &stream{ctx: context.WithoutCancel(ctx), blobs: blobs, live: quiet{live}}
 }
 
-// Write implements io.Writer. It never fails: what cannot be kept must not stop a program.
+// Write implements io.Writer. It never fails: a program must not stop because its output cannot be stored.
 func (s *stream) Write(p []byte) (int, error) {
 	_, _ = s.live.Write(p)
 	s.size += uint64(len(p))
@@ -46,11 +46,11 @@ func (s *stream) Write(p []byte) (int, error) {
 		}
 		s.spill()
 	}
-	_, _ = s.more.Write(p) // end says why it could not be kept
+	_, _ = s.more.Write(p) // end reports why it could not be stored
 	return len(p), nil
 }
 
-// spill makes a blob of the head and of all that comes after it.
+// spill starts a blob with the head and everything after it.
 func (s *stream) spill() {
 	r, w := io.Pipe()
 	s.more, s.kept = w, make(chan kept, 1)
@@ -61,7 +61,7 @@ func (s *stream) spill() {
 	}()
 }
 
-// end is what was written, when nobody writes any more.
+// end returns what was written, after the last write.
 func (s *stream) end() once.Written {
 	w := once.Written{Size: s.size, Head: s.head}
 	if s.more == nil {
@@ -77,12 +77,12 @@ func (s *stream) end() once.Written {
 	return w
 }
 
-// quiet writes, and lets nobody know whether it can.
+// quiet is a writer that never reports an error.
 type quiet struct{ w io.Writer }
 
 func (q quiet) Write(p []byte) (int, error) {
 	if q.w != nil {
-		_, _ = q.w.Write(p) // who watches must not stop a program
+		_, _ = q.w.Write(p) // a failing viewer must not stop a program
 	}
 	return len(p), nil
 }
@@ -92,7 +92,7 @@ type Opener interface {
 	OpenBlob(ctx context.Context, cid object.Hash, o codec.Keys) (*store.Blob, error)
 }
 
-// Copy writes what a program wrote. The error is w's, or says that it is not all here.
+// Copy writes what a program wrote. The error is w's, or says that not everything is stored.
 func Copy(ctx context.Context, from Opener, what once.Written, w io.Writer) error {
 	if what.Blob == nil {
 		if _, err := w.Write(what.Head); err != nil {

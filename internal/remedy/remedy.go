@@ -1,5 +1,5 @@
-// Package remedy says what allows that which was refused for want of authority. Each front door
-// shows it in words of its own: the command line, the MCP server, the status.
+// Package remedy says how to allow something that was refused for lack of authority. The command line, the MCP server
+// and the status each show it in their own words.
 package remedy
 
 import (
@@ -11,13 +11,12 @@ import (
 	"github.com/mythos-project/mythos/caps"
 )
 
-// Issue is the command that issues a capability. A person runs it.
+// Issue returns the command that issues a capability. A person runs it.
 func Issue(to, scope, ttl string) string {
 	return "mythos cap issue --to " + ShellWord(to) + " --scope " + ShellWord(scope) + " --ttl " + ttl
 }
 
-// Grant is the command that gives an agent of `mythos agent add` more, such as "--tools" and
-// "fs.read".
+// Grant returns the command that gives an agent of `mythos agent add` more, for example "--tools" and "fs.read".
 func Grant(agent string, flags ...string) string {
 	words := []string{"mythos agent add", ShellWord(agent)}
 	for _, f := range flags {
@@ -26,9 +25,9 @@ func Grant(agent string, flags ...string) string {
 	return strings.Join(words, " ") + " --ttl 1h"
 }
 
-// For is what to do about a refusal: the command that allows the use, where another capability
-// helps. What was tried with somebody else's, with one that was taken back or has ended, or while
-// it is frozen, is no reason to issue one: then the check knows best.
+// For returns what to do about a refusal: the command that allows the use, if another capability helps. It would not
+// help if the capability was somebody else's, was revoked or has expired, or while it is frozen; in those cases the
+// check itself gives the hint.
 func For(err error, command string) string {
 	var denied *caps.DeniedError
 	if !errors.As(err, &denied) {
@@ -45,7 +44,7 @@ func For(err error, command string) string {
 
 var bareWord = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9._:/@+=,-]+$`) })
 
-// ShellWord is a word as a shell takes it.
+// ShellWord quotes a word for a shell.
 func ShellWord(word string) string {
 	if bareWord().MatchString(word) {
 		return word

@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// ErrAnswer means that a ledger's answer is none to what was asked, or does not verify.
+// ErrAnswer means that a ledger's answer does not fit the request, or cannot be verified.
 var ErrAnswer = fmt.Errorf("the ledger's answer does not hold: %w", mlog.ErrCheckpoint)
 
 // ask sends an Ask with a register, and proves the answer.
@@ -41,7 +41,7 @@ func (l *Ledger) ask(ctx context.Context, idem object.Hash, chain caps.Chain, q 
 	return a, l.proven(ctx, chain, a, since, kind, raw, done)
 }
 
-// committed is the entry that a replay rests on.
+// committed returns the entry that a replay rests on.
 func committed(a *wire.Answer) (byte, []byte, error) {
 	o, err := object.Decode[ledger.Outcome](a.Outcome)
 	if err != nil {
@@ -50,8 +50,7 @@ func committed(a *wire.Answer) (byte, []byte, error) {
 	return ledger.EntryCommit, o.Commit, nil
 }
 
-// proven checks that the entry of an answer is in the log: by the proof that came with it,
-// or by one of its own.
+// proven checks that the entry of an answer is in the log, by the proof in the answer or by requesting one.
 func (l *Ledger) proven(ctx context.Context, chain caps.Chain, a *wire.Answer, since *uint64, kind byte, raw []byte, done func()) error {
 	if a.Seq == nil {
 		return fmt.Errorf("%w: it does not say where the entry is", ErrAnswer)
@@ -80,7 +79,7 @@ func (l *Ledger) answered(ctx context.Context, path string, chain caps.Chain, bo
 	return a, nil
 }
 
-// Await waits until asking for an effect again can have another answer than ErrBusy.
+// Await waits until asking for an effect again may get another answer than ErrBusy.
 func (l *Ledger) Await(ctx context.Context, idem, request object.Hash) (*ledger.Awaited, error) {
 	l.mu.Lock()
 	was, far := l.asked[idem]
@@ -117,7 +116,7 @@ func (l *Ledger) Await(ctx context.Context, idem, request object.Hash) (*ledger.
 	return left, l.proven(ctx, was.chain, a, nil, kind, raw, func() {})
 }
 
-// Read is the state of an effect, of which this process has asked the ledger already.
+// Read returns the state of an effect about which this process has already asked the ledger.
 func (l *Ledger) Read(ctx context.Context, idem object.Hash) (ledger.State, error) {
 	l.mu.Lock()
 	chain := l.active[idem]
@@ -131,8 +130,8 @@ func (l *Ledger) Read(ctx context.Context, idem object.Hash) (ledger.State, erro
 	return l.History(ctx, idem, chain)
 }
 
-// History is the state of an effect as the ledger has it, every signature checked. It is not
-// proven to be all: what is missing would not show.
+// History returns the state of an effect as the ledger has it, with every signature checked. It is not proven to be
+// complete: missing entries would not be noticed.
 func (l *Ledger) History(ctx context.Context, idem object.Hash, chain caps.Chain) (ledger.State, error) {
 	s := ledger.State{IdemID: idem}
 	raw, err := l.get(ctx, "/v1/effects/"+idem.String(), chain)

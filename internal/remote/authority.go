@@ -13,21 +13,20 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// Selector verifies what can be told here of capabilities for effects that are recorded
-// elsewhere: form, signatures, scope, window and holder. Whether their issuer is trusted, and
-// whether they were revoked, the ledger's machine says.
+// Selector verifies what can be checked here of capabilities for effects that are recorded elsewhere: form, signatures,
+// scope, window and holder. The ledger's machine decides whether their issuer is trusted and whether they were revoked.
 func Selector() *caps.Verifier {
 	return &caps.Verifier{Trusted: func(object.AgentID, uint8) bool { return true }, Unlisted: true}
 }
 
-// Use gives a gate this ledger, before its first effect.
+// Use connects an executor to this ledger, before its first effect.
 func (l *Ledger) Use(g *exec.Gate) {
 	g.Ledger = l
 	g.Verifier = &verifier{l, g.Verifier, Selector()}
 	g.Quotas = &quotas{l, g.Quotas}
 }
 
-// far says whether a use is charged elsewhere.
+// far reports whether a use is charged elsewhere.
 func (l *Ledger) far(use scope.Use) bool {
 	return use.Kind == scope.KindToolCall && !l.Stays(use.Tool)
 }
@@ -90,7 +89,7 @@ func (q *quotas) Returning(chain caps.Chain, cost []scope.Amount, idem *object.H
 	return q.Quotas.Returning(chain, cost, idem)
 }
 
-// Settling leaves it to the ledger's machine to read in the receipt what was used.
+// Settling does nothing: the ledger's machine reads in the receipt what was used.
 func (q *quotas) Settling(chain caps.Chain, price, used uint64, idem *object.Hash) (keys []string, ride quota.Ride, err error) {
 	if q.l.elsewhere(chain) {
 		return nil, uncounted, nil
@@ -98,11 +97,11 @@ func (q *quotas) Settling(chain caps.Chain, price, used uint64, idem *object.Has
 	return q.Quotas.Settling(chain, price, used, idem)
 }
 
-// uncounted is what is written here of what is counted on the ledger's machine.
+// uncounted is written here for what is counted on the ledger's machine.
 func uncounted(func(string) ([]byte, error)) (map[string][]byte, error) { return nil, nil }
 
-// Return gives nothing back of what was charged elsewhere without a key: whether the tool
-// started, nobody there can tell.
+// Return gives nothing back of what was charged elsewhere without a key, since nobody there can tell whether the tool
+// started.
 func (q *quotas) Return(ctx context.Context, chain caps.Chain, cost []scope.Amount) error {
 	if q.l.elsewhere(chain) {
 		return nil
@@ -110,7 +109,7 @@ func (q *quotas) Return(ctx context.Context, chain caps.Chain, cost []scope.Amou
 	return q.Quotas.Return(ctx, chain, cost)
 }
 
-// elsewhere says whether a chain is for a tool whose effects the ledger's machine records.
+// elsewhere reports whether a chain is for a tool whose effects the ledger's machine records.
 func (l *Ledger) elsewhere(chain caps.Chain) bool {
 	s, err := chain[0].Cap.Scope.Decode()
 	return err == nil && slices.ContainsFunc(scope.Tools(s), func(tool object.Hash) bool { return !l.Stays(tool) })

@@ -15,9 +15,9 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Commit ends an effect with a receipt. When it returns without an error, receipt and commit
-// are in the ledger, proven, and the receipt and what rides with it are kept here. Errors are
-// those of [ledger.Ledger.Commit], and an [*UndeliveredError].
+// Commit ends an effect with a receipt. When it returns without an error, receipt and commit are proven to be in the
+// ledger, and the receipt and its riders are stored here. Errors are those of [ledger.Ledger.Commit], and an
+// [*UndeliveredError].
 func (l *Ledger) Commit(ctx context.Context, d ledger.Decision, receiptRaw []byte, riders ...ledger.Rider) error {
 	if l.Stays(d.Tool) {
 		return l.Local.Commit(ctx, d, receiptRaw, riders...)
@@ -61,7 +61,7 @@ func (l *Ledger) resolution(d ledger.Decision, decision uint8, receipt object.Ha
 	return ledger.NewSigner(l.Signer).Seal(ledger.ResolutionRule, &r, &r.Signature)
 }
 
-// end records there, and keeps the receipt here meanwhile.
+// end records there, and stores the receipt here meanwhile.
 func (l *Ledger) end(ctx context.Context, d ledger.Decision, q wire.Record, kind byte, raw []byte, riders []ledger.Rider) error {
 	ctx = context.WithoutCancel(ctx)
 	defer l.Release(d)
@@ -85,7 +85,7 @@ func (l *Ledger) end(ctx context.Context, d ledger.Decision, q wire.Record, kind
 	return errors.Join(err, <-kept)
 }
 
-// recorded sends what says how an attempt ended: body is that of a request to path, which has q.
+// recorded sends what says how an attempt ended: body is that of a request to path, and contains q.
 func (l *Ledger) recorded(ctx context.Context, d ledger.Decision, q *wire.Record, chain caps.Chain, path string, body func() ([]byte, error), kind byte, raw []byte) error {
 	since, done := l.pins.lead()
 	defer done()
@@ -116,7 +116,7 @@ func (l *Ledger) recorded(ctx context.Context, d ledger.Decision, q *wire.Record
 	return l.proven(ctx, chain, a, since, kind, raw, done)
 }
 
-// Record keeps a receipt here and, of an effect without a key that was charged there, there.
+// Record stores a receipt here and, for an effect without a key that was charged there, also there.
 func (l *Ledger) Record(ctx context.Context, receiptRaw []byte, riders ...ledger.Rider) error {
 	r, err := object.Decode[ledger.Receipt](receiptRaw)
 	if err != nil {
@@ -145,7 +145,7 @@ func (l *Ledger) Record(ctx context.Context, receiptRaw []byte, riders ...ledger
 	return l.proven(ctx, chain, a, nil, ledger.EntryReceipt, receiptRaw, func() {})
 }
 
-// there notes that uses of a capability are not counted here.
+// there records that uses of a capability are not counted here.
 func there(leaf object.Hash) ledger.Rider {
 	key := kv.ChargedThere + leaf.String()
 	return ledger.Rider{Size: len(key), Ride: func(get func(string) ([]byte, error)) (map[string][]byte, error) {
@@ -156,7 +156,7 @@ func there(leaf object.Hash) ledger.Rider {
 	}}
 }
 
-// Renew prolongs the lease of an attempt: the ledger's sign that its maker lives.
+// Renew extends the lease of an attempt, as a sign of life of its maker.
 func (l *Ledger) Renew(ctx context.Context, d ledger.Decision, p ledger.Policy) (bool, error) {
 	if l.Stays(d.Tool) {
 		return l.Local.Renew(ctx, d, p)
@@ -174,9 +174,8 @@ func (l *Ledger) Renew(ctx context.Context, d ledger.Decision, p ledger.Policy) 
 	return a.Verdict == wire.Recorded, nil
 }
 
-// unanswered is the error of a register that may be there or not, or is not proven: nothing
-// is run. Where it may be there, the key is freed again, now or the next time that the ledger
-// is asked. The answer is nil where there was none.
+// unanswered is the error for a register that may or may not be recorded, or is not proven: nothing is run. If it may
+// be recorded, the key is released, now or the next time that the ledger is asked. The answer is nil if there was none.
 func (l *Ledger) unanswered(ctx context.Context, d ledger.Decision, fence uint64, chain caps.Chain, q wire.Ask, a *wire.Answer, why error) error {
 	var lost *UnreachableError
 	sent := a != nil && a.Verdict == wire.Invoke || ctx.Err() != nil || errors.As(why, &lost) && !lost.Unsent

@@ -21,23 +21,23 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Options are what a Ledger is made of. All but the durations are set.
+// Options are the parts of a Ledger. All but the durations are required.
 type Options struct {
 	Client *peer.Client
 	Local  *kvledger.Ledger
 	Signer sign.Signer
 	Now    func() object.Time
 	KV     kv.KV
-	Stays  func(tool object.Hash) bool                              // its effects are recorded here
-	Bytes  func(ctx context.Context, h object.Hash) ([]byte, error) // what is kept here, such as what a probe answered
+	Stays  func(tool object.Hash) bool                              // whether its effects are recorded here
+	Bytes  func(ctx context.Context, h object.Hash) ([]byte, error) // what is stored here, such as the answer of a probe
 	Notef  func(format string, args ...any)
 
-	// How long requests are sent again that are not answered: Patience before anything has
-	// happened, Insistence when something has. 0: 30 seconds, 10 minutes.
+	// How long unanswered requests are sent again: Patience before anything has happened, Insistence afterwards. 0: 30
+	// seconds, 10 minutes.
 	Patience, Insistence time.Duration
 
-	// Try is how long one request may take: a line may be dead without anybody being told. A
-	// long body has a second more for each 64 KiB. 0: 20 seconds.
+	// Try is how long one request may take: a connection may be dead without notice. A long body has one more second
+	// for each 64 KiB. 0: 20 seconds.
 	Try time.Duration
 }
 
@@ -47,7 +47,7 @@ type Ledger struct {
 	pins     *pins
 	instance []byte
 	offset   atomic.Int64  // of the ledger's clock, in microseconds
-	under    chan struct{} // holds one for each request that is under way and does not wait over there
+	under    chan struct{} // holds one item for each request under way that does not wait there
 
 	mu      sync.Mutex
 	asked   map[object.Hash]asked      // what was busy or unknown, by effect
@@ -69,8 +69,8 @@ var (
 	_ exec.Resolver  = (*Ledger)(nil)
 )
 
-// Open knows the ledger from earlier, or takes whoever answers there for it, and delivers
-// what could not be delivered before.
+// Open opens a ledger that is known from earlier, or accepts the agent that answers there, and delivers what could not
+// be delivered before.
 func Open(ctx context.Context, o Options) (*Ledger, error) {
 	l := &Ledger{Options: o, instance: make([]byte, ledger.InstanceSize), under: make(chan struct{}, maxUnderWay), asked: map[object.Hash]asked{}, active: map[object.Hash]caps.Chain{}, keyless: map[object.Hash]caps.Chain{}}
 	_, _ = rand.Read(l.instance) // it never fails
@@ -83,19 +83,19 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 	return l, l.deliver(ctx)
 }
 
-// Close keeps what was seen of the ledger.
+// Close stores what was seen of the ledger.
 func (l *Ledger) Close(ctx context.Context) error { return l.pins.save(ctx) }
 
-// Agent is who signs the ledger.
+// Agent returns the agent that signs the ledger.
 func (l *Ledger) Agent() object.AgentID { return l.pins.agent }
 
-// Elsewhere says that the effects of a tool are recorded on the other machine.
+// Elsewhere reports whether the effects of a tool are recorded on the other machine.
 func (l *Ledger) Elsewhere(tool object.Hash) bool { return !l.Stays(tool) }
 
-// now is the ledger's clock, as far as it is known.
+// now returns the time of the ledger's clock, as far as it is known.
 func (l *Ledger) now() object.Time { return l.Now() + object.Time(l.offset.Load()) }
 
-// heard notes what the ledger's clock says.
+// heard records the time of the ledger's clock.
 func (l *Ledger) heard(there object.Time) {
 	l.offset.Store(int64(there - l.Now()))
 }
@@ -110,8 +110,7 @@ func (l *Ledger) Recorded(d ledger.Decision, receipt object.Hash) bool {
 	return l.Stays(d.Tool) && l.Local.Recorded(d, receipt)
 }
 
-// Release forgets an attempt: nobody knows what it did, and its lease is not renewed any
-// more.
+// Release forgets an attempt: what it did is unknown, and its lease is no longer renewed.
 func (l *Ledger) Release(d ledger.Decision) {
 	if l.Stays(d.Tool) {
 		l.Local.Release(d)
@@ -130,15 +129,15 @@ func (l *Ledger) RegisterWith(ctx context.Context, tool object.Hash, key []byte,
 	return l.Local.RegisterWith(ctx, tool, key, request, p, with)
 }
 
-// maxUnderWay is how many requests are made at a time: a server takes 32 of one address.
+// maxUnderWay is how many requests are made at a time: a server accepts 32 from one address.
 const maxUnderWay = 24
 
-// signTries is how often a register is signed for an effect that others are at, too.
+// signTries is how often a register is signed for an effect that others are working on.
 const signTries = 16
 
-// RegisterThere asks to run an effect. With Invoke the register is in the ledger, proven, and
-// the tool may be invoked here. Errors are those of [ledger.Ledger.Register]; an
-// [*UnreachableError], after which nothing may be run.
+// RegisterThere asks to run an effect. With Invoke the register is proven to be in the ledger, and the tool may be
+// invoked here. Errors are those of [ledger.Ledger.Register]; or an [*UnreachableError], after which nothing may be
+// run.
 func (l *Ledger) RegisterThere(ctx context.Context, e exec.Effect, chains []caps.Chain, price uint64, p ledger.Policy) (d ledger.Decision, charged caps.Chain, paid uint64, err error) {
 	d = ledger.Decision{IdemID: ledger.IdemID(e.Tool, e.Key), Tool: e.Tool, Key: e.Key, RequestHash: object.Sum(e.Request)}
 	q := wire.Ask{ToolID: e.Tool, Key: e.Key, Request: notNil(e.Request), Caps: [][]byte{}, Retry: uint8(p.Retry), Again: p.Again, KeepOut: p.KeepOut, Price: price}
@@ -151,7 +150,7 @@ func (l *Ledger) RegisterThere(ctx context.Context, e exec.Effect, chains []caps
 	}
 	fence, ended := uint64(1), (*uint64)(nil)
 	var raw []byte
-	before := map[uint64][]byte{} // registers that were answered by the wish for another one, by fence
+	before := map[uint64][]byte{} // registers that were answered with a request for another one, by fence
 	for range signTries {
 		if raw == nil {
 			if raw, err = l.register(d, fence, ended, p.Lease); err != nil {
@@ -186,9 +185,9 @@ func (l *Ledger) RegisterThere(ctx context.Context, e exec.Effect, chains []caps
 	return d, nil, 0, exec.ErrContended
 }
 
-// late is the register that keeps the effect busy, where it is one of ours: a copy of it was on
-// the way for so long that another copy was answered by the wish for a new one, and arrived then.
-// It is asked again, since nothing was begun under it; nil: another attempt is under way.
+// late returns the register that keeps the effect busy, if it is one of ours: a copy of it was delayed for so long that
+// another copy was answered with a request for a new one, and then arrived. It is asked again, since nothing has begun
+// under it; nil: another attempt is under way.
 func late(busy *wire.Refusal, before map[uint64][]byte, own object.AgentID) (fence uint64, raw []byte) {
 	if busy == nil || busy.Reason != wire.Busy || busy.Fence == nil || busy.Owner == nil || !busy.Owner.Same(own) {
 		return 0, nil
@@ -198,7 +197,7 @@ func late(busy *wire.Refusal, before map[uint64][]byte, own object.AgentID) (fen
 	return *busy.Fence, raw
 }
 
-// register is a signed one.
+// register returns a signed register.
 func (l *Ledger) register(d ledger.Decision, fence uint64, ended *uint64, lease time.Duration) ([]byte, error) {
 	now := l.now()
 	r := ledger.EffectRegister{
@@ -208,7 +207,7 @@ func (l *Ledger) register(d ledger.Decision, fence uint64, ended *uint64, lease 
 	return ledger.NewSigner(l.Signer).Seal(ledger.RegisterRule, &r, &r.Signature)
 }
 
-// started notes the chain that was charged; nil: none was.
+// started records the chain that was charged; nil: none was.
 func (l *Ledger) started(d ledger.Decision, chains []caps.Chain, leaf *object.Hash) caps.Chain {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -15,32 +15,31 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// owed is what a ledger is to be told, under kv.Owed, its URL and the hash of this: what
-// happened, and could not be delivered.
+// owed is what still has to be delivered to a ledger: something that happened, and could not be delivered. It is stored
+// under kv.Owed, the ledger's URL and its own hash.
 type owed struct {
 	Path  string `can:"1,path"`
 	Body  []byte `can:"2,body"`
 	Chain []byte `can:"3,chain,optional"` // file form; absent: none is shown
 
-	// Register, where it is there, is asked again before: only when it is recorded can what
-	// releases it come after it.
+	// Register, if present, is asked again first: only if it is recorded can the entry that releases it follow.
 	Register []byte `can:"4,register,optional"`
 }
 
-// UndeliveredError means that a tool has run and that its receipt could not be delivered.
-// The receipt is kept here, and delivered by the next command that works with the ledger.
+// UndeliveredError means that a tool has run and that its receipt could not be delivered. The receipt is stored here,
+// and the next command that works with the ledger delivers it.
 type UndeliveredError struct{ Err error }
 
 func (e *UndeliveredError) Error() string {
 	return fmt.Sprintf("the tool has run, and its receipt is kept in this folder only: %v", e.Err)
 }
 
-// Unwrap gives the reason.
+// Unwrap returns the reason.
 func (e *UndeliveredError) Unwrap() error { return e.Err }
 
 func (l *Ledger) owedKeys() string { return kv.Owed + object.SumText(l.Client.URL).String() + "/" }
 
-// owe keeps what could not be delivered.
+// owe stores what could not be delivered.
 func (l *Ledger) owe(ctx context.Context, o owed, chain caps.Chain, why error) error {
 	if err := l.keep(ctx, o, chain); err != nil {
 		return errors.Join(why, err)
@@ -62,8 +61,8 @@ func (l *Ledger) keep(ctx context.Context, o owed, chain caps.Chain) (err error)
 	return err
 }
 
-// deliver tells the ledger what it is owed. What it answers to, with whatever verdict, is
-// owed no more, and neither is what it will never take: that would bar every later call.
+// deliver sends the ledger everything that is owed. What it answers, with whatever verdict, is no longer owed, and
+// neither is what it will never accept: that would block every later call.
 func (l *Ledger) deliver(ctx context.Context) error {
 	var keys []string
 	var list []owed
@@ -101,8 +100,8 @@ func (l *Ledger) deliver(ctx context.Context) error {
 	return nil
 }
 
-// tell sends what is owed. A register that is denied, as its capability has expired or was
-// revoked, may be there all the same: what releases it needs no capability.
+// tell sends one owed thing. A register that is denied, because its capability has expired or was revoked, may be
+// recorded nevertheless: the entry that releases it needs no capability.
 func (l *Ledger) tell(ctx context.Context, o owed, chain caps.Chain, p persistence) (*wire.Answer, error) {
 	if o.Register != nil {
 		a, err := l.answered(ctx, strings.TrimSuffix(o.Path, "/end")+"/register", chain, o.Register, p)

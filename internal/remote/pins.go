@@ -16,22 +16,22 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Pin is what is known of a ledger elsewhere: who signs it, and how far it has grown. It is
-// kept under its URL.
+// Pin is what is known of a ledger elsewhere: its signer, and how far it has grown. It is stored under the ledger's
+// URL.
 type Pin struct {
 	Agent      object.AgentID `can:"1,agent"`
-	Checkpoint []byte         `can:"2,checkpoint,optional"` // the last that was seen; absent: none yet
+	Checkpoint []byte         `can:"2,checkpoint,optional"` // the last one seen; absent: none yet
 }
 
-// pins is the checkpoint that a ledger is held to: the next one must go on from it. It grows
-// step by step, so that two answers cannot be of two logs. One proof is asked for at a time;
-// entries that come in meanwhile are proven together.
+// pins holds the checkpoint that a ledger is held to: the next one must extend it. It grows step by step, so that two
+// answers cannot come from two logs. One proof is requested at a time; entries that arrive meanwhile are proven
+// together.
 type pins struct {
 	l     *Ledger
 	key   string
 	agent object.AgentID
-	turn  chan struct{} // holds one while somebody asks for a proof
-	asks  atomic.Int32  // requests about entries that are under way
+	turn  chan struct{} // holds one item while somebody requests a proof
+	asks  atomic.Int32  // requests under way about entries
 
 	mu    sync.Mutex
 	seen  mlog.Checkpoint // of size 0: none
@@ -40,7 +40,7 @@ type pins struct {
 	queue []*waiting
 }
 
-// entry is what is to be proven.
+// entry is an entry to be proven.
 type entry struct {
 	seq  uint64
 	kind byte
@@ -79,7 +79,7 @@ func openPins(ctx context.Context, l *Ledger) (*pins, error) {
 	return p, err
 }
 
-// meet takes whoever answers for the ledger's agent, from now on.
+// meet accepts the agent that answers as the ledger's agent, from now on.
 func (p *pins) meet(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, p.l.Try)
 	defer cancel()
@@ -103,9 +103,9 @@ func (p *pins) size() uint64 {
 	return p.seen.Size
 }
 
-// lead takes the turn to ask for a proof with a request about an entry, if nobody else asks:
-// from how many entries on; nil: others do, and their entries are proven together, by a request
-// of its own that waits for no update. done gives the turn back, and may be called again.
+// lead takes the turn to request a proof, together with a request about an entry, if nobody else has it: since is the
+// size to prove from; nil: others have the turn, and their entries are proven together by a separate request that waits
+// for no update. done gives the turn back, and may be called again.
 func (p *pins) lead() (since *uint64, done func()) {
 	alone := p.asks.Add(1) == 1
 	over := func() { p.asks.Add(-1) }
@@ -120,8 +120,7 @@ func (p *pins) lead() (since *uint64, done func()) {
 	return nil, sync.OnceFunc(over)
 }
 
-// take checks a proof and holds the ledger to its checkpoint from then on. The caller has
-// the turn.
+// take checks a proof and holds the ledger to its checkpoint from then on. The caller has the turn.
 func (p *pins) take(_ context.Context, proof *wire.Proof, entries ...entry) error {
 	c, err := mlog.OpenCheckpoint(proof.Checkpoint, p.agent)
 	if err != nil {
@@ -162,7 +161,7 @@ func (p *pins) prove(ctx context.Context, chain caps.Chain, e entry) error {
 	}
 	defer func() { <-p.turn }()
 	select {
-	case <-mine.done: // by the one who had the turn before
+	case <-mine.done: // by the previous holder of the turn
 		return mine.err
 	default:
 	}
@@ -188,7 +187,7 @@ func (p *pins) prove(ctx context.Context, chain caps.Chain, e entry) error {
 	}
 }
 
-// fetch asks for a proof of entries and takes it. The caller has the turn.
+// fetch requests a proof of entries and takes it. The caller has the turn.
 func (p *pins) fetch(ctx context.Context, chain caps.Chain, entries ...entry) error {
 	q := wire.Prove{Since: p.size(), Seqs: []uint64{}}
 	for _, e := range entries {
@@ -208,8 +207,8 @@ func (p *pins) fetch(ctx context.Context, chain caps.Chain, entries ...entry) er
 	return p.take(ctx, a.Proof, entries...)
 }
 
-// save keeps the checkpoint. Another process of this folder may have kept a later one: the
-// next use of the folder holds the ledger to that.
+// save stores the checkpoint. Another process of this folder may have stored a later one: the next use of the folder
+// holds the ledger to that.
 func (p *pins) save(ctx context.Context) error {
 	p.mu.Lock()
 	text, size, saved := p.text, p.seen.Size, p.saved

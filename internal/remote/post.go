@@ -18,7 +18,7 @@ import (
 type UnreachableError struct {
 	Ledger string // its URL
 	For    time.Duration
-	Unsent bool // no connection was made: the ledger has not seen it
+	Unsent bool // no connection was made: the ledger has not received it
 	Err    error
 }
 
@@ -26,21 +26,21 @@ func (e *UnreachableError) Error() string {
 	return fmt.Sprintf("the ledger at %s does not answer (asked for %s): %v", e.Ledger, e.For.Round(time.Second), e.Err)
 }
 
-// Unwrap gives the last reason.
+// Unwrap returns the last reason.
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
-// persistence is how long a request is sent again that is not answered.
+// persistence says how long an unanswered request is sent again.
 type persistence struct {
 	most  time.Duration
-	once  bool // its bytes may be sent once only
-	waits bool // the answer takes its time, and an answer that is lost is asked for again
-	ahead bool // others wait for the answer: it takes no turn
+	once  bool // its bytes may be sent only once
+	waits bool // the answer takes time, and is asked for again if it is lost
+	ahead bool // others wait for the answer: it does not queue
 }
 
 const maxPause = 2 * time.Second // between two tries
 
-// post sends a request, again with the same bytes when its answer is lost or the ledger is
-// busy, and returns the body of the answer.
+// post sends a request, and sends it again with the same bytes if its answer is lost or the ledger is busy. It returns
+// the body of the answer.
 func (l *Ledger) post(ctx context.Context, path string, chain caps.Chain, body []byte, p persistence) ([]byte, error) {
 	begin, unsent := time.Now(), true
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, maxPause) {
@@ -51,7 +51,7 @@ func (l *Ledger) post(ctx context.Context, path string, chain caps.Chain, body [
 			return raw, err
 		}
 		unsent = unsent && peer.Unsent(err)
-		if p.waits && (reached || time.Since(sent) > time.Second) { // it was there, and kept us waiting
+		if p.waits && (reached || time.Since(sent) > time.Second) { // it was reachable, and kept us waiting
 			begin = time.Now()
 		}
 		if spent := time.Since(begin); spent > p.most {
@@ -65,8 +65,7 @@ func (l *Ledger) post(ctx context.Context, path string, chain caps.Chain, body [
 	}
 }
 
-// transient reports whether the same request may be answered later, and whether the ledger
-// was reached.
+// transient reports whether the same request may be answered later, and whether the ledger was reached.
 func transient(err error) (again, reached bool) {
 	var refused *peer.StatusError
 	switch {
@@ -83,8 +82,8 @@ func transient(err error) (again, reached bool) {
 }
 
 const (
-	slowest = 64 << 10         // bytes of a body that take a second
-	longest = 12 * time.Minute // of a request that waits over there
+	slowest = 64 << 10         // bytes of a body per additional second
+	longest = 12 * time.Minute // for a request that waits there
 )
 
 func (l *Ledger) try(ctx context.Context, path string, chain caps.Chain, body []byte, p persistence) ([]byte, error) {
@@ -109,7 +108,7 @@ func (l *Ledger) try(ctx context.Context, path string, chain caps.Chain, body []
 	return whole(res)
 }
 
-// denied is a refusal by the ledger's machine as one that a gate understands.
+// denied returns a refusal by the ledger's machine as one that an executor understands.
 func denied(err error) error {
 	var refused *peer.StatusError
 	if errors.As(err, &refused) && refused.Status == http.StatusForbidden {

@@ -13,8 +13,8 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// Resolve lets an effect run again that a probe found not to have happened: the decision is
-// the ledger's, which is shown the receipt of the probe.
+// Resolve lets an effect run again that according to a probe did not happen. The ledger decides, by the receipt of the
+// probe.
 func (l *Ledger) Resolve(ctx context.Context, idem object.Hash, decision uint8, about uint64, evidence []object.Hash, notes string) error {
 	l.mu.Lock()
 	was, far := l.asked[idem]
@@ -47,7 +47,7 @@ func (l *Ledger) Resolve(ctx context.Context, idem object.Hash, decision uint8, 
 
 var errNoProbe = errors.New("the receipt is not of a probe about the attempt")
 
-// probe is what the receipt of a probe says of an attempt.
+// probe is what the receipt of a probe says about an attempt.
 func probe(ctx context.Context, l *Ledger, was asked, about uint64, receipt object.Hash) (*wire.Probed, error) {
 	raw, err := l.Local.Receipt(ctx, receipt)
 	if err != nil {
@@ -69,8 +69,8 @@ func probe(ctx context.Context, l *Ledger, was asked, about uint64, receipt obje
 	return q, nil
 }
 
-// found is what a probe found that the receipt of an effect rests on, and under which
-// capability the effect was asked for; nil: the effect was not found, but made.
+// found returns the finding of a probe that the receipt of an effect rests on, and under which capability the effect
+// was asked for; nil: the effect was executed, not found.
 func found(ctx context.Context, l *Ledger, d ledger.Decision, receipt []byte) (*wire.Probed, caps.Chain, error) {
 	l.mu.Lock()
 	was, far := l.asked[d.IdemID]

@@ -1,6 +1,5 @@
-// Package repo opens a repository and wires the rooms together: one concrete
-// struct that the command line and the server stand on. It is the only place
-// that chooses a backend.
+// Package repo opens a repository and connects the packages: one concrete struct for the command line and the server.
+// It is the only place that chooses a storage backend.
 package repo
 
 import (
@@ -23,15 +22,14 @@ const Folder = ".mythos"
 // ErrNoRepository means that there is no repository here or above.
 var ErrNoRepository = errors.New("no mythos repository here or in any folder above")
 
-// ErrForeign means that a repository was found which is not the caller's own. Its tools
-// run as the caller, so that it is used only where the caller names it.
+// ErrForeign means that a repository belongs to another user. Its tools run as the caller, so it is used only if the
+// caller names it.
 var ErrForeign = errors.New("this repository is not yours")
 
-// Find returns the .mythos folder of the repository that repo names (the folder itself or
-// the one that holds it), or with an empty repo the first one found walking up from the
-// working directory. The walk stops where another file system begins. A repository that
-// somebody else owns, or can write to, wraps ErrForeign unless repo or the setting
-// safe_directories of the user names it.
+// Find returns the .mythos folder of the repository that repo names (the folder itself or the one that contains it) or,
+// if repo is empty, the first one found walking up from the working directory. The walk stops at the border of the file
+// system. For a repository that somebody else owns, or can write to, the error wraps ErrForeign unless repo or the
+// user's setting safe_directories names it.
 func Find(repo string) (string, error) {
 	if repo != "" {
 		for _, dir := range []string{repo, filepath.Join(repo, Folder)} {
@@ -65,8 +63,8 @@ func Find(repo string) (string, error) {
 	}
 }
 
-// isRepository reports whether a folder is a repository. The error wraps ErrDamaged for one
-// that has lost its settings, and fs.ErrNotExist where they can be made anew.
+// isRepository reports whether a folder is a repository. The error wraps ErrDamaged for one that has lost its settings,
+// and fs.ErrNotExist if they can be recreated.
 func isRepository(dir string) (bool, error) {
 	settings := filepath.Join(dir, config.File)
 	st, err := os.Stat(settings)
@@ -95,7 +93,7 @@ func border(dir, parent string) bool {
 	return err == nil && device(a) != device(b)
 }
 
-// checkOwner refuses a repository that is not the caller's own.
+// checkOwner refuses a repository that belongs to another user.
 func checkOwner(found string) error {
 	for _, path := range []string{found, filepath.Join(found, config.File)} {
 		info, err := os.Stat(path)

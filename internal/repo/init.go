@@ -16,10 +16,9 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// Init makes a repository in dir with a fresh identity that goes by hint, and
-// returns the identity. A repository that is there already is left as it is.
-// engines makes what the repository stands on, as engine.Make does. The settings file is
-// written last: one that was not made wholly, or has lost its settings, gets what it lacks.
+// Init makes a repository in dir with a fresh identity with this hint, and returns the identity. An existing repository
+// is not changed. engines makes the storage, as engine.Make does. The settings file is written last: an incomplete
+// repository, or one that has lost its settings, gets what is missing.
 func Init(dir, hint string, engines func(root string) error) (agent object.AgentID, fresh bool, err error) {
 	root := filepath.Join(dir, Folder)
 	is, err := isRepository(root)

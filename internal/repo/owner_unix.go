@@ -12,9 +12,8 @@ import (
 	"syscall"
 )
 
-// foreign says why a file is not taken for the caller's own: somebody else owns it, or
-// others can write to it. Empty: it is the caller's. Root under sudo acts for who called
-// sudo.
+// foreign says why a file is not the caller's own: somebody else owns it, or others can write to it. Empty: it is the
+// caller's. Root under sudo acts for the user who called sudo.
 func foreign(info fs.FileInfo) string {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -34,8 +33,8 @@ func foreign(info fs.FileInfo) string {
 	return ""
 }
 
-// GiveBack gives what root has made in somebody's repository to its owner, who could not
-// open it any more otherwise. It does nothing for others, and in a repository of root.
+// GiveBack gives what root has created in a user's repository to its owner, who otherwise could no longer open it. It
+// does nothing for other callers, or in a repository of root.
 func GiveBack(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil || os.Geteuid() != 0 {
@@ -54,7 +53,7 @@ func GiveBack(dir string) error {
 		}
 		info, err := e.Info()
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // a temporary file of somebody
+			return nil // somebody's temporary file
 		}
 		if err != nil {
 			return err
@@ -69,7 +68,7 @@ func GiveBack(dir string) error {
 	})
 }
 
-// device is the file system that a file lies on.
+// device returns the file system of a file.
 func device(info fs.FileInfo) uint64 {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		return uint64(st.Dev)

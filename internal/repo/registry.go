@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// registry is that of recipes, models, suites, policies and rings here.
+// registry returns the registry of recipes, models, suites, policies and rings here.
 func (r *Repo) registry() *registry.Registry {
 	ctx := context.Background()
 	trusts := func(domain string) model.TrustedAt {
@@ -27,7 +27,7 @@ func (r *Repo) registry() *registry.Registry {
 	}
 }
 
-// receipts finds receipts of this ledger and those that came from others.
+// receipts finds receipts of this ledger and foreign ones.
 type receipts struct{ src *dataset.StoreSource }
 
 // Receipt implements registry.Receipts.

@@ -52,8 +52,7 @@ import (
 	"github.com/mythos-project/mythos/store/socket"
 )
 
-// Repo is an open repository: an identity, a store, a ledger, and the executor
-// that stands on them. Its fields are set once, by Open.
+// Repo is an open repository: an identity, a store, a ledger, and the executor above them. Open sets its fields, once.
 type Repo struct {
 	*identity.Identity
 	Judge       *authority.Judge
@@ -61,7 +60,7 @@ type Repo struct {
 	DB          store.KV
 	Store       *store.Store
 	Ledger      *kvledger.Ledger
-	Running     *running.Dir // the attempts that are under way on this machine
+	Running     *running.Dir // the attempts under way on this machine
 	Verifier    *caps.Verifier
 	Quotas      *quota.Quotas
 	Revocations *caps.Revocations
@@ -102,16 +101,16 @@ type Repo struct {
 	programs *process.Runner
 }
 
-// Options are what a repository is opened with.
+// Options say how a repository is opened.
 type Options struct {
 	Config *config.Config
 	Now    func() object.Time
 	Debugf func(format string, args ...any)
 	// Passphrase opens encrypted keys; nil: there is none.
 	Passphrase keyfile.Passphrase
-	// Waiting is told of attempts that this process waits for; nil: nobody listens.
+	// Waiting is called for attempts that this process waits for; may be nil.
 	Waiting func(ledger.BusyError)
-	// Away is told of a response that waits for a bucket which cannot be reached; nil: nobody listens.
+	// Away is called for a response that waits for an unreachable bucket; may be nil.
 	Away func(bytes int, why error)
 	// Moved is told where the repository has gone, once.
 	Moved func(place string)
@@ -159,11 +158,11 @@ func Open(ctx context.Context, dir string, o Options) (*Repo, error) {
 	return r, nil
 }
 
-// ForPeers lets tools run for peers from now on: not in the folder of this process, and
-// without the variables that only a caller of this machine passes on.
+// ForPeers lets tools run for peers from now on: not in the folder of this process, and without the variables that only
+// a local caller passes on.
 func (r *Repo) ForPeers() { r.programs.Peers = true }
 
-// executor wires the gate: runners, built-in effects, the VM.
+// executor connects the executor: runners, built-in effects, the VM.
 func (r *Repo) executor() error {
 	w := wasm.New(r.Store, r.wasmCache())
 	r.wasm = w
@@ -193,7 +192,7 @@ func (r *Repo) executor() error {
 	return r.telling()
 }
 
-// telling has a receiver told of calls that wait for approval, where one is set.
+// telling notifies a receiver, if one is set, of calls that wait for approval.
 func (r *Repo) telling() error {
 	c := r.Config
 	if c.ApprovalWebhook == "" {
@@ -209,8 +208,8 @@ func (r *Repo) telling() error {
 	return nil
 }
 
-// wasmCache is where this user keeps compiled modules. Its key is a signature that only
-// our own key can make. Where there is no home there is no cache, and none is made.
+// wasmCache returns this user's cache of compiled modules. Its key is a signature that only our own key can make.
+// Without a home folder there is no cache.
 func (r *Repo) wasmCache() wasm.Cache {
 	base, err := os.UserCacheDir()
 	if err == nil {
@@ -231,11 +230,10 @@ func (r *Repo) wasmCache() wasm.Cache {
 	return wasm.Cache{Dir: filepath.Join(base, "mythos", "wasm", r.Self().KeyHex()[:16]), Key: seal[:], Debugf: r.debugf}
 }
 
-// ServeLocal lets the other commands on this repository work through this process
-// ([engine.Engine.Listen]).
+// ServeLocal lets other commands on this repository work through this process ([engine.Engine.Listen]).
 func (r *Repo) ServeLocal() (*socket.Server, error) { return r.engine.Listen() }
 
-// Close closes what Open opened, last first.
+// Close closes everything that Open opened, in reverse order.
 func (r *Repo) Close() error {
 	var errs []error
 	for i := len(r.close) - 1; i >= 0; i-- {

@@ -22,7 +22,7 @@ import (
 	"github.com/mythos-project/mythos/internal/upkeep"
 )
 
-// wire gives each room what it needs: a room knows those that come before it.
+// wire gives each package what it needs: a package knows only those before it.
 func (r *Repo) wire() {
 	id := r.Identity
 	r.Auth = &authority.Authority{ID: id, DB: r.DB, Store: r.Store, Ledger: r.Ledger, Gate: r.Gate, Verifier: r.Verifier, Quotas: r.Quotas,

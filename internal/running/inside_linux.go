@@ -10,9 +10,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Inside reports whether this process belongs to the attempt that has an effect's lock: it
-// does if one of its ancestors is a supervisor that has the lock open. The process that
-// took the lock does not tell: it may be at several attempts.
+// Inside reports whether this process belongs to the attempt that holds an effect's lock: one of its ancestors is a
+// supervisor that has the lock open. The process that took the lock does not count: it may make several attempts.
 func (d *Dir) Inside(idem object.Hash) bool {
 	lock, err := os.Stat(d.file(idem))
 	if err != nil {
@@ -40,13 +39,13 @@ func opens(pid int, file os.FileInfo) bool {
 	return false
 }
 
-// parent is the parent of a process; 0: that is not known.
+// parent returns the parent of a process; 0: unknown.
 func parent(pid int) int {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return 0
 	}
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:]) // the name before it may have anything in it
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:]) // the name before it may contain anything
 	if len(fields) < 2 {
 		return 0
 	}

@@ -4,5 +4,5 @@ package running
 
 import "github.com/mythos-project/mythos/object"
 
-// Inside is not known here.
+// Inside cannot be known here.
 func (d *Dir) Inside(object.Hash) bool { return false }

@@ -1,12 +1,11 @@
-// Package running tells which attempts are under way on this machine, by locks that the
-// kernel frees when all processes of an attempt have ended (spec/ledger.md#presence).
+// Package running says which attempts are under way on this machine, by locks that the kernel releases when all
+// processes of an attempt have ended (spec/ledger.md#presence).
 //
-// A folder has one file for each effect that somebody is at, named by its idempotency id.
-// Who makes an attempt locks the file before the attempt is registered, and removes it
-// when the effect has an outcome. A file that nobody has locked is that of an attempt that
-// ended without one. Who waits writes one byte at the beginning of the file and then waits
-// for the lock, beside any others; what the attempt leaves for them begins at the second
-// byte. What is in a file is advice only: anyone who reads it checks it.
+// A folder has one file for each effect that is being executed, named by its idempotency id. The maker of an attempt
+// locks the file before the attempt is registered, and removes it when the effect has an outcome. An unlocked file
+// belongs to an attempt that ended without an outcome. A waiter writes one byte at the beginning of the file and then
+// waits for a shared lock; what the attempt leaves for waiters begins at the second byte. The contents of a file are
+// only advice: readers check them.
 package running
 
 import (
@@ -40,15 +39,15 @@ var (
 	_ kvledger.Insider = (*Dir)(nil)
 )
 
-// New returns the locks in a folder, which is made when it is needed.
+// New returns the locks in a folder, which is created when it is needed.
 func New(path string) *Dir { return &Dir{path: path, watches: map[object.Hash]*watch{}} }
 
 func (d *Dir) file(idem object.Hash) string { return filepath.Join(d.path, idem.String()) }
 
 const (
-	sharedTries = 100              // to tell waiters, who have the lock for a moment, from an attempt
-	sharedPause = time.Millisecond // between two of them
-	maxLeft     = 64 << 20         // bytes of what an attempt leaves
+	sharedTries = 100              // to distinguish waiters, who hold the lock only briefly, from an attempt
+	sharedPause = time.Millisecond // between two tries
+	maxLeft     = 64 << 20         // maximum size of what an attempt leaves, in bytes
 )
 
 // Hold takes the lock of an effect. Errors are the file system's.
@@ -101,7 +100,7 @@ func (d *Dir) open(idem object.Hash) (*os.File, error) {
 	return f, err
 }
 
-// current reports whether a file that is open still has its name.
+// current reports whether an open file still has its name.
 func current(f *os.File) bool {
 	open, err := f.Stat()
 	if err != nil {
@@ -111,8 +110,8 @@ func current(f *os.File) bool {
 	return err == nil && os.SameFile(open, named)
 }
 
-// Look says whether somebody has the lock of an effect. An effect without a file is
-// Unseen: it was made elsewhere, or by somebody who takes no locks.
+// Look reports whether somebody holds the lock of an effect. An effect without a file is Unseen: it was executed
+// elsewhere, or without taking locks.
 func (d *Dir) Look(idem object.Hash) (ledger.Presence, error) {
 	f, err := plainfile.Open(d.file(idem), os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
@@ -121,7 +120,7 @@ func (d *Dir) Look(idem object.Hash) (ledger.Presence, error) {
 	if err != nil {
 		return ledger.Unseen, err
 	}
-	defer f.Close() // which frees the lock
+	defer f.Close() // which releases the lock
 	free, err := flock.TryShared(f)
 	switch {
 	case err != nil:
@@ -132,21 +131,21 @@ func (d *Dir) Look(idem object.Hash) (ledger.Presence, error) {
 	return ledger.Held, nil
 }
 
-// watch is one wait for a lock, for all of this process who want it.
+// watch is one wait for a lock, shared by everybody in this process who wants it.
 type watch struct {
 	done chan struct{}
 	left []byte
 	err  error
 }
 
-// Await waits until nobody has the lock of an effect. The kernel wakes it.
+// Await waits until nobody holds the lock of an effect. The kernel wakes it.
 func (d *Dir) Await(ctx context.Context, idem object.Hash) ([]byte, error) {
 	d.mu.Lock()
 	w := d.watches[idem]
 	if w == nil {
 		w = &watch{done: make(chan struct{})}
 		d.watches[idem] = w
-		go func() { // it goes on when the caller gives up, until the lock is free
+		go func() { // it continues after the caller gives up, until the lock is free
 			w.left, w.err = d.wait(idem)
 			d.mu.Lock()
 			delete(d.watches, idem)
@@ -182,7 +181,7 @@ func (d *Dir) wait(idem object.Hash) ([]byte, error) {
 	return left, errors.Join(err, flock.Unlock(f))
 }
 
-// read is what an attempt left, in one call of the system.
+// read reads what an attempt left, with a single system call.
 func read(f *os.File) ([]byte, error) {
 	st, err := f.Stat()
 	if err != nil || st.Size() <= 1 {
@@ -196,8 +195,7 @@ func read(f *os.File) ([]byte, error) {
 	return left[:n], err
 }
 
-// Sweep removes the files that nobody has locked and that keep does not ask for, and
-// returns how many.
+// Sweep removes the files that nobody has locked and that keep does not ask to keep, and returns their number.
 func (d *Dir) Sweep(ctx context.Context, keep func(idem object.Hash) (bool, error)) (n int, err error) {
 	if err := plainfile.Folder(d.path); err != nil {
 		return 0, err
@@ -235,7 +233,7 @@ func (d *Dir) remove(idem object.Hash) bool {
 	return err == nil && free && os.Remove(f.Name()) == nil
 }
 
-// hold is a lock that this process has.
+// hold is a lock that this process holds.
 type hold struct{ file *os.File }
 
 func (h *hold) File() *os.File { return h.file }
@@ -255,8 +253,8 @@ func (h *hold) Leave(data []byte) error {
 
 func (h *hold) Drop(settled bool) {
 	if settled {
-		_ = os.Remove(h.file.Name()) // what stays is found free, and swept
-		_ = flock.Unlock(h.file)     // anyone who inherited the file need not be waited for
+		_ = os.Remove(h.file.Name()) // a file that remains is found unlocked, and swept
+		_ = flock.Unlock(h.file)     // nobody has to wait for processes that inherited the file
 	}
-	h.file.Close() // without an outcome, the lock is held by those who inherited it until they end
+	h.file.Close() // without an outcome, those who inherited the lock hold it until they end
 }

@@ -21,7 +21,7 @@ import (
 // Variable names the program. It is looked for in the path otherwise.
 const Variable = "MYTHOS_TEST_VERSITYGW"
 
-// The keys of access of every server.
+// The access keys of every server.
 const (
 	AccessKey = "mythos-test"
 	SecretKey = "mythos-test-secret"
@@ -47,7 +47,7 @@ var shared struct {
 
 var errNone = errors.New("versitygw is not in the path, nor named by " + Variable + " (go install github.com/versity/versitygw/cmd/versitygw@v1.8.0)")
 
-// Shared is the server of this test binary, whose keys of access are in the environment then. StopShared ends it.
+// Shared returns the server of this test binary, and sets its access keys in the environment. StopShared stops it.
 func Shared(t testing.TB) *Server {
 	t.Helper()
 	shared.once.Do(func() {
@@ -64,14 +64,14 @@ func Shared(t testing.TB) *Server {
 	return shared.s
 }
 
-// StopShared ends the server of this test binary, if it has one.
+// StopShared stops the server of this test binary, if there is one.
 func StopShared() {
 	if shared.s != nil {
 		_ = shared.s.Stop()
 	}
 }
 
-// Start starts a server in a folder of its own.
+// Start starts a server in its own folder.
 func Start() (*Server, error) {
 	path := os.Getenv(Variable)
 	if path == "" {
@@ -103,7 +103,7 @@ func Start() (*Server, error) {
 	return nil, errors.Join(err, s.Stop())
 }
 
-const tries = 5 // somebody else may take the port that was free
+const tries = 5 // somebody else may take the free port first
 
 func (s *Server) start(address string) (err error) {
 	s.Endpoint = "http://" + address
@@ -119,10 +119,10 @@ func (s *Server) start(address string) (err error) {
 	return err
 }
 
-// Crash ends the server. What it has stays.
+// Crash ends the server. Its data remains.
 func (s *Server) Crash() { s.process.Stop() }
 
-// Restart starts a server that has crashed, at the same address.
+// Restart starts a crashed server again, at the same address.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	var err error
@@ -134,7 +134,7 @@ func (s *Server) Restart(t testing.TB) {
 	t.Fatal(err)
 }
 
-// Stop ends the server and removes its folder.
+// Stop stops the server and removes its folder.
 func (s *Server) Stop() error {
 	if s.process != nil {
 		s.process.Stop()
@@ -152,7 +152,7 @@ func (s *Server) Bucket(t testing.TB) string {
 	return address
 }
 
-// NewBucket is Bucket outside of a test.
+// NewBucket is Bucket outside a test.
 func (s *Server) NewBucket() (address string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,7 +161,7 @@ func (s *Server) NewBucket() (address string, err error) {
 	return "s3://" + name + "?region=us-east-1&endpoint=" + s.Endpoint + "&path_style=true", os.Mkdir(filepath.Join(s.Dir, "data", name), 0o700)
 }
 
-// Files are the names of the objects in a bucket.
+// Files returns the names of the objects in a bucket.
 func (s *Server) Files(t testing.TB, bucket string) (names []string) {
 	t.Helper()
 	list, err := os.ReadDir(filepath.Join(s.Dir, "data", bucket))

@@ -8,8 +8,8 @@ import (
 	"github.com/mythos-project/mythos/object/tree"
 )
 
-// Broken gives refuse an object for each field rule of trees that breaks it, with the name of
-// its struct and what is wrong.
+// Broken calls refuse with an object that breaks each field rule of trees, with the name of its struct and what is
+// wrong.
 func Broken(refuse func(name, why string, change func([]byte) []byte)) {
 	is := func(raw []byte, err error) func([]byte) []byte {
 		return func([]byte) []byte { return must(raw, err) }

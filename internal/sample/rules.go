@@ -22,7 +22,7 @@ import (
 	"github.com/mythos-project/mythos/packet"
 )
 
-// rules bring the values of types with field rules of their own into line.
+// rules adjust values of types that have their own field rules.
 var rules = map[reflect.Type]func(v any, o Options){}
 
 func rule[T any](obey func(v *T, o Options)) {
@@ -105,7 +105,7 @@ func init() {
 	learningRules()
 }
 
-// oneOf leaves of two that exclude each other only one.
+// oneOf removes one of two values that exclude each other.
 func oneOf[A, B any](a *A, b *B, o Options) (*A, *B) {
 	if a != nil && o.Variant%2 == 0 {
 		return a, nil

@@ -1,5 +1,5 @@
-// Package sample makes a valid object of every struct of the protocol, the same
-// one every time, for vectors, fuzz seeds and tests that treat all types alike.
+// Package sample makes a valid object of every struct of the protocol, always the same one, for vectors, fuzz seeds and
+// tests that treat all types alike.
 package sample
 
 import (
@@ -20,9 +20,8 @@ type Options struct {
 	Variant int  // another number gives other values in most fields
 }
 
-// Object returns the canonical bytes of a valid object of the struct: its field
-// rules hold, its id is that of its bytes, and it is signed by [Key] where the
-// type is signed.
+// Object returns the canonical bytes of a valid object of the struct: its field rules hold, its id matches its bytes,
+// and it is signed by [Key] if the type is signed.
 func Object(s object.Struct, o Options) ([]byte, error) {
 	v := reflect.New(s.Type().Go)
 	f := filler{o}
@@ -75,10 +74,10 @@ func identify(s object.Struct, v reflect.Value) error {
 	return nil
 }
 
-// filler gives every field a value that is made of its name.
+// filler gives every field a value that is derived from its name.
 type filler struct{ o Options }
 
-const maxDepth = 6 // containers inside one another, of types that contain themselves
+const maxDepth = 6 // nested containers, of types that contain themselves
 
 func (f filler) fill(v reflect.Value, t *can.Type, name string, depth int) {
 	switch t.Kind {

@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/model/why"
 )
 
-// The picture's measures, in pixels.
+// The picture's dimensions, in pixels.
 const (
 	svgBox    = 232 // width of a node
 	svgHeight = 40  // of a node
@@ -18,8 +18,8 @@ const (
 	svgChars  = 31 // of a line in a node
 )
 
-// SVG is the tree as a picture that stands by itself: a layer is a column, what a node
-// rests on is to its right. Whole labels and ids are shown by pointing at a node.
+// SVG returns the tree as a self-contained picture: a layer is a column, and what a node rests on is to its right.
+// Pointing at a node shows its whole label and id.
 func SVG(n *why.Node) string {
 	s := &picture{}
 	s.place(n, 0)
@@ -34,15 +34,13 @@ text{fill:#1a202c}.k{fill:#718096;font-size:10px}.b rect,.b path{stroke:#c53030;
 `, width, height, width, height, s.arrows.String(), s.boxes.String())
 }
 
-// picture is an SVG on its way: a leaf takes a row, and a node stands in the middle of
-// what it rests on.
+// picture is an SVG while it is drawn: a leaf takes a row, and a node stands in the middle of what it rests on.
 type picture struct {
 	arrows, boxes strings.Builder
 	rows, layers  int
 }
 
-// place draws a node and what is to its right, and returns the middle of its left and
-// right edges' height.
+// place draws a node and what is to its right, and returns the height of its middle.
 func (s *picture) place(n *why.Node, layer int) (y int) {
 	s.layers = max(s.layers, layer)
 	var ends []int
@@ -113,9 +111,9 @@ func cut(text string, n int) string {
 	return string(runes[:n-1]) + "…"
 }
 
-// escaped is text for XML; what XML cannot hold is replaced.
+// escaped returns text for XML, and replaces what XML cannot represent.
 func escaped(text string) string {
 	var b strings.Builder
-	_ = xml.EscapeText(&b, []byte(text)) // a Builder takes everything
+	_ = xml.EscapeText(&b, []byte(text)) // a Builder never fails
 	return b.String()
 }

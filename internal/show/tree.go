@@ -1,5 +1,4 @@
-// Package show draws for people what other packages hold: a tree of provenance as text, as a
-// Graphviz graph and as a picture.
+// Package show draws trees of provenance for people: as text, as a Graphviz graph and as a picture.
 package show
 
 import (
@@ -14,19 +13,19 @@ import (
 const (
 	MarkHolds  = "✓"
 	MarkBroken = "✗"
-	MarkAbove  = "↑" // it was shown before, with what it rests on
+	MarkAbove  = "↑" // already shown above, with what it rests on
 	MarkNone   = " " // a continuation
 )
 
-// Line is a line of a drawn tree. Its text is Mark, a blank, Branch and Label.
+// Line is a line of a drawn tree. Its text is Mark, a space, Branch and Label.
 type Line struct{ Mark, Branch, Label string }
 
-// String is the line's text.
+// String returns the line's text.
 func (l Line) String() string {
 	return strings.TrimRight(l.Mark+" "+l.Branch+l.Label, " ")
 }
 
-// Text is the tree, drawn 80 columns wide.
+// Text returns the tree, drawn 80 columns wide.
 func Text(n *why.Node) string {
 	var b strings.Builder
 	for _, l := range Lines(n, 80) {
@@ -35,10 +34,10 @@ func Text(n *why.Node) string {
 	return b.String()
 }
 
-const leastLabel = 24 // columns of a label, however deep it is
+const leastLabel = 24 // columns of a label, at any depth
 
-// Lines draws a tree: a node is a line, or several where its label does not fit into
-// width columns. A link that does not hold has its problem below it.
+// Lines draws a tree: a node is a line, or several if its label does not fit into width columns. The problem of a
+// broken link is below it.
 func Lines(n *why.Node, width int) []Line { return lines(n, nil, width, "", "") }
 
 func lines(n *why.Node, list []Line, width int, head, tail string) []Line {
@@ -50,7 +49,7 @@ func lines(n *why.Node, list []Line, width int, head, tail string) []Line {
 		mark = MarkAbove
 	}
 	label := why.OneLine(n.Label)
-	if !strings.Contains(label, " ") { // an object that was not opened has its id only
+	if !strings.Contains(label, " ") { // an object that was not opened has only its id
 		label = n.Kind + " " + label
 	}
 	below := tail // under this node's own text
@@ -94,7 +93,7 @@ func lines(n *why.Node, list []Line, width int, head, tail string) []Line {
 	return list
 }
 
-// wrap breaks text into lines of at most width runes, at blanks or commas where it can.
+// wrap breaks text into lines of at most width runes, at spaces or commas if possible.
 func wrap(text string, width int) []string {
 	var out []string
 	for runes := []rune(text); ; {
@@ -113,8 +112,7 @@ func wrap(text string, width int) []string {
 	}
 }
 
-// DOT is the tree as a Graphviz graph. Objects that come up more than once are one
-// node with several arrows.
+// DOT returns the tree as a Graphviz graph. Objects that occur more than once are one node with several arrows.
 func DOT(n *why.Node) string {
 	d := &dot{ids: map[string]string{}, arrows: map[string]bool{}}
 	d.b.WriteString("digraph why {\n  rankdir=LR;\n  node [shape=box, style=rounded, fontname=\"Helvetica\"];\n")
@@ -129,11 +127,11 @@ type dot struct {
 	arrows map[string]bool
 }
 
-// add writes a node and what hangs below it; it returns the node's name.
+// add writes a node and everything below it; it returns the node's name.
 func (d *dot) add(n *why.Node) string {
 	key := n.Kind + n.ID.String()
 	if n.ID.IsZero() {
-		key = fmt.Sprintf("%s %d", n.Kind, len(d.ids)) // nothing that could come up again
+		key = fmt.Sprintf("%s %d", n.Kind, len(d.ids)) // nothing that could occur again
 	}
 	name, known := d.ids[key]
 	if !known {
@@ -162,7 +160,7 @@ func (d *dot) add(n *why.Node) string {
 	return name
 }
 
-// dotQuote makes a quoted string of Graphviz, whose only escapes are \" \\ and \n.
+// dotQuote makes a quoted string for Graphviz, whose only escapes are \" \\ and \n.
 func dotQuote(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`
 }

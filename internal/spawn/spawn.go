@@ -1,4 +1,4 @@
-// Package spawn is the effect compute.spawn: tasks of a bundle that run beside one another.
+// Package spawn implements the effect compute.spawn: tasks of a bundle that run in parallel.
 package spawn
 
 import (
@@ -32,17 +32,16 @@ type Spawner struct {
 
 const (
 	maxWorkers       = 256      // of one spawn
-	maxSpawnDepth    = 4        // spawns inside one another
+	maxSpawnDepth    = 4        // maximum nesting of spawns
 	maxBundle        = 16 << 20 // bytes
 	maxSpawnEvidence = 1024     // hashes in the receipt
-	spawnsAtOnce     = 8        // workers of one spawn that run at a time
+	spawnsAtOnce     = 8        // workers of one spawn running at a time
 )
 
-// LocalPool is the pool of workers of every repository: its own executor.
+// LocalPool is the worker pool of every repository: its own executor.
 var LocalPool = object.SumText("pool:local")
 
-// Register registers compute.spawn. It is not safe to repeat by itself: the
-// effects of the tasks are, where they have keys.
+// Register registers compute.spawn. It is not retry-safe itself; the effects of the tasks are, if they have keys.
 func (sp *Spawner) Register() {
 	sp.Gate.Builtin(effectSpawn, exec.Builtin{
 		Use: func(request []byte) (scope.Use, error) {
@@ -114,8 +113,8 @@ func (sp *Spawner) bundle(ctx context.Context, cid object.Hash) ([]byte, error) 
 	return out.Bytes, nil
 }
 
-// fits checks that the tasks are there and that their budgets together are within
-// what was asked for, and so within what was charged.
+// fits checks that the tasks exist and that the sum of their budgets is within the requested budget, and so within what
+// was charged.
 func fits(q *vm.SpawnRequest, raw []byte) error {
 	bundle, _, err := ir.Validate(raw)
 	if err != nil {
@@ -142,7 +141,7 @@ func fits(q *vm.SpawnRequest, raw []byte) error {
 	return nil
 }
 
-// workers runs the tasks. The first error stops those that have not begun.
+// workers runs the tasks. The first error prevents those that have not begun.
 func (sp *Spawner) workers(ctx context.Context, q *vm.SpawnRequest, each calls.RunSpec) ([]*run.Result, error) {
 	results := make([]*run.Result, len(q.Tasks))
 	err := par.Each(ctx, len(q.Tasks), spawnsAtOnce, func(ctx context.Context, i int) error {

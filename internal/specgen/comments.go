@@ -13,8 +13,7 @@ import (
 
 const module = "github.com/mythos-project/mythos/"
 
-// fieldComments reads what the source says about the fields of a struct type, by
-// field number.
+// fieldComments reads the source's comments about the fields of a struct type, by field number.
 func fieldComments(root string, t reflect.Type) (map[uint64]string, error) {
 	dir := filepath.Join(root, strings.TrimPrefix(t.PkgPath(), module))
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))

@@ -147,7 +147,7 @@ func maskText(m can.Mask) string {
 	return strings.Join(parts, ", ")
 }
 
-// typeName is a type as the specification writes it.
+// typeName returns a type as the specification writes it.
 func typeName(t *can.Type) string {
 	switch t.Kind {
 	case can.KindBool:
@@ -175,8 +175,7 @@ func typeName(t *can.Type) string {
 	return structName(t)
 }
 
-// structName is the specification's name of a struct type, which may differ from
-// the Go type's.
+// structName returns the specification's name of a struct type, which may differ from the Go type's.
 func structName(t *can.Type) string {
 	for _, s := range catalog.All() {
 		if s.Type().Go == t.Go {

@@ -6,21 +6,20 @@ import (
 	"strings"
 )
 
-// prefixes begin the numbers of a page's rules. The other pages have none.
+// prefixes are the beginnings of the rule numbers of a page. The other pages have no rules.
 var prefixes = map[string]string{"can": "can", "fields": "field", "objects": "obj", "merkle": "merkle", "capabilities": "cap", "effects": "eff", "ledger": "led",
 	"evidence": "ev", "ir": "ir", "wire": "wire", "datasets": "ds", "learning": "learn", "tools": "tool", "trees": "tree"}
 
-// retired are the numbers of rules that were taken away. They are not used again.
+// retired are the numbers of removed rules. They are not used again.
 var retired = map[string]bool{}
 
 var (
-	// heads are numbers where a rule begins: a paragraph, an item of a list, a row of a table.
+	// heads matches numbers where a rule begins: a paragraph, an item of a list, a row of a table.
 	heads = regexp.MustCompile(`(?m)^(- |\d+\. |\| )?\[([a-z]+-[1-9][0-9]*)\]`)
 	head  = regexp.MustCompile(`^(- |\d+\. |\| ?)?`)
 )
 
-// numberRules gives the next numbers of a page to the rules that have none. Numbers that are
-// there stay as they are.
+// numberRules gives the next numbers of a page to the rules that have none. Existing numbers do not change.
 func numberRules(prefix, page string) string {
 	next := 1
 	for _, m := range heads.FindAllStringSubmatch(page, -1) {
@@ -43,8 +42,8 @@ func numberRules(prefix, page string) string {
 	return strings.Join(lines, "\n")
 }
 
-// ruleLines tells at which lines rules begin that somebody wrote: not in generated tables,
-// headings, the heads of tables and code.
+// ruleLines reports at which lines rules begin that a person wrote: not in generated tables, headings, table heads or
+// code.
 func ruleLines(lines []string) []bool {
 	begins := make([]bool, len(lines))
 	generated, row, fresh := false, 0, true

@@ -1,10 +1,9 @@
-// Package strictyaml reads the YAML that people write, where a guess would do harm: a member
-// that is misspelt, repeated or has no value is an error, not a zero value.
+// Package strictyaml reads YAML that people write, without guessing: a member that is misspelt, repeated or has no
+// value is an error, not a zero value.
 //
-// The library alone takes a member without a value for one that is not there, 1.9 for the
-// whole number 1, "on" for true, reads the first of several documents and leaves out the
-// others, and lets one part of a file stand for another (aliases, merge keys). None of that is
-// done here.
+// The library alone treats a member without a value as missing, 1.9 as the whole number 1 and "on" as true, reads only
+// the first of several documents, and lets one part of a file stand for another (aliases, merge keys). This package
+// does none of that.
 package strictyaml
 
 import (
@@ -18,15 +17,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// ErrEmpty means that there is no document: nothing, or comments alone.
+// ErrEmpty means that there is no document: the file is empty, or has only comments.
 var ErrEmpty = errors.New("it is empty")
 
-// maxDepth is how many maps and lists stand inside one another at most.
+// maxDepth is the maximum nesting of maps and lists.
 const maxDepth = 100
 
-// Unmarshal reads the one YAML document that data is into v, a pointer. The members of v's
-// structs (tag yaml), at any depth, are all that a map may have, in exactly this spelling and
-// once. Errors name the line.
+// Unmarshal reads the single YAML document in data into v, a pointer. A map may have only the members of v's structs
+// (tag yaml), at any depth, in exactly this spelling and at most once. Errors name the line.
 func Unmarshal(data []byte, v any) error {
 	root, err := Document(data)
 	if err != nil {
@@ -35,8 +33,8 @@ func Unmarshal(data []byte, v any) error {
 	return Decode(root, v)
 }
 
-// Document reads the one YAML document that data is, and does not look into it. The error
-// is ErrEmpty where there is none.
+// Document reads the single YAML document in data, without checking its contents. The error is ErrEmpty if there is
+// none.
 func Document(data []byte) (*yaml.Node, error) {
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	var doc yaml.Node
@@ -68,7 +66,7 @@ var (
 	unmarshalerType = reflect.TypeFor[yaml.Unmarshaler]()
 )
 
-// check compares a node with the type that it is for.
+// check compares a node with its type.
 func check(n *yaml.Node, t reflect.Type, name string, depth int) error {
 	own := false // the type reads the node itself
 	for t.Kind() == reflect.Pointer {
@@ -146,8 +144,7 @@ func checkList(n *yaml.Node, t reflect.Type, name string, own bool, depth int) e
 	return nil
 }
 
-// checkScalar takes a value for what YAML 1.2 takes it for; digits and the like are a text,
-// too, where a text is expected.
+// checkScalar reads a value as YAML 1.2 does; digits and the like are also a text if a text is expected.
 func checkScalar(n *yaml.Node, t reflect.Type, name string) error {
 	tag, fits := n.ShortTag(), false
 	switch t.Kind() {
@@ -166,7 +163,7 @@ func checkScalar(n *yaml.Node, t reflect.Type, name string) error {
 	return nil
 }
 
-// membersOf are the members of a struct by their names in YAML.
+// membersOf returns the members of a struct by their names in YAML.
 func membersOf(t reflect.Type) map[string]reflect.Type {
 	list := map[string]reflect.Type{}
 	for i := range t.NumField() {
@@ -187,7 +184,7 @@ func membersOf(t reflect.Type) map[string]reflect.Type {
 	return list
 }
 
-// meant is the name that somebody may have meant.
+// meant returns the name that was probably meant.
 func meant(name string, members map[string]reflect.Type) string {
 	flat := func(s string) string {
 		return strings.ToLower(strings.NewReplacer("-", "", "_", "", " ", "", "s", "").Replace(s))

@@ -11,10 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A confined program may change modes and times of the files that it may write, and of
-// no others. Neither Landlock nor a filter can tell which file a call is about. These
-// calls therefore arrive here (seccomp_unotify(2)): the supervisor opens the file, looks
-// where it is, and does what was asked to exactly what it opened.
+// A confined program may change modes and times of the files that it may write, and of no others. Neither Landlock nor
+// a filter can tell which file a call is about. These calls are therefore sent here (seccomp_unotify(2)): the
+// supervisor opens the file, checks where it is, and makes the change to exactly the file that it opened.
 
 // notification and response are the kernel's struct seccomp_notif and seccomp_notif_resp.
 type notification struct {
@@ -86,7 +85,7 @@ func ioctl(fd int, request uintptr, arg unsafe.Pointer) unix.Errno {
 	return errno
 }
 
-// perform does what a call asks for, if it is about a file that may be written.
+// perform does what a call asks for, if the file is writable for the program.
 func perform(listener int, n *notification, roots []string) unix.Errno {
 	c, ok := parse(n)
 	if !ok {
@@ -104,7 +103,7 @@ func perform(listener int, n *notification, roots []string) unix.Errno {
 			return unix.EFAULT
 		}
 	}
-	// What was read is of this caller, if it still waits.
+	// What was read belongs to this caller only if it still waits.
 	if ioctl(listener, unix.SECCOMP_IOCTL_NOTIF_ID_VALID, unsafe.Pointer(&n.id)) != 0 {
 		return unix.EINTR
 	}
@@ -114,7 +113,7 @@ func perform(listener int, n *notification, roots []string) unix.Errno {
 	return c.apply(fd, times)
 }
 
-// within reports whether the file that fd stands for is in one of roots.
+// within reports whether the file of fd is inside one of roots.
 func within(fd int, roots []string) bool {
 	path, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd))
 	if err != nil {
@@ -135,8 +134,7 @@ const (
 	changeTimes
 )
 
-// change is a call in one form: a file, named by a descriptor, a path or both, and what
-// it shall have.
+// change is the common form of a call: a file, named by a descriptor, a path or both, and its new properties.
 type change struct {
 	what     int
 	dir      int32  // a descriptor of the caller, or AT_FDCWD
@@ -179,7 +177,7 @@ func parse(n *notification) (c change, ok bool) {
 	return c, ok
 }
 
-// open opens the file that the call is about, for nothing but to be changed.
+// open opens the file that the call is about, only for changing it.
 func (c change) open(pid uint32) (int, unix.Errno) {
 	proc := "/proc/" + strconv.Itoa(int(pid))
 	path := ""
@@ -193,7 +191,7 @@ func (c change) open(pid uint32) (int, unix.Errno) {
 		}
 	}
 	dir := c.dir
-	for _, self := range []string{"/proc/self/fd/", "/dev/fd/"} { // of the caller, not ours
+	for _, self := range []string{"/proc/self/fd/", "/dev/fd/"} { // the caller's, not ours
 		if number, ok := strings.CutPrefix(path, self); ok && !c.noFollow {
 			n, err := strconv.Atoi(number)
 			if err != nil {
@@ -237,7 +235,7 @@ func errnoOf(err error) unix.Errno {
 	return unix.EPERM
 }
 
-// apply changes the file that fd stands for.
+// apply changes the file of fd.
 func (c change) apply(fd int, times *[2]unix.Timespec) unix.Errno {
 	switch c.what {
 	case changeMode:

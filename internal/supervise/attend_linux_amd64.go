@@ -2,7 +2,7 @@ package supervise
 
 import "golang.org/x/sys/unix"
 
-// parseMachine reads the calls that only this machine has.
+// parseMachine reads the calls that exist only on this machine.
 func parseMachine(n *notification) (c change, ok bool) {
 	a := n.data.args
 	c.dir, c.path = unix.AT_FDCWD, a[0]

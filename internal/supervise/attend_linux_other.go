@@ -2,5 +2,5 @@
 
 package supervise
 
-// parseMachine reads the calls that only some machines have.
+// parseMachine reads the calls that exist only on some machines.
 func parseMachine(*notification) (change, bool) { return change{}, false }

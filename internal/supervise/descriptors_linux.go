@@ -8,9 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CloseOnExec marks every descriptor above 2 as not for children, no matter who opened it:
-// what a process inherited from a shell, a job server or an editor is not for the
-// programs that it starts.
+// CloseOnExec marks every descriptor above 2 close-on-exec, no matter who opened it: what a process inherited from a
+// shell, a job server or an editor must not reach the programs that it starts.
 func CloseOnExec() error {
 	if unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) == nil {
 		return nil

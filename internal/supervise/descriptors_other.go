@@ -2,5 +2,5 @@
 
 package supervise
 
-// CloseOnExec does nothing: children inherit nothing here that they are not given.
+// CloseOnExec does nothing: here, children inherit only what they are given.
 func CloseOnExec() error { return nil }

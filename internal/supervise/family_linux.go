@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// patience is how long a family may take to die. What we may not kill (a program that
-// became another user) is then left.
+// patience is how long a family may take to die. Processes that we may not kill (of a program that became another user)
+// are left after that.
 const patience = 2 * time.Second
 
 // endFamily kills and reaps all descendants. It reports whether none is left.
@@ -20,7 +20,7 @@ func endFamily() bool {
 	for pause := 100 * time.Microsecond; ; pause = min(2*pause, 5*time.Millisecond) {
 		for waitAny(unix.WNOHANG) {
 		}
-		if none() { // as most programs leave nothing behind
+		if none() { // most programs leave nothing behind
 			return true
 		}
 		killAll()
@@ -47,11 +47,11 @@ func none() bool {
 	return errors.Is(err, unix.ECHILD)
 }
 
-// killAll kills every descendant that it finds. One that is born meanwhile loses its
-// parent, becomes our child, and is found the next time.
+// killAll kills every descendant that it finds. One that is born meanwhile loses its parent, becomes our child, and is
+// found the next time.
 func killAll() {
 	for _, pid := range descendants(os.Getpid()) {
-		_ = unix.Kill(pid, unix.SIGKILL) // it may have ended, or be another user's
+		_ = unix.Kill(pid, unix.SIGKILL) // it may have ended, or belong to another user
 	}
 }
 

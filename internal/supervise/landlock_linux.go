@@ -19,7 +19,7 @@ const (
 		unix.LANDLOCK_ACCESS_FS_MAKE_CHAR | unix.LANDLOCK_ACCESS_FS_MAKE_DIR | unix.LANDLOCK_ACCESS_FS_MAKE_REG |
 		unix.LANDLOCK_ACCESS_FS_MAKE_SOCK | unix.LANDLOCK_ACCESS_FS_MAKE_FIFO | unix.LANDLOCK_ACCESS_FS_MAKE_BLOCK |
 		unix.LANDLOCK_ACCESS_FS_MAKE_SYM | unix.LANDLOCK_ACCESS_FS_REFER | unix.LANDLOCK_ACCESS_FS_TRUNCATE
-	// accessFile is what can be granted on something that is no directory.
+	// accessFile is what can be granted on something other than a directory.
 	accessFile = unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_WRITE_FILE |
 		unix.LANDLOCK_ACCESS_FS_TRUNCATE | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
 	accessDevice = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_WRITE_FILE |
@@ -32,13 +32,13 @@ const (
 const (
 	abiLeast   = 4 // forbids TCP (Linux 6.7)
 	abiDevices = 5 // forbids ioctl on devices (Linux 6.10)
-	abiScopes  = 6 // forbids signals to processes outside (Linux 6.12); before, the supervisor does
+	abiScopes  = 6 // forbids signals to processes outside (Linux 6.12); on older kernels the supervisor does
 )
 
 // devices are open to every confined program.
 var devices = []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"}
 
-// abi is the version of Landlock to use here, at most the newest one given.
+// abi returns the version of Landlock to use here, at most newest.
 func abi(newest uint8) (int, error) {
 	v, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	if errno != 0 {
@@ -60,8 +60,8 @@ func Confinable() error {
 	return filterable()
 }
 
-// Lacking says in words what a confined program can do here, because the kernel is too
-// old to forbid it. It is empty on a recent one.
+// Lacking says what a confined program can do here because the kernel is too old to forbid it. It is empty on a recent
+// one.
 func Lacking() []string {
 	if v, err := abi(newest); err != nil || v >= abiDevices {
 		return nil
@@ -69,8 +69,8 @@ func Lacking() []string {
 	return []string{"to control devices (ioctl) that it may open (Linux 6.10 forbids it)"}
 }
 
-// confine restricts the calling thread for good, and with it the program that it starts.
-// It returns the descriptor of the seccomp listener.
+// confine restricts the calling thread permanently, and with it the program that it starts. It returns the descriptor
+// of the seccomp listener.
 func confine(p plan, program int) (listener int, err error) {
 	version, err := abi(p.landlock)
 	if err != nil {
@@ -131,11 +131,11 @@ func grantAll(rules int, p plan, program, version int) error {
 	return nil
 }
 
-// grantPath grants access to path and, of a directory, to everything beneath it.
+// grantPath grants access to path and, for a directory, to everything below it.
 func grantPath(rules int, path string, access uint64, version int) error {
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.ENOTDIR) {
-		return nil // what is not there, or not for us, is not granted
+		return nil // what is missing, or inaccessible to us, is not granted
 	}
 	if err != nil {
 		return err
@@ -164,8 +164,8 @@ func grant(rules, fd int, access uint64, version int) error {
 	return nil
 }
 
-// dropCapabilities takes root's powers from the calling thread and what it starts. The
-// right to pass over file modes stays: which files those are is Landlock's business.
+// dropCapabilities removes root's capabilities from the calling thread and what it starts. The right to override file
+// modes remains: Landlock decides for which files.
 func dropCapabilities() error {
 	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData

@@ -15,12 +15,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// control is the descriptor of the socket to who started the supervisor.
+// control is the descriptor of the socket to the process that started the supervisor.
 const control = 3
 
-// init turns the process into a supervisor. It is an init because a supervisor must
-// start fast: this package needs few others, so it is ready before those that prepare
-// much are.
+// init turns the process into a supervisor. It is an init function because a supervisor must start fast: this package
+// needs few others, so it is initialized before packages that prepare a lot.
 func init() {
 	if len(os.Args) == 0 || os.Args[0] != name {
 		return
@@ -32,7 +31,7 @@ func init() {
 }
 
 func supervise() int {
-	runtime.LockOSThread() // programs end with the thread that started them (PR_SET_PDEATHSIG): it is this one, and stays
+	runtime.LockOSThread() // programs end with the thread that started them (PR_SET_PDEATHSIG), which is this one, and stays
 	if unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != nil || CloseOnExec() != nil || os.Chdir("/") != nil {
 		return 1
 	}
@@ -49,12 +48,12 @@ func supervise() int {
 // supervisor runs one program at a time.
 type supervisor struct {
 	programs chan order
-	pid      atomic.Int64 // of the program that runs; 0: none does
-	gone     atomic.Bool  // who started us has ended
+	pid      atomic.Int64 // of the running program; 0: none
+	gone     atomic.Bool  // the process that started us has ended
 
 	mu     sync.Mutex
-	family bool           // a program was begun, and some of its family may live
-	locks  map[uint32]int // descriptors of the locks that are held for attempts, by number
+	family bool           // a program was begun, and some of its family may be alive
+	locks  map[uint32]int // descriptors of the locks held for attempts, by number
 }
 
 // order is a program to run, with its descriptors.
@@ -63,8 +62,8 @@ type order struct {
 	fds  []int
 }
 
-// listen reads messages until the other side has ended. Signals and deaths do not wait
-// for the thread that waits for the program.
+// listen reads messages until the other side has ended. Signals and kills do not wait for the thread that waits for the
+// program.
 func (s *supervisor) listen() {
 	defer close(s.programs)
 	defer s.kill()
@@ -105,7 +104,7 @@ func (s *supervisor) listen() {
 	}
 }
 
-// hold keeps the descriptor of a lock open, which holds the lock, while there is a family.
+// hold keeps the descriptor of a lock open, and so holds the lock, while there is a family.
 func (s *supervisor) hold(number uint32, fd int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,7 +124,7 @@ func (s *supervisor) drop(number uint32) {
 	}
 }
 
-// begin and end say when there is a family. At its end all locks are free.
+// begin and end say when there is a family. At its end all locks are released.
 func (s *supervisor) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -142,7 +141,7 @@ func (s *supervisor) end() {
 	clear(s.locks)
 }
 
-// kill kills the program that runs, if one does, and its family.
+// kill kills the running program, if any, and its family.
 func (s *supervisor) kill() {
 	if s.pid.Load() != 0 {
 		killAll()
@@ -213,7 +212,7 @@ func readFull(b []byte) error {
 	return nil
 }
 
-// answer says kind and text. Nobody may be there to hear it.
+// answer sends kind and text. The receiver may be gone.
 func answer(kind byte, text string) {
 	b := binary.BigEndian.AppendUint32([]byte{kind}, uint32(len(text)))
 	b = append(b, text...)
@@ -226,8 +225,7 @@ func answer(kind byte, text string) {
 	}
 }
 
-// run runs one program to the end of its family. It reports whether the supervisor can
-// take another.
+// run runs one program until its whole family has ended. It reports whether the supervisor can take another.
 func (s *supervisor) run(o order) bool {
 	p, fds := o.plan, o.fds
 	want := 4 + p.files
@@ -256,7 +254,7 @@ func (s *supervisor) run(o order) bool {
 	s.begin()
 	s.pid.Store(int64(pid))
 	if s.gone.Load() {
-		killAll() // nobody else may do it any more
+		killAll() // nobody else can do it any more
 	}
 	answer(msgBegan, strconv.Itoa(pid))
 	if p.deadline > 0 {
@@ -266,7 +264,7 @@ func (s *supervisor) run(o order) bool {
 	s.pid.Store(0)
 	if !endFamily() {
 		answer(msgLeft, strconv.Itoa(int(status)))
-		for waitAny(0) { // the lock is held as long as one of them lives
+		for waitAny(0) { // the lock is held as long as one of them is alive
 		}
 		return false
 	}
@@ -275,7 +273,7 @@ func (s *supervisor) run(o order) bool {
 	return !s.gone.Load()
 }
 
-// waitFor waits for the program, and reaps what it left to us meanwhile.
+// waitFor waits for the program, and meanwhile reaps the processes that it left to us.
 func waitFor(pid int) unix.WaitStatus {
 	for {
 		var status unix.WaitStatus
@@ -287,8 +285,8 @@ func waitFor(pid int) unix.WaitStatus {
 	}
 }
 
-// start starts the program. A Landlock domain belongs to a thread and what it starts: a
-// confined program is started by a thread of its own, which stays until release.
+// start starts the program. A Landlock domain belongs to a thread and what it starts: a confined program is started by
+// a separate thread, which stays until release.
 func start(p plan, fds []int, release chan struct{}) (pid int, err error) {
 	if !p.confine {
 		return fork(p, fds)
@@ -315,7 +313,7 @@ func start(p plan, fds []int, release chan struct{}) (pid int, err error) {
 
 // fork starts the program in a process group of its own.
 func fork(p plan, fds []int) (int, error) {
-	program, err := unix.FcntlInt(uintptr(fds[3]), unix.F_DUPFD_CLOEXEC, 2*FirstFile) // apart from its descriptors
+	program, err := unix.FcntlInt(uintptr(fds[3]), unix.F_DUPFD_CLOEXEC, 2*FirstFile) // separate from its descriptors
 	if err != nil {
 		return 0, err
 	}

@@ -15,23 +15,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxIdle is how many supervisors wait for another program.
+// maxIdle is how many idle supervisors are held ready.
 const maxIdle = 4
 
-// Pool starts supervisors and keeps those whose program has ended. The zero Pool is ready
-// to use. It is safe for concurrent use.
+// Pool starts supervisors and holds those ready whose program has ended. The zero Pool is ready to use. It is safe for
+// concurrent use.
 type Pool struct {
 	mu   sync.Mutex
 	idle []*remote
 }
 
-// remote is a supervisor as the process that started it sees it.
+// remote is a supervisor as seen by the process that started it.
 type remote struct {
 	conn *net.UnixConn
 	cmd  *osexec.Cmd
 }
 
-// waiting takes a supervisor that waits; nil: none does.
+// waiting takes an idle supervisor; nil: there is none.
 func (p *Pool) waiting() *remote {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -63,14 +63,14 @@ func (p *Pool) take(s Spec) (*remote, error) {
 	return r, nil
 }
 
-// Ready has a supervisor start, unless one waits, while its caller checks what it shall run.
+// Ready starts a supervisor, unless one is idle, while its caller checks what it will run.
 func (p *Pool) Ready() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.idle) > 0 {
 		return
 	}
-	if r, err := newRemote(); err == nil { // else Start says why
+	if r, err := newRemote(); err == nil { // otherwise Start says why
 		p.idle = append(p.idle, r)
 	}
 }
@@ -108,10 +108,10 @@ func newRemote() (*remote, error) {
 	return &remote{conn.(*net.UnixConn), cmd}, nil
 }
 
-// leave lets a supervisor end, which it does as soon as its family has ended.
+// leave lets a supervisor end, as soon as its family has ended.
 func (r *remote) leave() {
 	r.conn.Close()
-	go func() { _ = r.cmd.Wait() }() // only so that no zombie stays
+	go func() { _ = r.cmd.Wait() }() // only so that no zombie remains
 }
 
 // Process is a program that was started.
@@ -122,10 +122,10 @@ type Process struct {
 
 	mu    sync.Mutex // held while a message is written
 	ended bool
-	locks uint32 // how many were given to hold
+	locks uint32 // how many locks were handed over
 }
 
-// Start starts a program. An error other than ErrUnknown means that no code of it has run.
+// Start starts a program. An error other than ErrUnknown means that none of its code has run.
 func (p *Pool) Start(s Spec) (*Process, error) {
 	r, err := p.take(s)
 	if err != nil {
@@ -187,12 +187,11 @@ func (r *remote) hear() (kind byte, text string, err error) {
 	return head[0], string(body), err
 }
 
-// ErrLeft means that the program ended and some of what it started could not be killed:
-// it runs as another user.
+// ErrLeft means that the program ended but some of the processes that it started could not be killed: they run as
+// another user.
 var ErrLeft = errors.New("processes that the tool left behind run as another user and go on")
 
-// ErrLost means that the supervisor was killed: the program was killed with it, and
-// nobody knows what it did.
+// ErrLost means that the supervisor was killed: the program was killed with it, and what it did is unknown.
 var ErrLost = errors.New("the tool's supervisor was killed")
 
 // Wait waits for the program and its family to end. Errors: ErrLeft, with the status;
@@ -245,12 +244,12 @@ func (p *Process) tell(message ...byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.ended {
-		_, _ = p.remote.conn.Write(message) // a supervisor that is gone has nobody to tell
+		_, _ = p.remote.conn.Write(message) // a supervisor may be gone
 	}
 }
 
-// Abandon stops waiting: the supervisor kills what it can and ends on its own. It does nothing
-// once the program has ended: its supervisor may have another by then.
+// Abandon stops waiting: the supervisor kills what it can and ends by itself. It does nothing once the program has
+// ended, since its supervisor may already have another program.
 func (p *Process) Abandon() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

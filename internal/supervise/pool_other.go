@@ -10,11 +10,11 @@ var ErrConfinement = errors.New("this kernel cannot confine the tool as register
 // Confinable reports that programs cannot be confined here.
 func Confinable() error { return ErrConfinement }
 
-// Lacking is empty: there is no confinement here that could lack something.
+// Lacking is empty: there is no confinement here.
 func Lacking() []string { return nil }
 
 // Pool does nothing here: there are no supervisors on this system.
 type Pool struct{}
 
-// Ready has nothing to make ready.
+// Ready does nothing.
 func (*Pool) Ready() {}

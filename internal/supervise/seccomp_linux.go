@@ -8,12 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Landlock knows files, TCP and, on a recent kernel, signals. A seccomp filter refuses
-// the other ways out: sockets, other processes' priorities and memory, keys, shared
-// memory, attributes of files (which Landlock lets pass), and system calls that are new
-// ways to do any of these.
+// Landlock controls files, TCP and, on a recent kernel, signals. A seccomp filter refuses the other ways out: sockets,
+// other processes' priorities and memory, keys, shared memory, attributes of files (which Landlock allows), and new
+// system calls that do any of these.
 
-// auditArch is by which number the kernel calls the system calls' conventions of a machine.
+// auditArch is the kernel's number for the system call convention of a machine.
 var auditArch = map[string]uint32{"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix.AUDIT_ARCH_AARCH64}
 
 // Offsets in the kernel's struct seccomp_data, on a machine with the low byte first.
@@ -23,7 +22,7 @@ const (
 	seccompArgs = 16
 )
 
-// x32 is the bit that another convention of amd64 sets in the numbers of its calls.
+// x32 is the bit that another convention of amd64 sets in its call numbers.
 const x32 = 0x40000000
 
 // Codes of the filter's instructions.
@@ -36,7 +35,7 @@ const (
 	bpfAnswer = unix.BPF_RET | unix.BPF_K
 )
 
-// filterable reports whether the filter can be had here.
+// filterable reports whether the filter is available here.
 func filterable() error {
 	if _, known := auditArch[runtime.GOARCH]; !known {
 		return fmt.Errorf("%w: no seccomp filter for %s", ErrConfinement, runtime.GOARCH)
@@ -47,8 +46,7 @@ func filterable() error {
 	return nil
 }
 
-// rule says what becomes of one system call: body is run when its number fits, and ends
-// with an answer.
+// rule says what happens to one system call: body runs if its number matches, and ends with an answer.
 type rule struct {
 	call uint32
 	body []unix.SockFilter
@@ -60,11 +58,10 @@ func refuse(errno unix.Errno) unix.SockFilter { return ret(unix.SECCOMP_RET_ERRN
 
 func allow() unix.SockFilter { return ret(unix.SECCOMP_RET_ALLOW) }
 
-// argument loads the low half of an argument: the kernel takes the numbers that we
-// compare as 32 bits.
+// argument loads the low half of an argument: the kernel treats the numbers that we compare as 32 bits.
 func argument(i uint32) unix.SockFilter { return unix.SockFilter{Code: bpfLoad, K: seccompArgs + 8*i} }
 
-// always refuses calls, whatever their arguments.
+// always refuses calls with any arguments.
 func always(errno unix.Errno, calls ...uint32) (rules []rule) {
 	for _, c := range calls {
 		rules = append(rules, rule{c, []unix.SockFilter{refuse(errno)}})
@@ -92,7 +89,7 @@ func when(arg uint32, values []uint32, calls ...uint32) (rules []rule) {
 	return rules
 }
 
-// ask hands calls to the supervisor (attend).
+// ask passes calls to the supervisor (attend).
 func ask(calls ...uint32) (rules []rule) {
 	for _, c := range calls {
 		rules = append(rules, rule{c, []unix.SockFilter{ret(unix.SECCOMP_RET_USER_NOTIF)}})
@@ -100,8 +97,7 @@ func ask(calls ...uint32) (rules []rule) {
 	return rules
 }
 
-// Requests of ioctl and fcntl that change what is outside, with nothing but a descriptor
-// to read from.
+// Requests of ioctl and fcntl that change something outside through a descriptor that is only readable.
 var (
 	ioctls = []uint32{
 		unix.TIOCSTI, unix.TIOCLINUX, unix.FS_IOC_SETFLAGS, 0x401c5820 /* FS_IOC_FSSETXATTR */, 0x40087602, /* FS_IOC_SETVERSION */
@@ -110,11 +106,11 @@ var (
 	fcntls = []uint32{unix.F_SETOWN, unix.F_SETOWN_EX, unix.F_SETLEASE, unix.F_NOTIFY}
 )
 
-// namespaces are the flags of clone(2) that make some.
+// namespaces are the flags of clone(2) that create namespaces.
 const namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
 
-// rules are all refusals. self is the supervisor, thread its thread that is confined with
-// the program, and parent who started the supervisor.
+// rules returns all refusals. self is the supervisor, thread its thread that is confined with the program, and parent
+// the process that started the supervisor.
 func rules(version, self, thread, parent int) []rule {
 	all := [][]rule{
 		always(unix.EACCES, unix.SYS_SOCKET, unix.SYS_CONNECT, unix.SYS_BIND, unix.SYS_LISTEN, unix.SYS_ACCEPT, unix.SYS_ACCEPT4),
@@ -149,7 +145,7 @@ func rules(version, self, thread, parent int) []rule {
 	return out
 }
 
-// pairs lets Unix socket pairs be had whose ends cannot be connected anew.
+// pairs allows Unix socket pairs whose ends cannot be connected again.
 func pairs() []unix.SockFilter {
 	return []unix.SockFilter{
 		argument(0), {Code: bpfEqual, K: unix.AF_UNIX, Jf: 5},
@@ -158,7 +154,7 @@ func pairs() []unix.SockFilter {
 	}
 }
 
-// ownPriority lets a process change its own priority alone.
+// ownPriority lets a process change only its own priority.
 func ownPriority(which uint32) []unix.SockFilter {
 	return []unix.SockFilter{
 		argument(0), {Code: bpfEqual, K: which, Jf: 3},
@@ -166,8 +162,8 @@ func ownPriority(which uint32) []unix.SockFilter {
 	}
 }
 
-// filter is the program that the kernel runs at every system call. Calls by another
-// convention than the machine's own end the program.
+// filter is the program that the kernel runs at every system call. Calls by a convention other than the machine's own
+// end the program.
 func filter(version, self, thread, parent int) []unix.SockFilter {
 	out := []unix.SockFilter{
 		{Code: bpfLoad, K: seccompArch},
@@ -184,8 +180,8 @@ func filter(version, self, thread, parent int) []unix.SockFilter {
 	return append(out, allow())
 }
 
-// installFilter puts the calling thread, and what it starts, below a filter for good. It
-// returns the descriptor at which the calls of ask arrive.
+// installFilter puts the calling thread, and what it starts, under a filter permanently. It returns the descriptor at
+// which the calls of ask arrive.
 func installFilter(f []unix.SockFilter) (listener int, err error) {
 	prog := unix.SockFprog{Len: uint16(len(f)), Filter: &f[0]}
 	fd, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, uintptr(unsafe.Pointer(&prog)))

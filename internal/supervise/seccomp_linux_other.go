@@ -2,5 +2,5 @@
 
 package supervise
 
-// machineRules are those for calls that only some machines have.
+// machineRules are the rules for calls that exist only on some machines.
 func machineRules() []rule { return nil }

@@ -8,10 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Landlock keeps a program from signalling what is outside since its version 6. On an older
-// kernel the calls that signal arrive here: they go on if all that they are about are of the
-// family. A filter cannot tell: a process is named by any of its threads, or by its group,
-// which a program may join.
+// Since version 6, Landlock keeps a program from signalling processes outside. On an older kernel the calls that signal
+// are sent here, and continue if all their targets belong to the family. A filter cannot tell: a process can be named
+// by any of its threads, or by its group, which a program may join.
 
 var signalCalls = []uint32{
 	unix.SYS_KILL, unix.SYS_TKILL, unix.SYS_TGKILL, unix.SYS_RT_SIGQUEUEINFO, unix.SYS_RT_TGSIGQUEUEINFO, unix.SYS_PIDFD_OPEN,
@@ -25,7 +24,7 @@ func signals(version, self, thread, parent int) []rule {
 	return when(0, []uint32{uint32(self), uint32(thread), uint32(parent)}, signalCalls...)
 }
 
-// signalling says whether a call signals, and with which error it is refused; 0: it may go on.
+// signalling reports whether a call signals, and with which error it is refused; 0: it may continue.
 func signalling(n *notification) (is bool, errno unix.Errno) {
 	pid := int(int32(n.data.args[0]))
 	switch n.data.nr {
@@ -51,8 +50,7 @@ func signalling(n *notification) (is bool, errno unix.Errno) {
 	return true, groupOfFamily(-pid)
 }
 
-// ofFamily refuses a process that does not descend from the supervisor. It may be named by
-// any of its threads.
+// ofFamily refuses a process that does not descend from the supervisor. It may be named by any of its threads.
 func ofFamily(pid int) unix.Errno {
 	pid, ok := processOf(pid)
 	if !ok {
@@ -68,7 +66,7 @@ func ofFamily(pid int) unix.Errno {
 	return unix.EPERM
 }
 
-// groupOfFamily refuses a process group with anybody in it who is not of the family.
+// groupOfFamily refuses a process group with a member outside the family.
 func groupOfFamily(group int) unix.Errno {
 	entries, err := os.ReadDir("/proc")
 	if err != nil || group <= 1 {
@@ -89,7 +87,7 @@ func groupOfFamily(group int) unix.Errno {
 	return found
 }
 
-// processOf is the process of a thread.
+// processOf returns the process of a thread.
 func processOf(thread int) (pid int, ok bool) {
 	status, err := os.ReadFile("/proc/" + strconv.Itoa(thread) + "/status")
 	if err != nil {
@@ -101,13 +99,13 @@ func processOf(thread int) (pid int, ok bool) {
 	return pid, err == nil
 }
 
-// kin are the parent and the group of a process.
+// kin returns the parent and the group of a process.
 func kin(pid int) (parent, group int, ok bool) {
 	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return 0, 0, false
 	}
-	// The name, in parentheses, may hold anything: the fields begin behind the last one.
+	// The name, in parentheses, may contain anything: the fields begin after the last one.
 	fields := strings.Fields(string(raw[strings.LastIndexByte(string(raw), ')')+1:]))
 	if len(fields) < 3 {
 		return 0, 0, false

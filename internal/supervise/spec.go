@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// ErrUnknown: the supervisor was killed, or ended, before it said whether the program started.
-// A program can kill it as the first thing that it does.
+// ErrUnknown means that the supervisor was killed, or ended, before it said whether the program started. A program can
+// kill it as its first action.
 var ErrUnknown = errors.New("the supervisor ended before it said whether the program started")
 
 // Spec is a program to run.
@@ -23,10 +23,10 @@ type Spec struct {
 	Stdin, Stdout, Stderr *os.File
 	// Alive is held until the last of the family has ended; nil: there is nothing to hold.
 	Alive *os.File
-	// Deadline bounds the program's time even if nobody is there to stop it; 0: none.
+	// Deadline bounds the program's time even if nobody is left to stop it; 0: none.
 	Deadline time.Duration
-	// Confine runs the program in a Landlock domain with the paths Read and Write, and
-	// below a seccomp filter. A path that does not exist grants nothing.
+	// Confine runs the program in a Landlock domain with the paths Read and Write, and under a seccomp filter. A path
+	// that does not exist grants nothing.
 	Confine     bool
 	Read, Write []string
 }
@@ -50,14 +50,14 @@ const (
 	msgLeft   = 'L' // the program ended; some of its family could not be killed
 )
 
-// maxSpec bounds a spec: more than any kernel takes for arguments and variables.
+// maxSpec bounds a spec: more than any kernel accepts for arguments and variables.
 const maxSpec = 16 << 20
 
 // newest is the newest version of Landlock that is used.
 var newest uint8 = 6
 
-// Pretend has this process use no newer version of Landlock than the given one, as if its
-// kernel were older, until end is called. It is for tests.
+// Pretend makes this process use at most the given version of Landlock, as if its kernel were older, until end is
+// called. It is for tests.
 func Pretend(version uint8) (end func()) {
 	was := newest
 	newest = version
@@ -66,7 +66,7 @@ func Pretend(version uint8) (end func()) {
 
 var errSpec = errors.New("malformed message to a supervisor")
 
-// marshal is the spec without its descriptors.
+// marshal encodes the spec without its descriptors.
 func (s *Spec) marshal() []byte {
 	b := binary.AppendVarint(nil, int64(s.Deadline))
 	b = append(b, flag(s.Confine), newest, flag(s.Alive != nil), byte(len(s.Files)))
@@ -123,7 +123,7 @@ func unmarshal(b []byte) (p plan, err error) {
 	return p, nil
 }
 
-// reader reads what marshal wrote; bad says that it was something else.
+// reader reads what marshal wrote; bad reports that it was something else.
 type reader struct {
 	b   []byte
 	bad bool

@@ -15,21 +15,21 @@ import (
 	"github.com/mythos-project/mythos/internal/plainfile"
 )
 
-// servingFolder, of the repository, holds a locked file for each server that runs on it.
+// servingFolder, in the repository, holds a locked file for each server that runs on it.
 const servingFolder = "serving"
 
-// Instance is a running server of the repository. The system frees its lock when the process
-// ends, however it ends: anyone who can take the lock knows that the server is gone.
+// Instance is a running server of the repository. The system releases its lock when the process ends in any way:
+// whoever can take the lock knows that the server is gone.
 type Instance struct {
 	ID string // random
 
 	file   string
 	f      *os.File
-	giveUp func() error // of a server that is known to other machines
+	giveUp func() error // for a server that is known to other machines
 }
 
-// NewInstance makes this process known as a server of the repository until Close; m says more of it, where other machines
-// can see that. What servers that are gone have left is removed.
+// NewInstance makes this process known as a server of the repository until Close; m describes it for other machines, if
+// they can see it. The files of servers that are gone are removed.
 func (ta *Tasks) NewInstance(m engine.Member) (*Instance, error) {
 	if ta.Engine.Shared != nil {
 		m.ID = strings.ToLower(rand.Text())
@@ -49,7 +49,7 @@ func (ta *Tasks) NewInstance(m engine.Member) (*Instance, error) {
 			return nil, err
 		}
 	}
-	const tries = 10 // another server that starts may take a new file for one that was left
+	const tries = 10 // another starting server may take a new file for a leftover one
 	for range tries {
 		if i, err := newInstance(dir); err != nil || i != nil {
 			return i, err
@@ -58,7 +58,7 @@ func (ta *Tasks) NewInstance(m engine.Member) (*Instance, error) {
 	return nil, fmt.Errorf("server: no lock can be had in %s", dir)
 }
 
-// newInstance makes a file and locks it; nil: somebody took it for one that was left.
+// newInstance makes a file and locks it; nil: somebody took it for a leftover one.
 func newInstance(dir string) (*Instance, error) {
 	id := strings.ToLower(rand.Text())
 	i := &Instance{ID: id, file: filepath.Join(dir, id)}
@@ -77,7 +77,7 @@ func newInstance(dir string) (*Instance, error) {
 	return nil, nil
 }
 
-// named reports whether the locked file is still the one of its name.
+// named reports whether the locked file still has its name.
 func (i *Instance) named() bool {
 	mine, err := i.f.Stat()
 	if err != nil {
@@ -95,8 +95,8 @@ func (i *Instance) Close() error {
 	return removeLocked(i.f, i.file)
 }
 
-// removeLocked removes a locked file and closes it: while it is locked, so that nobody takes
-// the name for a server that lives; or afterwards, where a system does not remove open files.
+// removeLocked removes a locked file and closes it. It removes it while it is locked, so that nobody takes the name for
+// a live server; or afterwards, if a system cannot remove open files.
 func removeLocked(f *os.File, name string) error {
 	gone := os.Remove(name)
 	err := f.Close()
@@ -109,11 +109,11 @@ func removeLocked(f *os.File, name string) error {
 	return errors.Join(gone, err)
 }
 
-// instanceDigits are those of the files' names.
+// instanceDigits are the characters of the files' names.
 const instanceDigits = "abcdefghijklmnopqrstuvwxyz0123456789"
 
-// InstanceAlive reports whether the server with the id still runs. A file that one which
-// is gone has left is removed.
+// InstanceAlive reports whether the server with this id still runs. The leftover file of a server that is gone is
+// removed.
 func (ta *Tasks) InstanceAlive(id string) (bool, error) {
 	if strings.Trim(id, instanceDigits) != "" || id == "" {
 		return false, nil

@@ -12,8 +12,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// runUse is what running the task of a submission takes, as a worker of the pool of this
-// repository would.
+// runUse returns the use that running the task of a submission needs, as for a worker of this repository's pool.
 func runUse(bundle []byte) (scope.Use, error) {
 	b, err := object.Decode[ir.Bundle](bundle)
 	if err != nil {
@@ -26,10 +25,9 @@ func runUse(bundle []byte) (scope.Use, error) {
 	return scope.Use{Kind: scope.KindComputeSpawn, Pool: spawn.LocalPool, Workers: 1, CPUus: budget.CPUus, IO: uint64(budget.IOCount)}, nil
 }
 
-// AddCharged is Add, and charges the running of the submission to a compute.spawn
-// capability that travels with it and is its author's, in the same update. refund gives
-// that back, when the task is not taken after all. Without a capability that covers the
-// task's budget the error wraps caps.ErrDenied or caps.ErrQuota.
+// AddCharged is Add, and charges running the submission to a compute.spawn capability of its author that travels with
+// it, in the same update. refund gives that back if the task is not accepted after all. Without a capability that
+// covers the task's budget the error wraps caps.ErrDenied or caps.ErrQuota.
 func (ta *Tasks) AddCharged(ctx context.Context, t Task, packet []byte, got *packets.Received) (refund func(context.Context) error, err error) {
 	use, err := runUse(got.Bundle)
 	if err != nil {
@@ -55,8 +53,8 @@ func (ta *Tasks) AddCharged(ctx context.Context, t Task, packet []byte, got *pac
 	return nil, err
 }
 
-// RunCap is the compute.spawn capability held here that a peer has issued and that covers
-// running the bundle there; nil: there is none.
+// RunCap returns the compute.spawn capability held here that a peer has issued and that covers running the bundle
+// there; nil: there is none.
 func (ta *Tasks) RunCap(ctx context.Context, bundle []byte, by func() (object.AgentID, error)) (caps.Chain, error) {
 	held, err := ta.Auth.Held(ctx, scope.KindComputeSpawn)
 	if err != nil || len(held) == 0 {

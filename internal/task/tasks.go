@@ -1,4 +1,4 @@
-// Package task keeps the tasks that peers submit, and which server has each of them.
+// Package task stores the tasks that peers submit, and which server has each of them.
 package task
 
 import (
@@ -18,9 +18,9 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Tasks keeps submitted tasks until they have ended, and a day longer.
+// Tasks stores submitted tasks until they have ended, and for a day longer.
 type Tasks struct {
-	Engine   *engine.Engine // tells which servers are alive, where many machines share the repository
+	Engine   *engine.Engine // says which servers are alive, if many machines share the repository
 	ID       *identity.Identity
 	DB       kv.KV
 	Verifier *caps.Verifier
@@ -32,8 +32,8 @@ type Tasks struct {
 const (
 	Queued  = "queued"
 	Running = "running"
-	Done    = "done"   // its answer, which may say that it was halted, can be had
-	Failed  = "failed" // there is no answer
+	Done    = "done"   // it has an answer, which may say that it was halted
+	Failed  = "failed" // it has no answer
 
 	Cancelled = "cancelled" // its answer says so
 )
@@ -41,7 +41,7 @@ const (
 // ErrClaimed means that another server has a task, or that it has ended.
 var ErrClaimed = errors.New("another server has the task, or it has ended")
 
-// Task is a submission that was accepted: its id is that of the packet.
+// Task is an accepted submission: its id is that of the packet.
 type Task struct {
 	ID        object.Hash `json:"task"`
 	State     string      `json:"state"`  // queued, running, done, failed or cancelled
@@ -52,23 +52,22 @@ type Task struct {
 	Kind      string      `json:"kind,omitempty"`  // of the error: the name of an exit code
 	Hint      string      `json:"hint,omitempty"`  // what to do about it
 
-	Server string `json:"server,omitempty"` // the Instance that has it, or had it last; empty: nobody yet
+	Server string `json:"server,omitempty"` // the Instance that has it, or last had it; empty: none yet
 	Begun  int    `json:"begun,omitempty"`  // how often a server began it
 }
 
-// KeepTasks is how long a task that ended, and its answer, are kept.
+// KeepTasks is how long an ended task, and its answer, are stored.
 const KeepTasks = 24 * time.Hour
 
 const (
 	taskKeys   = kv.Tasks       // the Task as JSON
 	taskInputs = kv.TaskPackets // the packet, until the task ended
 	taskOutput = kv.TaskAnswers // the answer
-	cancelKeys = kv.TaskCancels // that it is to end
+	cancelKeys = kv.TaskCancels // for a task that is to end
 	openKeys   = kv.OpenTasks   // the Instance that has it, until the task ended
 )
 
-// Add keeps a task that the server t.Server has accepted, with its packet. A task that is
-// there already stays as it is.
+// Add stores a task that the server t.Server has accepted, with its packet. An existing task is not changed.
 func (ta *Tasks) Add(ctx context.Context, t Task, packet []byte) error {
 	check, put, err := newTask(t, packet)
 	if err == nil {
@@ -77,16 +76,15 @@ func (ta *Tasks) Add(ctx context.Context, t Task, packet []byte) error {
 	return err
 }
 
-// newTask is the update that keeps a task which is not there yet.
+// newTask returns the update that stores a task which does not exist yet.
 func newTask(t Task, packet []byte) (check, put map[string][]byte, err error) {
 	raw, err := json.Marshal(t)
 	id := t.ID.String()
 	return map[string][]byte{taskKeys + id: nil}, map[string][]byte{taskKeys + id: raw, taskInputs + id: packet, openKeys + id: []byte(t.Server)}, err
 }
 
-// Claim notes that a server begins a task that waits, and returns it as it then is. Of
-// several servers that claim it one gets it; the error of the others wraps ErrClaimed.
-// cancelled says that it is to end at once.
+// Claim records that a server begins a waiting task, and returns the task as it then is. If several servers claim it,
+// only one gets it; the error of the others wraps ErrClaimed. cancelled reports that it is to end at once.
 func (ta *Tasks) Claim(ctx context.Context, id object.Hash, server string) (t Task, cancelled bool, err error) {
 	t, err = ta.changeTask(ctx, id, func(t *Task) (map[string][]byte, error) {
 		if t.State != Queued {
@@ -101,8 +99,8 @@ func (ta *Tasks) Claim(ctx context.Context, id object.Hash, server string) (t Ta
 	return t, cancelled, err
 }
 
-// Requeue lets a task that the server began wait again. The error wraps ErrClaimed when another one has it by now, or it has
-// ended.
+// Requeue lets a task that the server began wait again. The error wraps ErrClaimed if another server now has it, or it
+// has ended.
 func (ta *Tasks) Requeue(ctx context.Context, id object.Hash, server string) (Task, error) {
 	return ta.changeTask(ctx, id, func(t *Task) (map[string][]byte, error) {
 		if t.State != Running || t.Server != server {
@@ -113,16 +111,15 @@ func (ta *Tasks) Requeue(ctx context.Context, id object.Hash, server string) (Ta
 	})
 }
 
-// Failure is why a task has no answer.
+// Failure says why a task has no answer.
 type Failure struct {
 	Err  error
-	Kind string // the name of an exit code; empty: not known
+	Kind string // the name of an exit code; empty: unknown
 	Hint string // what to do about it; may be empty
 }
 
-// End keeps how a task ended that the server has: done, failed or cancelled, with the
-// answer if there is one, and why there is no result. The error wraps ErrClaimed when
-// another server has the task by now, or it has ended.
+// End records how a task that the server has ended: done, failed or cancelled, with the answer if there is one, and why
+// there is no result. The error wraps ErrClaimed if another server now has the task, or it has already ended.
 func (ta *Tasks) End(ctx context.Context, id object.Hash, server, state string, answer []byte, why Failure) error {
 	_, err := ta.changeTask(ctx, id, func(t *Task) (map[string][]byte, error) {
 		if t.Ended != 0 || t.Server != server {
@@ -141,8 +138,8 @@ func (ta *Tasks) End(ctx context.Context, id object.Hash, server, state string, 
 	return err
 }
 
-// changeTask replaces a task by what change makes of it, and writes what change returns in
-// the same update. It is called again when somebody else was faster.
+// changeTask replaces a task by the result of change, and writes what change returns in the same update. change is
+// called again if another process was faster.
 func (ta *Tasks) changeTask(ctx context.Context, id object.Hash, change func(*Task) (map[string][]byte, error)) (t Task, err error) {
 	key := taskKeys + id.String()
 	for {
@@ -170,8 +167,7 @@ func (ta *Tasks) changeTask(ctx context.Context, id object.Hash, change func(*Ta
 	}
 }
 
-// Open calls fn for each task that has not ended, with the server that has it,
-// ascending by id.
+// Open calls fn for each task that has not ended, with the server that has it, ascending by id.
 func (ta *Tasks) Open(ctx context.Context, fn func(id object.Hash, server string) error) error {
 	return ta.DB.Scan(ctx, openKeys, kv.End(openKeys), func(key string, server []byte) error {
 		id, err := object.ParseHash(key[len(openKeys):])
@@ -182,9 +178,9 @@ func (ta *Tasks) Open(ctx context.Context, fn func(id object.Hash, server string
 	})
 }
 
-// Cancel notes that a task is to end, and returns it as it is: the server that has it
-// ends it within a second, or the next one before it begins. Nothing comes of it when the
-// task has ended. The error wraps store.ErrNotFound.
+// Cancel records that a task is to end, and returns it as it is. The server that has it ends it within a second; if
+// none has it, the next one ends it before it begins. It has no effect on a task that has ended. The error wraps
+// store.ErrNotFound.
 func (ta *Tasks) Cancel(ctx context.Context, id object.Hash) (Task, error) {
 	t, err := ta.Get(ctx, id)
 	if err == nil && t.Ended == 0 {
@@ -204,7 +200,7 @@ func (ta *Tasks) Cancelled(ctx context.Context, fn func(id object.Hash) error) e
 	})
 }
 
-// Get is a task by its id. The error wraps store.ErrNotFound.
+// Get returns a task by its id. The error wraps store.ErrNotFound.
 func (ta *Tasks) Get(ctx context.Context, id object.Hash) (t Task, err error) {
 	raw, found, err := ta.DB.Get(ctx, taskKeys+id.String())
 	if err == nil && !found {
@@ -216,7 +212,7 @@ func (ta *Tasks) Get(ctx context.Context, id object.Hash) (t Task, err error) {
 	return t, json.Unmarshal(raw, &t)
 }
 
-// GetAll is the tasks with these ids, without those that are not there.
+// GetAll returns the tasks with these ids, without those that do not exist.
 func (ta *Tasks) GetAll(ctx context.Context, ids []object.Hash) ([]Task, error) {
 	keys := make([]string, len(ids))
 	for i, id := range ids {
@@ -239,12 +235,12 @@ func (ta *Tasks) GetAll(ctx context.Context, ids []object.Hash) ([]Task, error) 
 	return found, nil
 }
 
-// Answer is the packet that answers a task that is done.
+// Answer returns the packet that answers a task that is done.
 func (ta *Tasks) Answer(ctx context.Context, id object.Hash) ([]byte, error) {
 	return ta.taskBytes(ctx, taskOutput, id)
 }
 
-// Packet is the packet of a task that has not ended.
+// Packet returns the packet of a task that has not ended.
 func (ta *Tasks) Packet(ctx context.Context, id object.Hash) ([]byte, error) {
 	return ta.taskBytes(ctx, taskInputs, id)
 }
@@ -257,7 +253,7 @@ func (ta *Tasks) taskBytes(ctx context.Context, space string, id object.Hash) ([
 	return raw, err
 }
 
-// Each calls fn for each task that is kept, ascending by id.
+// Each calls fn for each stored task, ascending by id.
 func (ta *Tasks) Each(ctx context.Context, fn func(Task) error) error {
 	return ta.DB.Scan(ctx, taskKeys, kv.End(taskKeys), func(_ string, raw []byte) error {
 		var t Task
@@ -268,7 +264,7 @@ func (ta *Tasks) Each(ctx context.Context, fn func(Task) error) error {
 	})
 }
 
-// Over marks in put what is to be removed: tasks that ended a day ago.
+// Over marks in put what can be removed: tasks that ended a day ago.
 func (ta *Tasks) Over(ctx context.Context, put map[string][]byte) error {
 	now := ta.ID.Now()
 	return ta.Each(ctx, func(t Task) error {

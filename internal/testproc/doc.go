@@ -1,2 +1,2 @@
-// Package testproc runs servers that tests need. On Linux they end with the test binary, however that ends.
+// Package testproc runs servers for tests. On Linux they end with the test binary, in whatever way it ends.
 package testproc

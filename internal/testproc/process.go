@@ -24,7 +24,8 @@ type Process struct {
 // starting is how long a server may take until it is ready.
 const starting = 2 * time.Minute
 
-// Start starts a server in a process group of its own, and returns once ready gives no error. The signal ends the server.
+// Start starts a server in its own process group, and returns once ready returns no error. The signal end stops the
+// server.
 func Start(cmd *osexec.Cmd, end syscall.Signal, ready func() error) (*Process, error) {
 	p := &Process{cmd: cmd, end: end, done: make(chan error, 1)}
 	if cmd.SysProcAttr == nil {
@@ -62,11 +63,11 @@ func Start(cmd *osexec.Cmd, end syscall.Signal, ready func() error) (*Process, e
 	}
 }
 
-// Stop ends the server, if it has not ended yet, and waits for its end.
+// Stop stops the server, if it has not ended yet, and waits for its end.
 func (p *Process) Stop() {
 	_ = p.cmd.Process.Signal(p.end)
 	p.done <- <-p.done
 }
 
-// Pid is the process's id.
+// Pid returns the process's id.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }

@@ -15,7 +15,7 @@ import (
 	"github.com/mythos-project/mythos/internal/mcp/pin"
 )
 
-// listTime is how long a server may take to list its tools, where no timeout is given.
+// listTime is how long a server may take to list its tools, if no timeout is given.
 const listTime = time.Minute
 
 // ServerError means that an mcp server did not list its tools.
@@ -23,11 +23,11 @@ type ServerError struct{ Err error }
 
 func (e *ServerError) Error() string { return e.Err.Error() }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *ServerError) Unwrap() error { return e.Err }
 
-// ListMCP asks the server of a registration for its tools. It starts a server that is a
-// program. An error is a *ServerError.
+// ListMCP asks the server of a registration for its tools. If the server is a program, it is started. An error is a
+// *ServerError.
 func (to *Toolbox) ListMCP(ctx context.Context, m exec.ModuleRef, timeout time.Duration) ([]definition.Tool, error) {
 	tools, err := to.MCP.List(ctx, listing(m, timeout))
 	if err != nil {
@@ -36,10 +36,10 @@ func (to *Toolbox) ListMCP(ctx context.Context, m exec.ModuleRef, timeout time.D
 	return tools, nil
 }
 
-// ListServer asks a server, which it starts for that alone, for the tools that it has for a
-// client that can do everything. name is what the server is called here.
+// ListServer asks a server, which it starts only for that, for the tools that it offers to a client with all abilities.
+// name is the local name of the server.
 func (to *Toolbox) ListServer(ctx context.Context, name string, m exec.ModuleRef, timeout time.Duration) ([]definition.Tool, error) {
-	m.Tool = name // it is not asked for
+	m.Tool = name // it is not called
 	return to.MCP.ListAll(ctx, listing(m, timeout))
 }
 
@@ -49,7 +49,7 @@ func listing(m exec.ModuleRef, timeout time.Duration) exec.Call {
 	return exec.Call{Name: m.Tool, Module: m, Limits: limits}
 }
 
-// ServerModule is how an MCP server is started or reached; it names no tool.
+// ServerModule says how an MCP server is started or reached; it names no tool.
 func ServerModule(s ToolSpec, notes *[]string) (exec.ModuleRef, error) {
 	m, err := mcpModule(s, notes)
 	if s.Timeout > 0 {
@@ -59,8 +59,8 @@ func ServerModule(s ToolSpec, notes *[]string) (exec.ModuleRef, error) {
 	return m, err
 }
 
-// define pins what an mcp server says of a tool, and keeps the text of it. Of a server that
-// does not list its tools nothing is pinned.
+// define pins what an MCP server says about a tool, and stores the text. Nothing is pinned for a server that does not
+// list its tools.
 func (to *Toolbox) define(ctx context.Context, m *exec.ModuleRef, timeout time.Duration) error {
 	if err := m.Check(); err != nil {
 		return err
@@ -79,12 +79,11 @@ func (to *Toolbox) define(ctx context.Context, m *exec.ModuleRef, timeout time.D
 	return to.pinned(ctx, m, d)
 }
 
-// ServerTools is how to register every tool of an mcp server: one ToolSpec each, in the
-// order of their names, called as pin.ToolName says. Two tools that would get one name are
-// an error.
+// ServerTools returns registrations of every tool of an MCP server: one ToolSpec each, ordered by name, named by
+// pin.ToolName. Two tools with the same resulting name are an error.
 func (to *Toolbox) ServerTools(ctx context.Context, s ToolSpec) ([]ToolSpec, error) {
 	s.MCPTool = s.Name
-	var notes []string // of the registrations, which say them again
+	var notes []string // of the registrations, which repeat them
 	m, err := mcpModule(s, &notes)
 	if err == nil {
 		err = m.Check()

@@ -9,14 +9,14 @@ import (
 	"github.com/mythos-project/mythos/exec/natural"
 )
 
-// PolicyChange is what of a tool's policy becomes otherwise; nil: it stays.
+// PolicyChange says what to change of a tool's policy; nil: unchanged.
 type PolicyChange struct {
 	Price                         *uint64
 	KeyFrom                       *string // empty: no argument is a key
 	RetrySafe, Cancellable, Reads *bool
 }
 
-// ErrPolicy means that a policy contradicts itself, or is none for its tool.
+// ErrPolicy means that a policy contradicts itself, or does not suit its tool.
 var ErrPolicy = errors.New("it cannot be the tool's policy")
 
 func set[T any](to *T, value *T) {
@@ -49,8 +49,8 @@ func (c PolicyChange) apply(t *exec.Tool) error {
 	return nil
 }
 
-// SetPolicy changes the policy of a registered tool, also while others change another part of it.
-// It returns the other names that stand for the tool.
+// SetPolicy changes the policy of a registered tool, even while others change another part of it. It returns the other
+// names of the tool.
 func (to *Toolbox) SetPolicy(ctx context.Context, name string, c PolicyChange) (exec.Tool, []string, error) {
 	t, others, err := to.Tools.Amend(ctx, name, c.apply)
 	if errors.Is(err, ErrPolicy) {
@@ -59,7 +59,7 @@ func (to *Toolbox) SetPolicy(ctx context.Context, name string, c PolicyChange) (
 	return t, others, err
 }
 
-// keep has a tool that is registered anew under its name keep what SetPolicy alone says.
+// keep copies to a tool that is registered again under its name what only SetPolicy can set.
 func (to *Toolbox) keep(ctx context.Context, t *exec.Tool, notes *[]string) error {
 	was, err := to.Tools.Find(ctx, t.Name)
 	if errors.Is(err, exec.ErrNoTool) {

@@ -12,8 +12,8 @@ import (
 	"github.com/mythos-project/mythos/exec"
 )
 
-// systemFiles is what ordinary programs read to start: libraries, certificates, locales,
-// time zones, who is who. Nothing of it is secret.
+// systemFiles is what ordinary programs read to start: libraries, certificates, locales, time zones, user names. None
+// of it is secret.
 var systemFiles = []string{
 	"/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin", "/usr",
 	"/etc/alternatives", "/etc/ca-certificates", "/etc/ca-certificates.conf", "/etc/crypto-policies", "/etc/debian_version", "/etc/fonts", "/etc/gitconfig",
@@ -24,7 +24,7 @@ var systemFiles = []string{
 	"/sys/devices/system/cpu", "/sys/kernel/mm/transparent_hugepage",
 }
 
-// systemPaths are those of systemFiles that are there.
+// systemPaths returns the systemFiles that exist.
 func systemPaths() []string { return existing(systemFiles) }
 
 func existing(paths []string) (found []string) {
@@ -36,8 +36,8 @@ func existing(paths []string) (found []string) {
 	return found
 }
 
-// profile is what the programs of one language or system need besides what every program
-// may read. Paths that begin with ~/ are in the home of the one who registers the tool.
+// profile is what the programs of one language or system need in addition to what every program may read. Paths that
+// begin with ~/ are in the home of the user who registers the tool.
 type profile struct {
 	program string   // its folder's parent may be read: a runtime is seldom in one folder
 	read    []string // may be read
@@ -56,7 +56,7 @@ var runtimes = map[string]profile{
 	"ruby":   {"ruby", []string{"~/.rbenv", "~/.gem", "~/.local/share/gem"}, nil, []string{"GEM_HOME", "GEM_PATH"}},
 }
 
-// Runtimes are the names that a ToolSpec may have as Runtimes, ascending.
+// Runtimes returns the names that are allowed in ToolSpec.Runtimes, ascending.
 func Runtimes() []string { return slices.Sorted(maps.Keys(runtimes)) }
 
 // addRuntime lets a confined program read what a runtime needs, as it is found here.
@@ -78,16 +78,16 @@ func addRuntime(m *exec.ModuleRef, name string) error {
 	return nil
 }
 
-// around is what belongs to a program: its folder's parent. That is not granted where more
-// lies in it than the runtime: somebody's home, ~/.local, or the folder that we work in, which
-// may hold a repository with its keys. Then it is the program's folder and its libraries.
+// around returns what belongs to a program: its folder's parent. That is not granted if more lies in it than the
+// runtime: somebody's home, ~/.local, or our working folder, which may hold a repository with its keys. Then it returns
+// the program's folder and its libraries.
 func around(program string) []string {
 	folder := filepath.Dir(program)
 	prefix := filepath.Dir(folder)
 	if prefix == "/" || strings.HasPrefix(prefix+"/", "/usr/") {
 		return nil
 	}
-	home, _ := os.UserHomeDir() // without one nothing is in it
+	home, _ := os.UserHomeDir() // without a home, nothing is in it
 	dir, _ := os.Getwd()
 	for _, more := range []string{home, dir} {
 		real, err := filepath.EvalSymlinks(more)
@@ -98,7 +98,7 @@ func around(program string) []string {
 	return []string{prefix}
 }
 
-// appendNew appends what list does not have.
+// appendNew appends what list does not yet contain.
 func appendNew(list, more []string) []string {
 	for _, text := range more {
 		if !slices.Contains(list, text) {
@@ -108,7 +108,7 @@ func appendNew(list, more []string) []string {
 	return list
 }
 
-// inHome puts the home in place of ~; without one, such paths are left out.
+// inHome replaces ~ by the home; without a home, such paths are left out.
 func inHome(paths []string) (out []string) {
 	home, err := os.UserHomeDir()
 	for _, p := range paths {

@@ -13,14 +13,14 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// ProcessModule is a program of this machine. It pins the program, the interpreter of a
-// script, and the files that the arguments name. notes is given what a person should know.
+// ProcessModule returns the module for a program of this machine. It pins the program, the interpreter of a script, and
+// the files that the arguments name. What a person should know is appended to notes.
 func ProcessModule(s ToolSpec, notes *[]string) (m exec.ModuleRef, err error) {
 	path, err := osexec.LookPath(s.Process[0])
 	if err != nil {
 		return m, err
 	}
-	// Links are kept: a program may look at the name that it was called by.
+	// Links are not resolved: a program may look at the name that it was called by.
 	if path, err = filepath.Abs(path); err != nil {
 		return m, err
 	}
@@ -74,7 +74,7 @@ func ProcessModule(s ToolSpec, notes *[]string) (m exec.ModuleRef, err error) {
 // pinning collects files and their hashes.
 type pinning struct{ files map[string]object.Hash }
 
-// pin adds a file by its absolute path. What is no regular file is not pinned.
+// pin adds a file by its absolute path. A file that is not regular is not pinned.
 func (p pinning) pin(path string) (pinned bool, err error) {
 	if st, err := os.Stat(path); err != nil || !st.Mode().IsRegular() || !filepath.IsAbs(path) {
 		return false, nil

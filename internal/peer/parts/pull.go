@@ -240,7 +240,7 @@ func (p *pull) share(ctx context.Context, items []transfer.Item) error {
 	return nil
 }
 
-// divide makes shares of items: one for a single peer, several for more.
+// divide splits items into shares: one for a single peer, several for more.
 func divide(items []transfer.Item, peers int) (shares [][]transfer.Item) {
 	if len(items) == 0 {
 		return nil
@@ -268,7 +268,7 @@ func divide(items []transfer.Item, peers int) (shares [][]transfer.Item) {
 	return shares
 }
 
-// take fetches a share from one peer: those parts, and no others.
+// take fetches a share from one peer: exactly those parts.
 func (p *pull) take(ctx context.Context, c *peer.Client, share []transfer.Item) error {
 	wanted, keys := map[transfer.Key]bool{}, make([]transfer.Key, len(share))
 	for i, it := range share {

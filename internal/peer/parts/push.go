@@ -16,8 +16,8 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// Push sends what the peer does not have of the tree below root, which must be whole
-// here. The peer keeps it under a ref and says so when nothing is missing there.
+// Push sends the parts of the tree below root that the peer does not have. The tree must be complete here. The peer
+// stores it under a ref, and confirms when nothing is missing there.
 func Push(ctx context.Context, c *peer.Client, root object.Hash, chain caps.Chain, progress Progress) (Pushed, error) {
 	var done Pushed
 	if progress == nil {

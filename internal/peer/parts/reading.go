@@ -20,9 +20,8 @@ import (
 	"github.com/mythos-project/mythos/store/codec"
 )
 
-// reading is what a request may read: it is made by the authorisation, and stored bytes
-// leave this server through it alone. Each of its methods authorises what it is about to
-// send, from the first byte to the last, and sends that.
+// reading is what a request may read. The authorization creates it, and stored bytes leave this server only through it.
+// Each of its methods authorizes exactly the bytes that it then sends.
 type reading struct {
 	s    *Service
 	r    *http.Request
@@ -30,16 +29,16 @@ type reading struct {
 	by   peer.Asker
 	root object.Hash
 
-	top   transfer.Top // what is sent: the root, or what stands at a path below it
+	top   transfer.Top // what is sent: the root, or the entry at a path below it
 	entry tree.Entry   // at the path
-	proof []byte       // of the entry: it opens the answer
+	proof []byte       // of the entry: the answer begins with it
 
 	parts int   // that were sent
 	bytes int64 // of their data
 }
 
-// reading checks that a request is signed, and that it shows a capability to read
-// something of root. What exactly may be read is asked when it is about to be sent.
+// reading checks that a request is signed, and that it shows a capability to read something of root. What exactly may
+// be read is checked before it is sent.
 func (s *Service) reading(w http.ResponseWriter, r *http.Request, root object.Hash) (*reading, error) {
 	by, err := s.door.Caller(r, func(by peer.Asker) error {
 		leaf, err := s.door.Shown(by, scope.KindBlobRead)
@@ -57,7 +56,7 @@ func (s *Service) reading(w http.ResponseWriter, r *http.Request, root object.Ha
 	return &reading{s: s, r: r, w: w, by: by, root: root, top: transfer.Object(root)}, nil
 }
 
-// may authorises the bytes [from, to) of the root, which has size bytes.
+// may authorizes the bytes [from, to) of the root, which has size bytes.
 func (rd *reading) may(from, to uint64) error {
 	if from == to {
 		return nil // nothing is sent
@@ -65,7 +64,7 @@ func (rd *reading) may(from, to uint64) error {
 	return rd.authorize(scope.Use{Kind: scope.KindBlobRead, CID: rd.root, Offset: from, Length: to - from})
 }
 
-// mayAll authorises the root and everything below it.
+// mayAll authorizes the root and everything below it.
 func (rd *reading) mayAll() error {
 	return rd.authorize(scope.Use{Kind: scope.KindBlobRead, CID: rd.root})
 }
@@ -74,7 +73,7 @@ func (rd *reading) authorize(use scope.Use) error {
 	return rd.s.Repo.Verifier.Authorize(rd.by.Chain, rd.by.Agent, use, rd.s.Repo.Now())
 }
 
-// items sends what is below the top: the kind, id and size of each part.
+// items sends the list of what is below the top: the kind, id and size of each part.
 func (rd *reading) items() {
 	out, err := rd.begin(rd.mayAll())
 	if err == nil {
@@ -83,7 +82,7 @@ func (rd *reading) items() {
 	rd.end(out, err)
 }
 
-// some sends those parts below the top that are wanted.
+// some sends the wanted parts below the top.
 func (rd *reading) some(wanted map[transfer.Key]bool) {
 	out, err := rd.begin(rd.mayAll())
 	if err == nil {
@@ -104,7 +103,7 @@ func (rd *reading) begin(may error) (*bufio.Writer, error) {
 	return out, may
 }
 
-// frame sends one frame, which has that many bytes of what is stored.
+// frame sends one frame with the given number of stored bytes.
 func (rd *reading) frame(out *bufio.Writer, p transfer.Part, stored int) error {
 	rd.sent(stored)
 	return writeFrame(out, p)
@@ -117,7 +116,7 @@ func (rd *reading) sent(stored int) {
 	rd.s.sent.Add(float64(stored))
 }
 
-// end closes a stream of frames. One that nothing was written to becomes a refusal.
+// end ends a stream of frames. If nothing was written to it, an error becomes a refusal.
 func (rd *reading) end(out *bufio.Writer, err error) {
 	if err == nil {
 		err = writeEnd(out, rd.root)
@@ -125,8 +124,8 @@ func (rd *reading) end(out *bufio.Writer, err error) {
 	rd.close(err, rd.parts > 0)
 }
 
-// close logs who read what under which capability. An answer that failed after it had
-// begun is broken off: the other side must not take it for whole.
+// close logs who read what under which capability. An answer that failed after it had begun is aborted, so that the
+// other side does not take it for complete.
 func (rd *reading) close(err error, begun bool) {
 	attrs := []any{"path", rd.r.URL.Path, "agent", rd.by.Agent.KeyHex()[:12], "name", rd.s.Repo.AgentName(rd.by.Agent),
 		"capability", rd.by.Chain[0].ID.Short(), "parts", rd.parts, "bytes", rd.bytes}
@@ -141,7 +140,7 @@ func (rd *reading) close(err error, begun bool) {
 	}
 }
 
-// open opens the root as a blob, with its tree; nil: it is one byte string.
+// open opens the root as a blob, with its tree; nil: it is a single byte string.
 func (rd *reading) open(ctx context.Context) (*store.Blob, *merkle.Tree, error) {
 	if err := rd.s.Repo.Transfer.Sendable(ctx, rd.top); err != nil {
 		return nil, nil, err
@@ -154,7 +153,7 @@ func (rd *reading) open(ctx context.Context) (*store.Blob, *merkle.Tree, error) 
 	return b, dag, err
 }
 
-// chunksOf opens the tree of a blob's chunks; nil: it is one byte string.
+// chunksOf opens the tree of a blob's chunks; nil: it is a single byte string.
 func (rd *reading) chunksOf(ctx context.Context, b *store.Blob) (*merkle.Tree, error) {
 	if b.Ref().Chunks == 0 {
 		return nil, nil
@@ -162,8 +161,7 @@ func (rd *reading) chunksOf(ctx context.Context, b *store.Blob) (*merkle.Tree, e
 	return merkle.OpenChunks(rd.s.Repo.Store.Nodes(ctx), b.Ref().CID)
 }
 
-// stored sends the bytes of a blob as they are stored: all of them, or the range that the
-// request asks for as HTTP does.
+// stored sends the bytes of a blob as they are stored: all of them, or the range in the request's HTTP header.
 func (rd *reading) stored() {
 	ctx := rd.r.Context()
 	b, dag, err := rd.open(ctx)
@@ -181,7 +179,7 @@ func (rd *reading) stored() {
 	begun, body := false, rd.s.door.Writer(rd.w)
 	err = func() error {
 		for at := want.from; at < want.to && rd.r.Method != http.MethodHead; {
-			chunk, err := b.Chunk(ctx, at/step) // before the header: what is damaged is refused
+			chunk, err := b.Chunk(ctx, at/step) // before the header, so that damaged data can still be refused
 			if err != nil {
 				return err
 			}
@@ -207,8 +205,8 @@ func (rd *reading) stored() {
 	rd.close(err, begun)
 }
 
-// proven sends the chunks that a range touches, each after its proof. A blob that is one
-// byte string proves itself. Whole chunks leave: the capability must cover them.
+// proven sends the chunks in a range, each after its proof. A blob that is a single byte string proves itself. Whole
+// chunks are sent: the capability must cover them.
 func (rd *reading) proven(sp span) {
 	b, dag, err := rd.open(rd.r.Context())
 	if err != nil {
@@ -233,7 +231,7 @@ func (rd *reading) proven(sp span) {
 	rd.end(out, err)
 }
 
-// stepOf is the size of a blob's chunks, in bytes.
+// stepOf returns the size of a blob's chunks, in bytes.
 func stepOf(b *store.Blob, dag *merkle.Tree) uint64 {
 	if dag != nil {
 		return uint64(dag.ChunkSize())
@@ -241,7 +239,7 @@ func stepOf(b *store.Blob, dag *merkle.Tree) uint64 {
 	return max(b.Ref().Size, 1)
 }
 
-// chunks sends the chunks that the bytes [from, to) touch. That they may leave was asked.
+// chunks sends the chunks that contain the bytes [from, to). The caller has authorized them.
 func (rd *reading) chunks(out *bufio.Writer, b *store.Blob, dag *merkle.Tree, from, to uint64) error {
 	step := stepOf(b, dag)
 	for i := from / step; i <= (to-1)/step; i++ {
@@ -273,10 +271,10 @@ func (rd *reading) chunk(out *bufio.Writer, b *store.Blob, dag *merkle.Tree, i u
 	return rd.frame(out, transfer.Part{Kind: "bytes", ID: object.Sum(data), Data: data}, len(data))
 }
 
-// answer is what HTTP's conditions and ranges make of a request for size bytes.
+// answer is the result of HTTP's conditions and ranges for a request for size bytes.
 type answer struct {
 	status   int
-	from, to uint64 // the bytes that are sent
+	from, to uint64 // the bytes to send
 	size     uint64
 }
 
@@ -298,8 +296,8 @@ func (a answer) writeHeader(w http.ResponseWriter, cid object.Hash) {
 	w.WriteHeader(a.status)
 }
 
-// httpRange decides which bytes a request gets (RFC 9110 sections 13 and 14). What the
-// bytes are never changes, so that their ETag is all there is to compare.
+// httpRange decides which bytes a request gets (RFC 9110 sections 13 and 14). The bytes never change, so comparing
+// their ETag is enough.
 func httpRange(h http.Header, etag string, size uint64) answer {
 	whole := answer{http.StatusOK, 0, size, size}
 	if match := h.Values("If-Match"); len(match) > 0 && !listsTag(match, etag) {

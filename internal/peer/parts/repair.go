@@ -12,16 +12,15 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Repaired says how the repair of one tree went.
+// Repaired is the result of repairing one tree.
 type Repaired struct {
 	Root object.Hash `json:"root"`
-	Peer string      `json:"peer,omitempty"` // the name of who had it; empty: nobody
-	Err  error       `json:"-"`              // why nobody gave it
+	Peer string      `json:"peer,omitempty"` // the name of the peer that had it; empty: none
+	Err  error       `json:"-"`              // why no peer sent it
 }
 
-// Repair fetches every tree that is not whole here from the peers that the
-// repository knows, as far as capabilities held here let us read it, and calls
-// report for each. It reads all the trees under such capabilities.
+// Repair fetches every incomplete tree from the peers that the repository knows, as far as capabilities held here allow
+// us to read it, and calls report for each. For that it reads all trees under such capabilities.
 func Repair(ctx context.Context, n *repo.Repo, progress Progress, report func(Repaired)) error {
 	peers, err := peer.Known(ctx, n)
 	if err != nil {
@@ -41,7 +40,7 @@ func Repair(ctx context.Context, n *repo.Repo, progress Progress, report func(Re
 	})
 }
 
-// fetchFrom asks one peer after the other.
+// fetchFrom asks the peers one after the other.
 func fetchFrom(ctx context.Context, known []*peer.Client, root object.Hash, chain caps.Chain, progress Progress) (string, error) {
 	var errs []error
 	for _, p := range known {

@@ -21,8 +21,7 @@ const (
 	maxParts   = 2 << 20 // in a list
 )
 
-// treeRead answers GET /v1/trees/HASH: what there is; or, with the query proof, the chunks of
-// the file at a path.
+// treeRead answers GET /v1/trees/HASH: the list of parts; or, with the query proof, the chunks of the file at a path.
 func (s *Service) treeRead(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	sp, proofs := span{}, q.Has(queryProof)
@@ -48,7 +47,7 @@ func (s *Service) treeRead(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// at is the reading of a place.
+// at returns the reading of a place.
 func (s *Service) at(w http.ResponseWriter, r *http.Request, p place) (*reading, error) {
 	rd, err := s.reading(w, r, p.root)
 	if err == nil {
@@ -57,9 +56,8 @@ func (s *Service) at(w http.ResponseWriter, r *http.Request, p place) (*reading,
 	return rd, err
 }
 
-// treeParts answers POST /v1/trees/HASH: the parts that are asked for. Others than
-// those of the tree, which the capability is for, are not given. The list is read once the
-// request has proved who asks: it is large, and strangers are many.
+// treeParts answers POST /v1/trees/HASH with the requested parts. It sends only parts of the tree, for which the
+// capability is. The list is read once the request has proved its sender, because it is large and strangers are many.
 func (s *Service) treeParts(w http.ResponseWriter, r *http.Request) {
 	at, err := parsePlace(r)
 	var rd *reading
@@ -81,7 +79,7 @@ func (s *Service) treeParts(w http.ResponseWriter, r *http.Request) {
 	rd.some(wanted)
 }
 
-// statusOf says what kind of refusal an error is.
+// statusOf returns the HTTP status of a refusal with an error.
 func statusOf(err error) int {
 	switch {
 	case errors.Is(err, transfer.ErrNotBrought), errors.Is(err, tree.ErrNoEntry), errors.Is(err, tree.ErrTree):
@@ -107,8 +105,7 @@ type writing struct {
 	by    *transfer.Pusher
 }
 
-// writer checks that a request may push under the capability that it shows: of what
-// media types, each part is asked.
+// writer checks that a request may push under the capability that it shows. The media type is checked for each part.
 func (s *Service) writer(r *http.Request) (*writing, error) {
 	root, err := peer.PathHash(r, "hash")
 	if err != nil {
@@ -121,7 +118,7 @@ func (s *Service) writer(r *http.Request) (*writing, error) {
 	return &writing{root: root, agent: by.Agent, chain: by.Chain, use: use, by: s.Repo.Transfer.Pusher(by.Agent, by.Chain, use)}, nil
 }
 
-// allows asks for one part.
+// allows checks the authority for one part.
 func (wr *writing) allows(s *Service, p transfer.Part) error {
 	use := wr.use
 	switch p.Key().Rank {
@@ -139,8 +136,8 @@ func (wr *writing) allows(s *Service, p transfer.Part) error {
 	return s.Repo.Verifier.Authorize(wr.chain, wr.agent, use, s.Repo.Now())
 }
 
-// treeMissing answers POST /v1/trees/HASH/missing: the names, of those told, of what this
-// agent has not brought. What others have brought is not told of.
+// treeMissing answers POST /v1/trees/HASH/missing: it returns those of the listed names that this agent has not sent.
+// It does not reveal what others have sent.
 func (s *Service) treeMissing(w http.ResponseWriter, r *http.Request) {
 	wr, err := s.writer(r)
 	if err != nil {
@@ -173,7 +170,7 @@ func (s *Service) treeMissing(w http.ResponseWriter, r *http.Request) {
 	_ = out.Flush()
 }
 
-// pushStatus is statusOf, where what came can only be malformed or cut off otherwise.
+// pushStatus is statusOf, but any other error means that the input was malformed or cut off.
 func pushStatus(err error) int {
 	if status := statusOf(err); status != http.StatusInternalServerError {
 		return status
@@ -185,12 +182,12 @@ func pushStatus(err error) int {
 type Pushed struct {
 	Parts int    `json:"parts"`
 	Bytes int64  `json:"bytes"`
-	Ref   string `json:"ref"` // under which the receiver keeps it
+	Ref   string `json:"ref"` // under which the receiver stores it
 }
 
-// treeWrite answers PUT /v1/trees/HASH: it keeps parts, each checked as it comes, and
-// says so when this agent has brought everything below HASH. What arrives is charged to the
-// capability, so that a push that is cut off costs no more than that.
+// treeWrite answers PUT /v1/trees/HASH: it stores parts, each checked as it arrives, and confirms when this agent has
+// sent everything below HASH. Only what arrives is charged to the capability, so an interrupted push costs no more than
+// that.
 func (s *Service) treeWrite(w http.ResponseWriter, r *http.Request) {
 	got, err := s.receiveTree(w, r)
 	if err != nil {
@@ -211,12 +208,12 @@ func (s *Service) receiveTree(w http.ResponseWriter, r *http.Request) (Pushed, e
 	if !ok {
 		return got, fmt.Errorf("%w: the query %q is not a number of bytes", errBadParts, queryBytes)
 	}
-	ctx := context.WithoutCancel(r.Context()) // what has arrived is charged and kept, even when the sender is gone
+	ctx := context.WithoutCancel(r.Context()) // what has arrived is charged and stored, even if the sender is gone
 	if err := wr.by.Room(ctx, announced); err != nil {
 		return got, err
 	}
 	keep := wr.by.Intake(ctx)
-	var listed map[transfer.Key]bool // true: not yet here
+	var listed map[transfer.Key]bool // true: not stored yet
 	err = readFrames(s.door.Reader(w, r), func(p transfer.Part, done func()) error {
 		if listed == nil {
 			listed, err = signedList(r, p)
@@ -252,8 +249,8 @@ func (s *Service) receiveTree(w http.ResponseWriter, r *http.Request) (Pushed, e
 	return got, err
 }
 
-// signedList is the first frame of a push: the names of the parts that follow. The
-// signature of the request covers its digest, so that nobody on the way can add any.
+// signedList reads the first frame of a push: the names of the parts that follow. The signature of the request covers
+// its digest, so that nobody on the way can add any.
 func signedList(r *http.Request, p transfer.Part) (map[transfer.Key]bool, error) {
 	if p.Kind != frameIDs || r.Header.Get(auth.HeaderDigest) != auth.DigestOf(p.Data) {
 		return nil, fmt.Errorf("%w: the list of parts is not the one that was signed", auth.ErrUnauthorized)

@@ -1,5 +1,4 @@
-// Package peertest has what the tests of peers share: repositories, what they know of one
-// another, and signed requests.
+// Package peertest has what the tests of peers share: repositories, what they know of each other, and signed requests.
 package peertest
 
 import (
@@ -35,10 +34,10 @@ const (
 	Endless = ".task #\"sym:main\" () budget { cpu 100000000000000, io 10, writes 10 }\nagain: jmp @again\n"
 )
 
-// Repo is a new repository.
+// Repo makes a repository.
 func Repo(t testing.TB, name string) *repo.Repo { return Later(t, name, new(atomic.Int64)) }
 
-// Later is a repository whose clock is ahead by so many nanoseconds.
+// Later makes a repository whose clock is ahead by this many nanoseconds.
 func Later(t testing.TB, name string, later *atomic.Int64) *repo.Repo {
 	t.Helper()
 	dir := t.TempDir()
@@ -64,7 +63,7 @@ func open(t testing.TB, dir string, now func() object.Time) *repo.Repo {
 	return n
 }
 
-// Serve serves until the test ends, and returns where.
+// Serve serves until the test ends, and returns the address.
 func Serve(t testing.TB, s interface {
 	Serve(ctx context.Context, l net.Listener) error
 }) (addr string) {
@@ -85,7 +84,7 @@ func Serve(t testing.TB, s interface {
 	return l.Addr().String()
 }
 
-// Trust lets a repository take packets of another.
+// Trust makes a repository accept packets of another.
 func Trust(t testing.TB, n, of *repo.Repo, name string) {
 	t.Helper()
 	if err := n.Trust.Add(keyfile.Entry{Name: name, Key: of.Self().KeyHex(), For: []string{keyfile.ForPacket}}); err != nil {
@@ -93,7 +92,7 @@ func Trust(t testing.TB, n, of *repo.Repo, name string) {
 	}
 }
 
-// Grant is a capability of a repository's own agent for another.
+// Grant issues a capability from a repository's own agent to another.
 func Grant(t testing.TB, by *repo.Repo, to object.AgentID, what scope.Scope) caps.Chain {
 	t.Helper()
 	sc, err := scope.New(what)
@@ -107,7 +106,7 @@ func Grant(t testing.TB, by *repo.Repo, to object.AgentID, what scope.Scope) cap
 	return caps.Chain{link}
 }
 
-// Random keeps a blob of several chunks.
+// Random stores a blob of several chunks.
 func Random(t testing.TB, n *repo.Repo, size int, seed uint64) ([]byte, object.BlobRef) {
 	t.Helper()
 	data := make([]byte, size)
@@ -116,7 +115,7 @@ func Random(t testing.TB, n *repo.Repo, size int, seed uint64) ([]byte, object.B
 	return data, Put(t, n, data)
 }
 
-// Put keeps a blob.
+// Put stores a blob.
 func Put(t testing.TB, n *repo.Repo, data []byte) object.BlobRef {
 	t.Helper()
 	ref, err := n.Store.PutBlob(t.Context(), bytes.NewReader(data), store.PutOptions{ChunkSize: 256 << 10, Media: "application/octet-stream", Codec: object.CodecRaw})
@@ -126,7 +125,7 @@ func Put(t testing.TB, n *repo.Repo, data []byte) object.BlobRef {
 	return ref
 }
 
-// Ask calls a handler of n with a request that key signs.
+// Ask calls a handler of n with a request signed by key.
 func Ask(t testing.TB, n *repo.Repo, h http.Handler, key *sign.Key, chain caps.Chain, method, target string, headers http.Header, body []byte) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(context.Background(), method, target, bytes.NewReader(body))
@@ -152,14 +151,13 @@ func Ask(t testing.TB, n *repo.Repo, h http.Handler, key *sign.Key, chain caps.C
 	return w
 }
 
-// Left submits a program to n, which keeps it as a task of a server that is gone and does
-// not run it.
+// Left submits a program to n, which stores it as a task of a server that is gone and does not run it.
 func Left(t testing.TB, n *repo.Repo, state string) task.Task {
 	t.Helper()
 	return LeftOf(t, n, Hello, "gone", state)
 }
 
-// LeftOf keeps a task of a program that a server has.
+// LeftOf stores a task of a program that a server has.
 func LeftOf(t testing.TB, n *repo.Repo, program, server, state string) task.Task {
 	t.Helper()
 	ctx := context.Background()

@@ -20,9 +20,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Submit sends a packet and returns the answer: its bytes, and what it says after
-// all checks, among them that it answers what was asked. When the connection is lost on
-// the way, the answer is asked for again, see [Answer].
+// Submit sends a packet and returns the answer: its bytes, and its contents after all checks, including that it answers
+// the submission. If the connection is lost, it asks for the answer again, see [Answer].
 func Submit(ctx context.Context, c *peer.Client, pkt []byte, asked packets.Asked) ([]byte, *packets.Received, error) {
 	raw, got, err := submit(ctx, c, pkt, asked)
 	if lost(ctx, err) && !peer.Unsent(err) {
@@ -30,7 +29,7 @@ func Submit(ctx context.Context, c *peer.Client, pkt []byte, asked packets.Asked
 		var refused *peer.StatusError
 		if !errors.As(failed, &refused) || refused.Status != http.StatusNotFound {
 			raw, got, err = again, late, failed
-		} // else the peer never got the packet
+		} // otherwise the peer never received the packet
 	}
 	return raw, got, err
 }
@@ -44,13 +43,13 @@ func submit(ctx context.Context, c *peer.Client, pkt []byte, asked packets.Asked
 	return openAnswer(ctx, c, res.Body, asked)
 }
 
-// lost reports whether a connection failed, and not the peer or its answer.
+// lost reports whether the connection failed, and not the peer or its answer.
 func lost(ctx context.Context, err error) bool {
 	var broken *url.Error
 	return ctx.Err() == nil && !errors.Is(err, auth.ErrIdentity) && (errors.As(err, &broken) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET))
 }
 
-// Leave sends a packet and returns at once: the task's id is that of the packet.
+// Leave sends a packet and returns at once; the task's id is that of the packet.
 func Leave(ctx context.Context, c *peer.Client, pkt []byte) (task.Task, error) {
 	var t task.Task
 	res, err := post(ctx, c, pkt, "respond-async")
@@ -72,7 +71,7 @@ func post(ctx context.Context, c *peer.Client, pkt []byte, prefer string) (*http
 	return c.Do(r)
 }
 
-// Status asks how a task that we submitted is getting on.
+// Status returns the state of a task that we submitted.
 func Status(ctx context.Context, c *peer.Client, id object.Hash) (task.Task, error) {
 	var t task.Task
 	res, err := c.Get(ctx, "/v1/tasks/"+id.String(), nil)
@@ -82,8 +81,8 @@ func Status(ctx context.Context, c *peer.Client, id object.Hash) (task.Task, err
 	return t, readTask(res, id, &t)
 }
 
-// Cancel asks the peer to end a task that we submitted, and returns the task as it is
-// then. Its answer says that it was cancelled, unless it had ended.
+// Cancel asks the peer to end a task that we submitted, and returns the task as it is then. Its answer says that it was
+// cancelled, unless it had already ended.
 func Cancel(ctx context.Context, c *peer.Client, id object.Hash) (task.Task, error) {
 	var t task.Task
 	res, err := c.Send(ctx, http.MethodDelete, "/v1/tasks/"+id.String(), nil, nil, nil)
@@ -107,11 +106,11 @@ func readTask(res *http.Response, id object.Hash, t *task.Task) error {
 	return nil
 }
 
-// patience is how long a peer that has a task of ours may be out of reach.
+// patience is how long a peer that has a task of ours may be unreachable.
 const patience = time.Minute
 
-// Answer waits for the answer to a task that we submitted, over lost connections and
-// restarts of the peer; for a minute at most while it cannot be reached.
+// Answer waits for the answer to a task that we submitted, across lost connections and restarts of the peer, but for at
+// most a minute while the peer cannot be reached.
 func Answer(ctx context.Context, c *peer.Client, asked packets.Asked) ([]byte, *packets.Received, error) {
 	for reached := time.Now(); ; {
 		began := time.Now()
@@ -121,7 +120,7 @@ func Answer(ctx context.Context, c *peer.Client, asked packets.Asked) ([]byte, *
 		if !stopping && !lost(ctx, err) {
 			return raw, got, err
 		}
-		if !peer.Unsent(err) && time.Since(began) > time.Second { // it was there, and kept us waiting
+		if !peer.Unsent(err) && time.Since(began) > time.Second { // it was reachable, and kept us waiting
 			reached = time.Now()
 		}
 		if time.Since(reached) > patience {

@@ -4,8 +4,8 @@
 //	GET    /v1/tasks/ID[/result] how a submitted task is getting on; its answer
 //	DELETE /v1/tasks/ID          cancels it
 //
-// A packet is believed by its signatures. A task that was accepted is kept until it has
-// ended, whether or not anybody waits for it.
+// Packets are checked by their signatures. An accepted task is stored until it has ended, whether or not anybody waits
+// for it.
 package tasks
 
 import (
@@ -28,17 +28,17 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// Bounds of what is taken from peers.
+// Limits for submissions of peers.
 const (
 	maxPacket = 8 << 20 // bytes of a packet
-	maxTasks  = 4       // tasks that run at a time
+	maxTasks  = 4       // tasks running at a time
 )
 
-// Service takes packets and runs their tasks.
+// Service receives packets and runs their tasks.
 type Service struct {
 	Repo *repo.Repo
 
-	// RequireCap demands a compute.spawn capability for each submission.
+	// RequireCap requires a compute.spawn capability for each submission.
 	RequireCap bool
 	// Leave leaves the tasks to the workers of the repository.
 	Leave bool
@@ -62,7 +62,7 @@ func (s *Service) Routes(d peer.Door) []peer.Route {
 	}
 }
 
-// Start implements peer.Worker: it takes up what others left.
+// Start implements peer.Worker: it takes over the tasks that other servers left.
 func (s *Service) Start(ctx context.Context) (err error) {
 	o := worker.Options{Repo: s.Repo, Log: s.door.Log(), Kind: worker.KindServe, Slots: maxTasks, Explain: s.door.Explain,
 		Most: func() int { return s.door.Limits().Tasks }, Ended: func() { s.done.Add(1) }}
@@ -76,9 +76,8 @@ func (s *Service) Start(ctx context.Context) (err error) {
 // Stop implements peer.Worker.
 func (s *Service) Stop(ctx context.Context) error { return s.tasks.Stop(ctx) }
 
-// packets takes a submission through the six steps of receiving and has its first task
-// run. It answers with the signed packet; or at once with the task, where the request
-// prefers that.
+// packets takes a submission through the six steps of receiving and has its first task run. It answers with the signed
+// packet; or at once with the task, if the request prefers that.
 func (s *Service) packets(w http.ResponseWriter, r *http.Request) {
 	raw, release, err := s.door.Unproven(w, r, maxPacket)
 	if err != nil {
@@ -111,8 +110,7 @@ func (s *Service) packets(w http.ResponseWriter, r *http.Request) {
 	s.awaited(w, r, t.ID)
 }
 
-// enqueue keeps a task and puts it into the queue. One that the queue does not take costs
-// its author nothing.
+// enqueue stores a task and adds it to the queue. If the queue refuses it, its author is not charged.
 func (s *Service) enqueue(ctx context.Context, t task.Task, raw []byte, got *packets.Received) (err error) {
 	giveBack := func(context.Context) error { return nil }
 	if s.RequireCap {
@@ -134,12 +132,12 @@ func (s *Service) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	s.door.RefuseAs(w, r, peer.StatusOf(err), err)
 }
 
-// awaited answers with a task's result when it has one.
+// awaited answers with a task's result once there is one.
 func (s *Service) awaited(w http.ResponseWriter, r *http.Request, id object.Hash) {
 	s.door.Wait(w)
 	t, err := s.wait(r.Context(), id)
 	if r.Context().Err() != nil {
-		return // the task goes on
+		return // the task continues
 	}
 	s.door.Answer(w)
 	if err != nil {
@@ -162,10 +160,10 @@ func (s *Service) awaited(w http.ResponseWriter, r *http.Request, id object.Hash
 	}
 }
 
-// longPoll is how long a server waits for the end of a task that another one has.
+// longPoll is how long a server waits for the end of a task that another server has.
 const longPoll = 20 * time.Second
 
-// wait returns a task when it has ended, or when nobody here can tell when it will.
+// wait returns a task when it has ended, or when nobody here knows when it will.
 func (s *Service) wait(ctx context.Context, id object.Hash) (t task.Task, err error) {
 	if ended := s.tasks.EndOf(id); ended != nil {
 		select {
@@ -189,8 +187,7 @@ func (s *Service) wait(ctx context.Context, id object.Hash) (t task.Task, err er
 	}
 }
 
-// ownTask is the task that a signed request of its author, or of the one who runs this
-// repository, names.
+// ownTask returns the task that a signed request names. The sender must be its author or the owner of this repository.
 func (s *Service) ownTask(r *http.Request) (task.Task, error) {
 	id, err := peer.PathHash(r, "id")
 	if err != nil {
@@ -200,14 +197,14 @@ func (s *Service) ownTask(r *http.Request) (task.Task, error) {
 	_, err = s.door.Caller(r, func(by peer.Asker) (err error) {
 		t, err = s.Repo.Tasks.Get(r.Context(), id)
 		if err == nil && t.Author != by.Agent.KeyHex() && !by.Agent.Same(s.Repo.Self()) {
-			err = fmt.Errorf("task %s: %w", id.Short(), store.ErrNotFound) // as one that is not here: who asks learns nothing
+			err = fmt.Errorf("task %s: %w", id.Short(), store.ErrNotFound) // like a task that does not exist: the sender learns nothing
 		}
 		return err
 	})
 	return t, err
 }
 
-// status answers GET /v1/tasks/ID, to its author.
+// status answers GET /v1/tasks/ID, for its author.
 func (s *Service) status(w http.ResponseWriter, r *http.Request) {
 	t, err := s.ownTask(r)
 	if err != nil {
@@ -217,9 +214,8 @@ func (s *Service) status(w http.ResponseWriter, r *http.Request) {
 	answerJSON(w, http.StatusOK, t)
 }
 
-// cancel answers DELETE /v1/tasks/ID, to its author or to this repository's own
-// agent: with the task as it is then, which may have ended before. Its result is a signed
-// answer that says that it was cancelled.
+// cancel answers DELETE /v1/tasks/ID, for its author or this repository's own agent, with the task as it is then; it
+// may have ended before. Its result is a signed answer that says that it was cancelled.
 func (s *Service) cancel(w http.ResponseWriter, r *http.Request) {
 	t, err := s.ownTask(r)
 	if err == nil {
@@ -238,7 +234,7 @@ func (s *Service) cancel(w http.ResponseWriter, r *http.Request) {
 	answerJSON(w, http.StatusOK, t)
 }
 
-// result answers GET /v1/tasks/ID/result, to its author, when there is one.
+// result answers GET /v1/tasks/ID/result, for its author, if there is a result.
 func (s *Service) result(w http.ResponseWriter, r *http.Request) {
 	t, err := s.ownTask(r)
 	if err != nil {
