@@ -83,8 +83,8 @@ func (p pinning) pin(path string) (pinned bool, err error) {
 	return err == nil, err
 }
 
-// argument pins the file that an argument names, alone or as --name=FILE. The argument
-// then has the absolute path, so that it names this file wherever the program runs.
+// argument pins the file that an argument names, alone or as --name=FILE. The argument gets the file's absolute path,
+// so that it names this file wherever the program runs.
 func (p pinning) argument(arg string) (as, named string, err error) {
 	prefix, name := "", arg
 	if strings.HasPrefix(arg, "-") {
@@ -147,7 +147,7 @@ func (s ToolSpec) place(m *exec.ModuleRef) error {
 	return nil
 }
 
-// confine confines the program to the system's folders and what s names.
+// confine confines the program to the system's folders and the paths in s.
 func (s ToolSpec) confine(m *exec.ModuleRef, notes *[]string) error {
 	if err := process.Confinable(); err != nil {
 		return fmt.Errorf("this machine cannot confine a process (%w): register it with --unconfined if it may run with your rights", err)

@@ -1,4 +1,4 @@
-// Package toolbox registers tools, pins what they are, and finds them by name.
+// Package toolbox registers tools, pins their implementations, and finds them by name.
 package toolbox
 
 import (
@@ -27,55 +27,55 @@ type Toolbox struct {
 	Store    *store.Store
 	MCP      *mcptool.Runner
 	Wasm     *wasm.Runner
-	Recorded []string // the built-in effects that nobody calls: they only leave receipts
+	Recorded []string // built-in effects that cannot be called: they only leave receipts
 }
 
-// ToolSpec is what a tool is registered from.
+// ToolSpec says how to register a tool.
 type ToolSpec struct {
 	Name      string
 	Process   []string // program and arguments
 	Wasm      []byte   // module
 	HTTP      string   // URL template
-	Method    string   // of HTTP; empty is POST
+	Method    string   // for HTTP; empty: POST
 	Headers   map[string]string
-	Hosts     []string // that a redirect may lead to, beside the URL's
-	Redirects []string // paths of the URL's own host to which secrets go along
-	MCP       []string // an MCP server: program and arguments, or one URL
+	Hosts     []string // to which a redirect may lead, besides the URL's
+	Redirects []string // paths of the URL's own host to which secrets are also sent
+	MCP       []string // an MCP server: program and arguments, or a single URL
 	MCPTool   string   // the tool's name at that server; empty: Name
-	// What is said of the tool, beside an MCP server, which says it itself: in words, and as JSON
-	// Schemas of its request and its response; nil: nothing.
+	// A description of the tool, unless an MCP server gives it: in words, and as JSON Schemas of its request and its
+	// response; nil: none.
 	Description               string
 	InputSchema, OutputSchema []byte
 	Declared                  bool     // a harness runs it, and declares its outcome; Name is HARNESS.TOOL
-	NoCheck                   bool     // do not ask the MCP server whether it has the tool: nothing is pinned of what it says
-	Unconfined                bool     // a process that runs with our own rights
+	NoCheck                   bool     // do not ask the MCP server whether it has the tool; then nothing of its description is pinned
+	Unconfined                bool     // a process with our own rights
 	Read                      []string // paths that a confined process may read
 	Write                     []string // and write
-	Env                       []string // names of variables that are passed on; +NAME: besides those of any caller
-	TakesTree                 bool     // of a process: the request names a tree, whose files it may read
-	GivesTree                 bool     // of a process: the response names the tree of what it leaves in a folder
-	Dir                       *string  // where a process runs: "." is the caller's folder, "" a fresh one; nil: "." when it is unconfined
+	Env                       []string // names of variables that are passed on; +NAME: in addition to those of any caller
+	TakesTree                 bool     // for a process: the request names a tree, whose files it may read
+	GivesTree                 bool     // for a process: the response names the tree of what it leaves in a folder
+	Dir                       *string  // where a process runs: "." is the caller's folder, "" a fresh one; nil: "." if it is unconfined
 	NoPin                     bool     // files that the arguments name may change
-	PinRuns                   bool     // all but those that it runs: a script, and what a wrapper such as env starts
-	Runtimes                  []string // of a confined process: what these runtimes need may be read (see Runtimes)
+	PinRuns                   bool     // only the files that it runs are pinned: a script, and what a wrapper such as env starts
+	Runtimes                  []string // for a confined process: what these runtimes need may be read (see Runtimes)
 	RetrySafe                 bool
 	Cacheable                 bool
-	// PermanentExits are exit statuses, 1 to 255, of failures that trying again does not mend.
+	// PermanentExits are exit statuses, 1 to 255, of failures that a retry does not fix.
 	PermanentExits []uint
 	Probe          string // the tool, by name or id, that knows whether an attempt with unknown outcome happened
 	Timeout        time.Duration
-	Replace        bool         // also where that changes the policy of other names
-	ID             *object.Hash // registered under a given id instead of the computed one
+	Replace        bool         // even if that changes the policy of other names
+	ID             *object.Hash // register under this id instead of the computed one
 }
 
 // Added is a tool that was registered.
 type Added struct {
 	Tool    exec.Tool
 	Changed []string // other names of the same implementation, whose policy was changed
-	Notes   []string // what a person should know of it
+	Notes   []string // what a person should know about it
 }
 
-// Add registers a tool. The implementation's bytes are pinned by the tool's id.
+// Add registers a tool. The tool's id pins the implementation's bytes.
 func (to *Toolbox) Add(ctx context.Context, s ToolSpec) (Added, error) {
 	a := Added{}
 	t, err := to.describe(ctx, s, &a.Notes)
@@ -90,7 +90,7 @@ func (to *Toolbox) Add(ctx context.Context, s ToolSpec) (Added, error) {
 	return a, err
 }
 
-// describe is the registration that s describes.
+// describe returns the registration that s describes.
 func (to *Toolbox) describe(ctx context.Context, s ToolSpec, notes *[]string) (exec.Tool, error) {
 	t := exec.Tool{Name: s.Name, Policy: exec.Policy{RetrySafe: s.RetrySafe, Cacheable: s.Cacheable}}
 	for _, exit := range s.PermanentExits {
@@ -138,7 +138,7 @@ func (to *Toolbox) describe(ctx context.Context, s ToolSpec, notes *[]string) (e
 	return t, nil
 }
 
-// say pins what is said of a tool, and keeps the text of it.
+// say pins the description of a tool, and stores its text.
 func (to *Toolbox) say(ctx context.Context, m *exec.ModuleRef, s ToolSpec) error {
 	for _, schema := range []struct {
 		what string
@@ -161,7 +161,7 @@ func (to *Toolbox) say(ctx context.Context, m *exec.ModuleRef, s ToolSpec) error
 	return to.pinned(ctx, m, d)
 }
 
-// pinned keeps a definition, and makes its hash a part of the tool's id.
+// pinned stores a definition, and makes its hash a part of the tool's id.
 func (to *Toolbox) pinned(ctx context.Context, m *exec.ModuleRef, d definition.Tool) error {
 	h, err := to.Store.PutBytes(ctx, d.Text)
 	if err != nil {
@@ -179,8 +179,7 @@ func (to *Toolbox) wasmModule(ctx context.Context, s ToolSpec) (exec.ModuleRef, 
 	return exec.ModuleRef{Kind: exec.KindWasm, ModuleHash: &h, Confinement: exec.ConfineWASI}, err
 }
 
-// mcpModule is a tool of a server that is asked by HTTP, or that is started as a
-// process is.
+// mcpModule returns the module for a tool of a server that is reached by HTTP, or is started like a process.
 func mcpModule(s ToolSpec, notes *[]string) (m exec.ModuleRef, err error) {
 	if u := s.MCP[0]; strings.HasPrefix(u, "http://") || strings.HasPrefix(u, "https://") {
 		if len(s.MCP) > 1 {
@@ -205,7 +204,7 @@ func (to *Toolbox) Find(ctx context.Context, name string) (exec.Tool, error) {
 	return to.Tools.Find(ctx, name)
 }
 
-// ID is the id of a tool by name, id or prefix of an id.
+// ID returns the id of a tool by name, id or prefix of an id.
 func (to *Toolbox) ID(ctx context.Context, name string) (object.Hash, error) {
 	if h, err := object.ParseHash(name); err == nil {
 		return h, nil
@@ -217,7 +216,7 @@ func (to *Toolbox) ID(ctx context.Context, name string) (object.Hash, error) {
 	return t.ID, err
 }
 
-// Name is what people call a tool.
+// Name returns a tool's name for people.
 func (to *Toolbox) Name(ctx context.Context, id object.Hash) string {
 	if name, ok := to.Gate.BuiltinName(id); ok {
 		return name
@@ -233,7 +232,7 @@ func (to *Toolbox) Name(ctx context.Context, id object.Hash) string {
 	return id.Short()
 }
 
-// Declared reports whether nobody here runs a tool: its harness does, and declares the outcome.
+// Declared reports whether a tool is run by its harness, which declares the outcome, and by nobody here.
 func (to *Toolbox) Declared(ctx context.Context, id object.Hash) bool {
 	t, err := to.Tools.Get(ctx, id)
 	return err == nil && t.Module.Kind == exec.KindDeclared

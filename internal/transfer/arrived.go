@@ -16,8 +16,8 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// KeepObject stores an object that the caller has verified. Signals and
-// capabilities are found by their episodes and holders afterwards.
+// KeepObject stores an object that the caller has verified. Afterwards, signals can be found by their episodes, and
+// capabilities by their holders.
 func (tr *Transfer) KeepObject(ctx context.Context, s object.Struct, raw []byte) (object.Hash, error) {
 	id, err := s.Rule.ID(raw)
 	if err != nil {
@@ -35,9 +35,8 @@ func (tr *Transfer) KeepObject(ctx context.Context, s object.Struct, raw []byte)
 	return id, tr.noteReceipt(ctx, id, raw)
 }
 
-// noteReceipt notes a receipt that came from elsewhere with what its effect made or
-// decided, where [explain.Explainer.Why] looks for it. One that failed, or whose response did not
-// come, has nothing to say.
+// noteReceipt records what the effect of a foreign receipt made or decided, where [explain.Explainer.Why] looks for it.
+// A failed receipt, or one whose response did not arrive, is ignored.
 func (tr *Transfer) noteReceipt(ctx context.Context, id object.Hash, raw []byte) error {
 	r, _, err := ledger.OpenReceipt(raw)
 	if err != nil || r.Status != exec.StatusOK {

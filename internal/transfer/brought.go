@@ -15,39 +15,34 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// ErrNotBrought means that a tree has a part that the agent which pushes it sent neither now
-// nor before. It is the same whether others have brought that part or nobody has: a
-// pusher learns nothing of what is here.
+// ErrNotBrought means that a tree has a part that the pushing agent sent neither now nor before. The error is the same
+// whether others have sent that part or nobody has, so a pusher learns nothing about what is stored.
 var ErrNotBrought = errors.New("the push is not whole: not every part was sent, now or in the last days by the same agent")
 
-// broughtKeys, the number of the span, the agent's key and the part's name note that an
-// agent brought a part.
+// broughtKeys, the number of the span, the agent's key and the part's name record that an agent sent a part.
 const broughtKeys = kv.Brought
 
-// broughtSpan is how long it is remembered at least that an agent brought a part; twice
-// that at most. Later the agent sends it again, and is charged again.
+// broughtSpan is how long it is at least remembered that an agent sent a part; twice that at most. Later the agent
+// sends it again, and is charged again.
 const broughtSpan = 7 * 24 * time.Hour
 
-// Pusher is an agent that pushes under a capability. What it brings is charged to the
-// capability and noted as brought in one update, once it is durable: a push that is cut off
-// is charged for what arrived, and only for that. A Pusher is for one push.
+// Pusher is an agent that pushes under a capability. What it sends is charged to the capability and recorded as sent in
+// one update, once it is durable: an interrupted push is charged for exactly what arrived. A Pusher is for one push.
 type Pusher struct {
 	n     *Transfer
 	agent object.AgentID
 	chain caps.Chain
 	use   scope.Use // blob.write in the namespace
 
-	now map[Key]bool // brought by this push
+	now map[Key]bool // sent by this push
 }
 
-// Pusher is for one push of an agent, under a blob.write capability that was authorized
-// for the use.
+// Pusher returns a pusher for one push of an agent, under a blob.write capability that was authorized for the use.
 func (tr *Transfer) Pusher(agent object.AgentID, chain caps.Chain, use scope.Use) *Pusher {
 	return &Pusher{n: tr, agent: agent, chain: chain, use: use, now: map[Key]bool{}}
 }
 
-// Room refuses a push of more bytes than the capability has left. The error wraps
-// caps.ErrQuota.
+// Room refuses a push of more bytes than the capability allows. The error wraps caps.ErrQuota.
 func (p *Pusher) Room(ctx context.Context, bytes uint64) error {
 	left, err := p.n.Quotas.Left(ctx, p.chain)
 	if err != nil {
@@ -60,7 +55,7 @@ func (p *Pusher) Room(ctx context.Context, bytes uint64) error {
 	return nil
 }
 
-// Has reports whether the agent brought a part before, and it is still here.
+// Has reports whether the agent sent a part before, and it is still stored.
 func (p *Pusher) Has(ctx context.Context, it Item) (bool, error) {
 	if mine, err := p.brought(ctx, it.Key()); err != nil || !mine {
 		return false, err
@@ -86,17 +81,17 @@ func (p *Pusher) note(span int64, k Key) string {
 	return fmt.Sprintf("%s%010d/%s/%d%s", broughtKeys, span, p.agent.KeyHex(), k.Rank, k.ID)
 }
 
-// pay charges bytes without noting anything.
+// pay charges bytes without recording anything.
 func (p *Pusher) pay(ctx context.Context, bytes uint64) error {
 	use := p.use
 	use.Size = bytes
 	return p.charge(ctx, use, nil)
 }
 
-// maxNotes is how many parts one update notes.
+// maxNotes is how many parts one update records.
 const maxNotes = 2048
 
-// take charges parts that are durable, and notes them as brought.
+// take charges durable parts, and records them as sent.
 func (p *Pusher) take(ctx context.Context, parts []Item) error {
 	span := int64(p.n.ID.Now()) / broughtSpan.Microseconds()
 	for len(parts) > 0 {
@@ -117,13 +112,12 @@ func (p *Pusher) take(ctx context.Context, parts []Item) error {
 	return nil
 }
 
-// charge charges a use in one update with notes.
+// charge charges a use, and stores notes in the same update.
 func (p *Pusher) charge(ctx context.Context, use scope.Use, notes map[string][]byte) error {
 	return p.n.Auth.ChargeWith(ctx, p.chain, use, nil, notes)
 }
 
-// ownsBlob checks that the agent brought every part of a blob. The error wraps
-// ErrNotBrought.
+// ownsBlob checks that the agent sent every part of a blob. The error wraps ErrNotBrought.
 func (p *Pusher) ownsBlob(ctx context.Context, ref object.BlobRef) error {
 	err := p.owns(ctx, Key{0, ref.CID})
 	if err != nil {
@@ -154,7 +148,7 @@ func (p *Pusher) owns(ctx context.Context, k Key) error {
 	return err
 }
 
-// unbrought makes what is missing the same error as what others have brought.
+// unbrought gives a missing part the same error as one that only others have sent.
 func unbrought(err error) error {
 	if errors.Is(err, store.ErrNotFound) {
 		return ErrNotBrought
@@ -162,9 +156,8 @@ func unbrought(err error) error {
 	return err
 }
 
-// Whole checks that everything below root is here and sound and was brought by the agent,
-// and asks allow for each blob and object. Byte strings that this push brought were
-// verified as they came. The error wraps ErrNotBrought.
+// Whole checks that everything below root is stored and undamaged and was sent by the agent, and asks allow for each
+// blob and object. Byte strings that this push sent were verified as they arrived. The error wraps ErrNotBrought.
 func (p *Pusher) Whole(ctx context.Context, root object.Hash, allow func(Part) error) error {
 	w := p.n.walker(ctx, nil, func(it Item, load func() ([]byte, error)) error {
 		if err := p.owns(ctx, it.Key()); err != nil {
@@ -185,7 +178,7 @@ func (p *Pusher) Whole(ctx context.Context, root object.Hash, allow func(Part) e
 
 var errMost = errors.New("as many as one update takes")
 
-// Over marks in put what is to be removed: notes that are too old to count.
+// Over marks in put what can be removed: records that are too old to count.
 func (tr *Transfer) Over(ctx context.Context, put map[string][]byte) error {
 	const most = 100_000 // at a time
 	oldest := int64(tr.ID.Now())/broughtSpan.Microseconds() - 1

@@ -7,18 +7,18 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// Top is where a walk begins: an object, or a file of a tree, which has no reference of its
-// own. The zero Top is nothing.
+// Top is where a walk begins: an object, or a file of a tree, which has no reference of its own. The zero Top is
+// nothing.
 type Top struct {
 	ID   object.Hash
 	file *object.BlobRef
 }
 
-// Object is the walk of an object with everything below it.
+// Object returns the walk of an object with everything below it.
 func Object(id object.Hash) Top { return Top{ID: id} }
 
-// Below is the walk of what an entry of a tree names: a folder or a file. A link names
-// nothing that could be walked: the Top of one is zero.
+// Below returns the walk of what an entry of a tree names: a folder or a file. A link names nothing that could be
+// walked: its Top is zero.
 func Below(e tree.Entry) Top {
 	switch e.Kind {
 	case tree.File:
@@ -30,8 +30,7 @@ func Below(e tree.Entry) Top {
 	return Top{}
 }
 
-// ownNodes reads those nodes that count as here. Of the others it says the same as of those
-// that nobody has.
+// ownNodes reads only the nodes that count as present. For other nodes it returns the same error as for missing ones.
 type ownNodes struct {
 	nodes merkle.NodeReader
 	mine  func(Key) (bool, error)
@@ -51,7 +50,7 @@ func (r ownNodes) Node(id object.Hash) ([]byte, error) {
 
 func (w *walker) ownNodes() merkle.NodeReader { return ownNodes{w.n.Store.Nodes(w.ctx), w.mine} }
 
-// isFolder reports whether an id is that of a tree of files.
+// isFolder reports whether an id belongs to a tree of files.
 func (w *walker) isFolder(id object.Hash) (bool, error) {
 	if mine, err := w.mine(Key{0, id}); err != nil || !mine {
 		return false, err
@@ -94,7 +93,7 @@ func orNotFound(err error) error {
 	return err
 }
 
-// ownsTree checks that the agent brought every part of a tree of files.
+// ownsTree checks that the agent sent every part of a tree of files.
 func ownsTree(r merkle.NodeReader, id object.Hash, file func(object.BlobRef) error) error {
 	return tree.Parts(r, id, nil, func(part tree.Part) error {
 		if part.File != nil {

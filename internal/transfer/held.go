@@ -10,8 +10,8 @@ import (
 	"github.com/mythos-project/mythos/store/codec"
 )
 
-// Whole reads everything below top but the byte strings that were verified, and
-// returns what is missing or damaged first.
+// Whole reads everything below top except the byte strings that were verified, and returns the first missing or damaged
+// part.
 func (tr *Transfer) Whole(ctx context.Context, top Top, verified func(Key) bool) error {
 	if _, err := tr.Store.BlobRef(ctx, top.ID); errors.Is(err, store.ErrCorrupt) {
 		return err
@@ -27,8 +27,8 @@ func (tr *Transfer) Whole(ctx context.Context, top Top, verified func(Key) bool)
 	})
 }
 
-// ChunksOf is the range of whole chunks that the range of a capability touches, in bytes.
-// aligned says that the two are the same, or that the blob is not here.
+// ChunksOf returns the range of whole chunks, in bytes, that contains a capability's range. aligned reports that the
+// two are the same, or that the blob is not stored.
 func (tr *Transfer) ChunksOf(ctx context.Context, read *scope.BlobRead) (start, length uint64, aligned bool) {
 	b, err := tr.Store.OpenBlob(ctx, read.CID, codec.Keys{})
 	if err != nil {

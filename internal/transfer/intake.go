@@ -18,13 +18,12 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// Intake verifies the parts of a stream from a peer and stores them. Byte strings and
-// nodes are written as they come and synced together; blobs and objects wait until what
-// came before them is durable, so that nothing is visible that has not all its parts.
+// Intake verifies the parts of a stream from a peer and stores them. Byte strings and nodes are written as they arrive
+// and synced together; blobs and objects wait until what came before them is durable, so that nothing is visible before
+// all its parts.
 //
-// An object must be of a known struct, have the id it comes under, and, where it names
-// its signer, a good signature; whether the signer is trusted is asked when the object
-// is used.
+// An object must be of a known struct, have the id under which it is sent and, if it names its signer, a valid
+// signature; whether the signer is trusted is checked when the object is used.
 type Intake struct {
 	ctx  context.Context
 	n    *Transfer
@@ -33,27 +32,27 @@ type Intake struct {
 	wg   sync.WaitGroup
 
 	staged []Part // blobs and objects
-	size   int    // of their data, in bytes
+	size   int    // total size of their data, in bytes
 
-	by      *Pusher // whom everything is charged to; nil: to nobody
-	arrived []Item  // byte strings and nodes that are not charged yet
-	unpaid  int     // of their data, in bytes
+	by      *Pusher // who is charged for everything; nil: nobody
+	arrived []Item  // byte strings and nodes that are not yet charged
+	unpaid  int     // total size of their data, in bytes
 
 	mu  sync.Mutex
 	err error
 }
 
-// arrival is a part, and what to call when its data was stored.
+// arrival is a part, and what to call once its data is stored.
 type arrival struct {
 	Part
 	done func()
 }
 
 const (
-	maxStaged      = 4096    // blobs and objects that wait
+	maxStaged      = 4096    // waiting blobs and objects
 	maxStagedBytes = 4 << 20 // of their data
 
-	maxUncharged      = 16 << 20 // bytes of a push that are not charged yet
+	maxUncharged      = 16 << 20 // bytes of a push that are not yet charged
 	maxUnchargedParts = 4096
 )
 
@@ -64,8 +63,8 @@ func (tr *Transfer) Intake(ctx context.Context) *Intake {
 	return k
 }
 
-// Intake starts storing what the agent pushes. It goes on when the sender is gone: what has
-// arrived is kept, charged and noted. Flush must end it.
+// Intake starts storing what the agent pushes. It continues if the sender is gone: what has arrived is stored, charged
+// and recorded. Flush must end it.
 func (p *Pusher) Intake(ctx context.Context) *Intake {
 	k := p.n.Intake(context.WithoutCancel(ctx))
 	k.by = p
@@ -107,8 +106,8 @@ func (k *Intake) failed() error {
 	return k.err
 }
 
-// Add stores a part, now or soon, and calls done when it needs the data no longer, which
-// may be never. The error may be that of an earlier part.
+// Add stores a part, now or soon, and calls done when it no longer needs the data, which may be never. The error may be
+// that of an earlier part.
 func (k *Intake) Add(p Part, done func()) error {
 	if err := k.failed(); err != nil {
 		return err
@@ -143,9 +142,8 @@ func (k *Intake) Flush() error {
 	return k.failed()
 }
 
-// settle makes what came so far durable, and then visible, unless something failed: then
-// only byte strings and nodes are kept, for a later try, even when that is because the one who
-// sent them, or waits for them, is gone.
+// settle makes what has arrived durable, and then visible, unless something failed. In that case only byte strings and
+// nodes are stored, for a later try, even if the failure is that the sender or the caller is gone.
 func (k *Intake) settle() {
 	k.pay()
 	if k.by != nil && k.failed() == nil {
@@ -154,7 +152,7 @@ func (k *Intake) settle() {
 	if k.failed() == nil {
 		k.fail(k.show(k.staged))
 	}
-	if k.by != nil && k.failed() == nil { // a reference that was not shown counts as not brought
+	if k.by != nil && k.failed() == nil { // a reference that was not stored counts as not sent
 		shown := make([]Item, len(k.staged))
 		for i, p := range k.staged {
 			shown[i] = Item{Kind: p.Kind, ID: p.ID} // paid already
@@ -175,7 +173,7 @@ func (k *Intake) pay() {
 	k.arrived, k.unpaid = nil, 0
 }
 
-// show makes blobs and then objects visible.
+// show makes first blobs and then objects visible.
 func (k *Intake) show(parts []Part) error {
 	var refs []object.BlobRef
 	var objects []Part
@@ -191,7 +189,7 @@ func (k *Intake) show(parts []Part) error {
 		if ref.CID != p.ID {
 			return fmt.Errorf("blob %s: %w", p.ID.Short(), object.ErrID)
 		}
-		if k.by != nil { // else a reference would tell which bytes others have brought
+		if k.by != nil { // otherwise a reference would reveal which bytes others have sent
 			if err := k.by.ownsBlob(k.ctx, *ref); err != nil {
 				return err
 			}
@@ -206,7 +204,7 @@ func (k *Intake) show(parts []Part) error {
 	return k.n.keepObjects(k.ctx, objects)
 }
 
-// keepObjects verifies objects, on all processors, and stores those that hold together.
+// keepObjects verifies objects, on all processors, and stores the valid ones.
 func (tr *Transfer) keepObjects(ctx context.Context, parts []Part) error {
 	errs := make([]error, len(parts))
 	par.Do(len(parts), 0, func(i int) { errs[i] = checkPart(parts[i]) })
@@ -232,7 +230,7 @@ func (tr *Transfer) keepObjects(ctx context.Context, parts []Part) error {
 	return errors.Join(errs...)
 }
 
-// checkPart checks an object's kind, fields, id and, where it names its signer, signature.
+// checkPart checks an object's kind, fields, id and, if it names its signer, signature.
 func checkPart(p Part) error {
 	s, ok := catalog.Lookup(p.Kind)
 	if !ok || s.Name != p.Kind || (s.Rule.IDField == 0 && !hashed(s.Name)) {
@@ -244,8 +242,7 @@ func checkPart(p Part) error {
 	return nil
 }
 
-// hashed reports whether objects of a kind that has no field for its id are kept, under
-// the hash of their bytes.
+// hashed reports whether objects of a kind without an id field are stored under the hash of their bytes.
 func hashed(kind string) bool {
 	return registry.Kind(kind) || kind == objects.KindDatasetRef || kind == codebook.KindCodebook
 }

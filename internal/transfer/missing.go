@@ -8,8 +8,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// Has reports whether a part is here. With deep, its bytes are read and verified: one
-// that is damaged is not here, then.
+// Has reports whether a part is stored. With deep, its bytes are read and verified: a damaged one counts as missing.
 func (tr *Transfer) Has(ctx context.Context, it Item, deep bool) (bool, error) {
 	var err error
 	switch it.Kind {
@@ -34,13 +33,13 @@ func (tr *Transfer) Has(ctx context.Context, it Item, deep bool) (bool, error) {
 	return err == nil, err
 }
 
-// Key names a part: a blob that is one byte string has the id of its bytes.
+// Key names a part. A blob that is a single byte string has the id of its bytes.
 type Key struct {
-	Rank uint8 // what has to be here first: 0 nodes and bytes, 1 blobs made of them, 2 objects
+	Rank uint8 // order of storing: 0 nodes and bytes, 1 blobs made of them, 2 objects
 	ID   object.Hash
 }
 
-// Key is the name of the item.
+// Key returns the name of the item.
 func (it Item) Key() Key {
 	switch it.Kind {
 	case partNode, partBytes:
@@ -51,5 +50,5 @@ func (it Item) Key() Key {
 	return Key{2, it.ID}
 }
 
-// Key is the name of the part.
+// Key returns the name of the part.
 func (p Part) Key() Key { return Item{Kind: p.Kind, ID: p.ID}.Key() }

@@ -11,10 +11,9 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// PulledDatasets makes the datasets below root, which has arrived whole, known under their
-// manifests, as a build does, and returns the manifests. One that was built here, or arrived
-// before, keeps its DatasetRef. A DatasetRef whose manifest or definition is not what it
-// says is left out: the error of using it names what is wrong.
+// PulledDatasets registers the datasets below root, which has arrived completely, under their manifests, as a build
+// does, and returns the manifests. A dataset that was built here, or arrived before, keeps its DatasetRef. A DatasetRef
+// whose manifest or definition does not match it is left out: the error of using it names what is wrong.
 func (tr *Transfer) PulledDatasets(ctx context.Context, root object.Hash) (manifests []object.Hash, err error) {
 	err = tr.walk(ctx, Object(root), nil, func(it Item, load func() ([]byte, error)) error {
 		if it.Kind != objects.KindDatasetRef {

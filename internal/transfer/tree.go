@@ -1,5 +1,5 @@
-// Package transfer walks the trees that travel between repositories: what they have, what is
-// missing here, and who brought it.
+// Package transfer walks the trees that are sent between repositories: their parts, what is missing here, and who sent
+// it.
 package transfer
 
 import (
@@ -31,7 +31,7 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Transfer sends trees to other repositories and takes what they send.
+// Transfer sends trees to other repositories and receives theirs.
 type Transfer struct {
 	ID       *identity.Identity
 	DB       kv.KV
@@ -46,27 +46,26 @@ type Transfer struct {
 	Explain  *explain.Explainer
 }
 
-// Kinds of a Part beside the names of structs.
+// Kinds of a Part besides the names of structs.
 const (
 	partNode  = "node"  // a Merkle node
 	partBytes = "bytes" // a chunk or a byte string
 	partBlob  = "blob"  // a BlobRef; its parts come before it
 )
 
-// Part is one piece of a tree that travels between peers.
+// Part is one piece of a tree that is sent between peers.
 type Part packet.Frame
 
-// Item is a part that travels between peers, before its data is looked at.
+// Item is a part that is sent between peers, before its data is read.
 type Item struct {
 	Kind string
 	ID   object.Hash
 	Size uint64 // bytes of data
 }
 
-// Items calls fn with every part below top, children of blobs before the blob: for a
-// list its nodes, episodes and signals; for an episode its trace, outcome, receipts, requests,
-// responses, capabilities and signals; for a blob its chunks, which are not read; for
-// any other object what [explain.Explainer.Why] finds that it rests on.
+// Items calls fn with every part below top, children of blobs before the blob: for a list its nodes, episodes and
+// signals; for an episode its trace, outcome, receipts, requests, responses, capabilities and signals; for a blob its
+// chunks, which are not read; for any other object everything that it rests on according to [explain.Explainer.Why].
 func (tr *Transfer) Items(ctx context.Context, top Top, fn func(Item) error) error {
 	return tr.walk(ctx, top, nil, func(it Item, _ func() ([]byte, error)) error {
 		if err := ctx.Err(); err != nil {
@@ -76,9 +75,8 @@ func (tr *Transfer) Items(ctx context.Context, top Top, fn func(Item) error) err
 	})
 }
 
-// Sendable reports whether a tree may leave. Where the setting redact names rules, one
-// with an episode that was not redacted under them, or with the trace of a run, may
-// not: the error wraps ErrUnredacted.
+// Sendable reports whether a tree may leave. If the setting redact names rules, a tree with an episode that was not
+// redacted under them, or with the trace of a run, may not: the error wraps ErrUnredacted.
 func (tr *Transfer) Sendable(ctx context.Context, top Top) error {
 	rules, err := tr.Episodes.PolicyRedaction()
 	if err != nil || rules == nil {
@@ -87,8 +85,8 @@ func (tr *Transfer) Sendable(ctx context.Context, top Top) error {
 	return tr.walk(ctx, top, rules, func(Item, func() ([]byte, error)) error { return ctx.Err() })
 }
 
-// Send calls emit with those parts below top that wanted says, if the tree is
-// Sendable. A part's data is valid during emit only.
+// Send calls emit with the parts below top that wanted selects, if the tree is Sendable. A part's data is valid only
+// during emit.
 func (tr *Transfer) Send(ctx context.Context, top Top, wanted func(Key) bool, emit func(Part) error) error {
 	if err := tr.Sendable(ctx, top); err != nil {
 		return err
@@ -128,14 +126,14 @@ type walker struct {
 	done  map[object.Hash]bool
 	blobs map[object.Hash]bool
 	rules *redact.Rules // not nil: episodes have been redacted under them
-	buf   []byte        // the last chunk that was read
+	buf   []byte        // the last chunk read
 
-	// mine says which parts count as here. It is asked where a walk goes on without a part
-	// that is not here; of the others visit can tell.
+	// mine says which parts count as present. It is asked where a walk continues without a missing part; for the others
+	// visit can tell.
 	mine func(Key) (bool, error)
 }
 
-// emit visits a part whose data is at hand.
+// emit visits a part whose data is already read.
 func (w *walker) emit(p Part) error {
 	return w.visit(Item{p.Kind, p.ID, uint64(len(p.Data))}, func() ([]byte, error) { return p.Data, nil })
 }
@@ -211,7 +209,7 @@ func (w *walker) episode(raw []byte) error {
 	if err := w.blob(e.TraceRef.TraceBlob); err != nil {
 		return err
 	}
-	if err := w.bytes(e.OutcomeHash, true); err != nil { // its value; of a redacted episode nobody has it
+	if err := w.bytes(e.OutcomeHash, true); err != nil { // its value; for a redacted episode nobody has it
 		return err
 	}
 	for _, id := range e.TraceRef.ReceiptIDs {
@@ -266,7 +264,7 @@ func (w *walker) receipt(id object.Hash) error {
 	return w.emit(Part{dataset.KindReceipt, id, raw})
 }
 
-// capability emits the chain of a capability that is here; other evidence is passed over.
+// capability emits the chain of a stored capability; other evidence is skipped.
 func (w *walker) capability(id object.Hash) error {
 	if mine, err := w.mine(Key{2, id}); err != nil || !mine || !w.once(id) {
 		return err
@@ -291,7 +289,7 @@ func (w *walker) capability(id object.Hash) error {
 	return w.emit(Part{objects.KindCapability, id, o.Raw})
 }
 
-// bytes emits a byte string; one that was not captured may be missing.
+// bytes emits a byte string; with optional, it may be missing because it was not captured.
 func (w *walker) bytes(h object.Hash, optional bool) error {
 	if w.done[h] {
 		return nil
@@ -344,7 +342,7 @@ func (w *walker) blob(ref object.BlobRef) error {
 	return w.reference(ref)
 }
 
-// reference emits that of a blob whose parts were visited.
+// reference emits the reference of a blob whose parts were visited.
 func (w *walker) reference(ref object.BlobRef) error {
 	raw, err := can.Marshal(&ref)
 	if err != nil {

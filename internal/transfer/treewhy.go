@@ -12,8 +12,8 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// grounds visits an object with all that [explain.Explainer.Why] walks to from there: anyone who has
-// that can ask why, too. What is not here is left out, but for parts of a blob.
+// grounds visits an object with everything that [explain.Explainer.Why] walks to from there, so that the receiver can
+// also ask why. What is not stored is left out, except for parts of a blob.
 func (w *walker) grounds(kind string, id object.Hash) error {
 	r := &recorder{Local: w.n.Explain.Resolver(), w: w, lists: map[object.Hash]object.BlobRef{}}
 	o := w.n.Explain.Options(w.ctx, explain.Options{Width: 1})
@@ -37,7 +37,7 @@ func (w *walker) grounds(kind string, id object.Hash) error {
 
 const maxGrounds = 1 << 30
 
-// recorder is a Resolver that visits what is asked of it.
+// recorder is a Resolver that visits everything it is asked for.
 type recorder struct {
 	*why.Local
 	w     *walker
@@ -46,7 +46,7 @@ type recorder struct {
 
 var _ why.Resolver = (*recorder)(nil)
 
-// visitError is why a visit failed. The walk must not judge what it wraps.
+// visitError is why a visit failed. The walk must not interpret the error that it wraps.
 type visitError struct{ err error }
 
 func (e visitError) Error() string { return e.err.Error() }
@@ -70,7 +70,7 @@ func (r *recorder) Raw(ctx context.Context, kind string, id object.Hash) ([]byte
 	return raw, nil
 }
 
-// keyOf names the part that the model's packages know under a kind.
+// keyOf returns the name of the part that the model packages know under a kind.
 func keyOf(kind string, id object.Hash) Key {
 	switch kind {
 	case "BlobRef":

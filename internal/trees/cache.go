@@ -15,9 +15,9 @@ import (
 	"github.com/mythos-project/mythos/object/tree"
 )
 
-// The cache of a folder is one file: the magic, the id of the tree, the folders, and a
-// CRC-32C of all before. Numbers are varints. It saves reading and changes no answer: what does not hold
-// is read again, and a file that is damaged or of another version is as none.
+// The cache of a folder is one file: the magic, the id of the tree, the folders, and a CRC-32C of everything before.
+// Numbers are varints. It saves reading and changes no result: what is out of date is read again, and a file that is
+// damaged or of another version is ignored.
 const cacheMagic = "mythos tree cache 1\n"
 
 // cache is what was known of a folder.
@@ -31,7 +31,7 @@ type cachedFolder struct {
 	items []found // ascending; without sub
 }
 
-// CacheName is the file in dir that keeps the cache of a folder.
+// CacheName returns the file in dir with the cache of a folder.
 func CacheName(dir, folder string) (string, error) {
 	abs, err := filepath.Abs(folder)
 	if err == nil {
@@ -41,7 +41,7 @@ func CacheName(dir, folder string) (string, error) {
 	return filepath.Join(dir, hex.EncodeToString(sum[:16])), err
 }
 
-// known fills in what the cache says, name after name, ascending.
+// known fills in the contents of the cache, name after name, ascending.
 type known struct{ items []found }
 
 func (d *cachedFolder) start() *known {
@@ -51,7 +51,7 @@ func (d *cachedFolder) start() *known {
 	return &known{d.items}
 }
 
-// fill takes the content of a thing from the cache if it is the same thing.
+// fill takes the content of an entry from the cache if it is the same entry.
 func (k *known) fill(it *found) {
 	for len(k.items) > 0 && k.items[0].name < it.name {
 		k.items = k.items[1:]
@@ -71,7 +71,7 @@ func (k *known) fill(it *found) {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// readCache reads a cache; one that is not there or does not hold is empty.
+// readCache reads a cache; if it is missing or invalid, it is empty.
 func readCache(name string) cache {
 	data, err := os.ReadFile(name)
 	if err != nil || len(data) < len(cacheMagic)+32+4 || !bytes.HasPrefix(data, []byte(cacheMagic)) {
@@ -166,7 +166,7 @@ func (r *cacheReader) item(it *found) {
 	}
 }
 
-// writeCache keeps what a folder was. What changed after settled is kept without a stamp.
+// writeCache stores the state of a folder. What changed after settled is stored without a stamp.
 func writeCache(name string, root object.Hash, top *folder, settled int64) error {
 	b := append([]byte(cacheMagic), root.Sum[:]...)
 	b = appendFolder(b, top, settled)

@@ -1,21 +1,21 @@
 // Package trees moves folders and tar archives into the store as trees, and out of it.
 //
-// A folder goes in by [Put], which reads what changed since the last time: a cache says what
-// each file was, and counts only while the file's size, times and inode are the same, and
-// while the tree that it was made with is in the store. A tar archive goes in by [PutTar]
-// and out by [WriteTar], which gives the same bytes for the same tree. [Unpack] makes a folder: nothing leaves
-// the target, no device is made and no link followed, whatever the tree holds.
+// [Put] stores a folder, and reads only what changed since the last time: a cache says what each file was, and counts
+// only while the file's size, times and inode are the same, and while the tree that it was made with is in the store.
+// [PutTar] stores a tar archive, and [WriteTar] writes one, always with the same bytes for the same tree. [Unpack]
+// makes a folder: it writes nothing outside the target, makes no device and follows no link, whatever the tree
+// contains.
 //
-// What a tree cannot say, such as a socket or a device, is refused by name.
+// What a tree cannot represent, such as a socket or a device, is refused with an error that names it.
 package trees
 
 import "errors"
 
 var (
-	// ErrKind means that something is no file, folder or symbolic link.
+	// ErrKind means that something is not a file, folder or symbolic link.
 	ErrKind = errors.New("neither a file nor a folder nor a symbolic link")
 	// ErrChanging means that a file changed while it was read.
 	ErrChanging = errors.New("changed while it was read")
-	// ErrArchive means that a tar archive holds what no tree can.
+	// ErrArchive means that a tar archive contains something that a tree cannot represent.
 	ErrArchive = errors.New("the archive cannot be a tree")
 )

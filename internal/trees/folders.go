@@ -15,7 +15,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// Folders keeps what tools take and give as folders.
+// Folders stores folders for tools, and unpacks them.
 type Folders struct{ Store *store.Store }
 
 var (

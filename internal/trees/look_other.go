@@ -15,8 +15,8 @@ func openFolder(name string, _ bool) (*os.File, error) { return os.Open(name) }
 
 func openFile(name string) (*os.File, error) { return os.Open(name) }
 
-// look finds what a name in a folder stands for. Nothing here tells reliably that a file is
-// the one that was read before: the stamps have sizes alone, and the cache holds no file.
+// look finds what a name in a folder stands for. Nothing here shows reliably that a file is unchanged: the stamps have
+// only sizes, and the cache holds no file.
 func look(dir *os.File, name string) (found, error) {
 	st, err := os.Lstat(filepath.Join(dir.Name(), name))
 	if err != nil {

@@ -22,8 +22,7 @@ func openFolder(name string, top bool) (*os.File, error) {
 	return os.OpenFile(name, flags, 0)
 }
 
-// openFile opens a file for reading. A link that took its place is refused, and a pipe
-// makes nobody wait.
+// openFile opens a file for reading. It refuses a link in its place, and does not wait for a pipe.
 func openFile(name string) (*os.File, error) {
 	return os.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 }

@@ -14,24 +14,24 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// PutOptions say how a folder is put.
+// PutOptions say how a folder is stored.
 type PutOptions struct {
-	Ignore   string // the name of files of patterns in git's syntax, in any folder; empty: there are none
-	Skip     string // a folder that is left out: the repository; empty: there is none
-	Cache    string // the file of the cache; empty: there is none
+	Ignore   string // the name of files of patterns in git's syntax, in any folder; empty: none
+	Skip     string // a folder that is left out, the repository; empty: none
+	Cache    string // the cache file; empty: none
 	Now      time.Time
-	Progress func(total, done int64) // of the bytes that are read; may be nil
+	Progress func(total, done int64) // in bytes read; may be nil
 }
 
-// Stored is what came of putting a folder or an archive.
+// Stored is the result of storing a folder or an archive.
 type Stored struct {
 	tree.Built
-	Read    uint64 // files that were read; of the others the cache said what they are
-	Ignored uint64 // files and folders that patterns left out
+	Read    uint64 // files that were read; the others were known from the cache
+	Ignored uint64 // files and folders that patterns excluded
 }
 
-// Put stores a folder as a tree. When it returns, everything is durable; before, nobody
-// sees the tree. Errors wrap ErrKind or ErrChanging, or are those of the disk.
+// Put stores a folder as a tree. When it returns, everything is durable; before, the tree is not visible. Errors wrap
+// ErrKind or ErrChanging, or are those of the disk.
 func Put(ctx context.Context, s *store.Store, dir string, o PutOptions) (Stored, error) {
 	known := cache{}
 	if o.Cache != "" {
@@ -39,7 +39,7 @@ func Put(ctx context.Context, s *store.Store, dir string, o PutOptions) (Stored,
 	}
 	if !known.root.IsZero() {
 		if _, err := s.BlobRef(ctx, known.root); err != nil {
-			known = cache{} // what it speaks of may be gone
+			known = cache{} // what it describes may be gone
 		}
 	}
 	got, err := put(ctx, s, dir, o, known)
@@ -69,8 +69,8 @@ func put(ctx context.Context, s *store.Store, dir string, o PutOptions, known ca
 	return got, writeCache(o.Cache, got.ID, top, p.settled)
 }
 
-// settling is for how long a change may not show in a file's times: the coarsest clock of a
-// file system in use. A file that changed later is read again the next time.
+// settling is how long a change may not show in a file's times: the coarsest clock of a file system in use. A file that
+// changed within that time is read again the next time.
 const settling = 2 * time.Second
 
 // putter stores what a scan found.
@@ -162,8 +162,7 @@ func (p *putter) file(ctx context.Context, f pending) error {
 	return nil
 }
 
-// build makes the trees from the bottom up. A folder that is as the cache has it is in the
-// store already.
+// build makes the trees from the bottom up. A folder that is unchanged since the cache is already in the store.
 func (p *putter) build(ctx context.Context, d *folder) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -196,7 +195,7 @@ func (p *putter) build(ctx context.Context, d *folder) error {
 	return err
 }
 
-// entry is the thing as an entry; of a folder, with the tree below.
+// entry returns the tree entry; for a folder, with the tree below.
 func (it *found) entry() (tree.Entry, tree.Tree) {
 	name := []byte(it.name)
 	switch it.kind {

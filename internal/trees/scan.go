@@ -16,8 +16,7 @@ import (
 	"github.com/mythos-project/mythos/object/tree"
 )
 
-// stamp is what tells, without reading a file, that it is the one that was read before. The
-// zero stamp tells nothing.
+// stamp shows, without reading a file, that it is the one that was read before. The zero stamp shows nothing.
 type stamp struct {
 	size         int64
 	mtime, ctime int64 // nanoseconds since 1970
@@ -41,15 +40,15 @@ type folder struct {
 	path     string // below the root, with slashes; empty: the root
 	items    []found
 	patterns []gitignore.Pattern
-	cached   *cachedFolder // nil: the cache has none
-	same     bool          // everything in it, and below, is as the cache has it
+	cached   *cachedFolder // nil: not in the cache
+	same     bool          // everything in it, and below, is as in the cache
 	built    tree.Built
 }
 
 // scanner finds what is below a folder.
 type scanner struct {
 	root    string
-	ignore  string // the name of files of patterns; empty: there are none
+	ignore  string // the name of files of patterns; empty: none
 	skip    stamp  // the inode of a folder that is left out
 	cache   cache
 	ignored atomic.Uint64
@@ -102,7 +101,7 @@ func (s *scanner) read(d *folder) error {
 	for _, name := range names {
 		it, err := look(dir, name)
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // it is gone since
+			continue // it has been removed meanwhile
 		}
 		if err != nil {
 			return err
@@ -132,7 +131,7 @@ func (s *scanner) read(d *folder) error {
 	return nil
 }
 
-// leaves reports whether something is left out: by a pattern, or because it is the repository.
+// leaves reports whether something is left out: because of a pattern, or because it is the repository.
 func (s *scanner) leaves(d *folder, it found) bool {
 	isFolder := it.kind == tree.Folder
 	if isFolder && it.stamp.inode == s.skip.inode && it.stamp.dev == s.skip.dev && s.skip.inode != 0 {
@@ -141,7 +140,7 @@ func (s *scanner) leaves(d *folder, it found) bool {
 	return len(d.patterns) > 0 && gitignore.Ignored(d.patterns, path.Join(d.path, it.name), isFolder)
 }
 
-// leaveOut names the one folder that is left out.
+// leaveOut sets the one folder that is left out.
 func (s *scanner) leaveOut(name string) error {
 	if name == "" {
 		return nil
@@ -165,7 +164,7 @@ func (s *scanner) patternsIn(d *folder, names []string) ([]gitignore.Pattern, er
 		return d.patterns, nil
 	}
 	name := filepath.Join(s.place(d.path), s.ignore)
-	file, err := openFile(name) // as git: a link is not followed
+	file, err := openFile(name) // as in git, a link is not followed
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +182,7 @@ func (s *scanner) patternsIn(d *folder, names []string) ([]gitignore.Pattern, er
 	return append(slices.Clip(d.patterns), gitignore.Parse(data, d.path)...), nil
 }
 
-// refuse says what to do about what is neither a file nor a folder nor a link.
+// refuse says what to do about something that is not a file, folder or link.
 func (s *scanner) refuse(path string) error {
 	if s.ignore == "" {
 		return fmt.Errorf("%s: %w", path, ErrKind)

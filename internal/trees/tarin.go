@@ -19,11 +19,10 @@ import (
 // maxEntries is how many files, folders and links an archive may have.
 const maxEntries = 10_000_000
 
-// PutTar stores what a tar archive holds as a tree: files, folders and links with their
-// names, targets and the owner's executable bit. Times, owners and other permissions are
-// not part of a tree. A hard link is the file that it names. What no tree can say is refused: a
-// path out of the archive, one name twice, an archive that is cut off, a path through a file
-// or a link, a device. The error wraps ErrArchive then.
+// PutTar stores the contents of a tar archive as a tree: files, folders and links with their names, targets and the
+// owner's executable bit. Times, owners and other permissions are not part of a tree. A hard link becomes the file that
+// it names. What a tree cannot represent is refused with an error that wraps ErrArchive: a path that leads out of the
+// archive, a duplicate name, a truncated archive, a path through a file or a link, a device.
 func PutTar(ctx context.Context, s *store.Store, r io.Reader) (got Stored, err error) {
 	a := &archive{ctx: ctx, w: newWriter(ctx, s), top: newNode()}
 	defer func() { err = a.w.close(err) }()
@@ -52,18 +51,18 @@ func PutTar(ctx context.Context, s *store.Store, r io.Reader) (got Stored, err e
 	return Stored{Built: root, Read: a.files}, a.w.finish(ctx, root, nil)
 }
 
-// trailer is how many bytes end an archive. The library takes any end for one.
+// trailer is how many bytes end an archive. The library accepts any end.
 const trailer = 1024
 
 // block is the unit of an archive, in bytes.
 const block = 512
 
-// counter counts the zeros that an archive is read to have between two entries.
+// counter counts the zero bytes of an archive between two entries.
 type counter struct {
 	r     io.Reader
 	n     int64 // bytes read
 	from  int64 // where the next entry, or the end, must begin
-	zeros int64 // bytes from there on, or less than 0 when one of them is not zero
+	zeros int64 // zero bytes from there on, or less than 0 if one of them is not zero
 }
 
 func (c *counter) begin() { c.from, c.zeros = (c.n+block-1)/block*block, 0 }
@@ -87,9 +86,9 @@ type archive struct {
 	files   uint64
 }
 
-// node is a folder of an archive. Every folder is one, named or not.
+// node is a folder of an archive. Every folder is one, whether or not it has an entry.
 type node struct {
-	named   bool // by an entry of its own
+	named   bool // by its own entry
 	entries map[string]tree.Entry
 	folders map[string]*node
 }
@@ -100,7 +99,7 @@ func refuse(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrArchive, fmt.Errorf(format, args...))
 }
 
-// split parts a path of an archive.
+// split splits a path of an archive.
 func split(name string) ([]string, error) {
 	if strings.HasPrefix(name, "/") {
 		return nil, refuse("the path is absolute")
@@ -131,7 +130,7 @@ func (a *archive) add(h *tar.Header, r io.Reader) error {
 		return refuse("more than %d entries", maxEntries)
 	}
 	if h.Typeflag == tar.TypeXGlobalHeader {
-		return nil // notes on the whole archive
+		return nil // notes about the whole archive
 	}
 	names, err := split(h.Name)
 	if err != nil {
@@ -165,7 +164,7 @@ func (a *archive) add(h *tar.Header, r io.Reader) error {
 }
 
 func (a *archive) folder(names []string) error {
-	if len(names) == tree.MaxDepth { // the root counts, too
+	if len(names) == tree.MaxDepth { // the root also counts
 		return tooDeep()
 	}
 	d, err := a.top.reach(names)
@@ -179,7 +178,7 @@ func (a *archive) folder(names []string) error {
 	return nil
 }
 
-// reach finds the folder at a path, and makes what is not there of it.
+// reach finds the folder at a path, and makes its missing parts.
 func (d *node) reach(names []string) (*node, error) {
 	for _, name := range names {
 		if e, there := d.entries[name]; there {
@@ -202,7 +201,7 @@ func kindName(kind uint8) string {
 	return "a file"
 }
 
-// entry makes the entry of what is no folder.
+// entry makes the entry of anything but a folder.
 func (a *archive) entry(h *tar.Header, r io.Reader) (tree.Entry, error) {
 	switch h.Typeflag {
 	case tar.TypeReg, tar.TypeGNUSparse, tar.TypeCont:
@@ -220,7 +219,7 @@ func (a *archive) entry(h *tar.Header, r io.Reader) (tree.Entry, error) {
 	return tree.Entry{}, refuse("%w", ErrKind)
 }
 
-// linked is the file that a hard link names. It has come before.
+// linked returns the file that a hard link names, which has come before.
 func (a *archive) linked(path string) (tree.Entry, error) {
 	names, err := split(path)
 	if err != nil || len(names) == 0 {

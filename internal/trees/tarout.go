@@ -13,9 +13,9 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// WriteTar writes a tree as a tar archive: folders before what is in them, names ascending,
-// all times 1970, owners 0, permissions 0644 and 0755. The same tree gives the same bytes. add, which
-// may be nil, is told of bytes of files that are written.
+// WriteTar writes a tree as a tar archive: folders before their contents, names ascending, all times 1970, owners 0,
+// permissions 0644 and 0755. The same tree gives the same bytes. add, which may be nil, is called with the number of
+// file bytes written.
 func WriteTar(ctx context.Context, s *store.Store, id object.Hash, w io.Writer, add func(int64)) error {
 	out := tar.NewWriter(w)
 	err := tree.Walk(s.Nodes(ctx), id, func(path []byte, e tree.Entry) (bool, error) {

@@ -19,9 +19,9 @@ import (
 	"github.com/mythos-project/mythos/store/codec"
 )
 
-// Unpack makes the folder dest of a tree, whole or not at all: it is made beside its place
-// under another name and moved there. dest must not be there, or be an empty folder; the
-// error wraps fs.ErrExist. add, which may be nil, is told of bytes that are written.
+// Unpack makes the folder dest from a tree, completely or not at all: it is made next to its place under another name
+// and then moved. dest must be missing or an empty folder; otherwise the error wraps fs.ErrExist. add, which may be
+// nil, is called with the number of bytes written.
 func Unpack(ctx context.Context, s *store.Store, id object.Hash, dest string, add func(int64)) (err error) {
 	if err := checkFree(dest); err != nil {
 		return err
@@ -59,9 +59,8 @@ func checkFree(dest string) error {
 	return err
 }
 
-// UnpackInto makes what is in a tree in an empty folder. Every path is opened below that
-// folder ([os.Root]), every file is made new, and links come last, so that none can be
-// followed.
+// UnpackInto writes the contents of a tree into an empty folder. Every path is opened below that folder ([os.Root]),
+// every file is newly created, and links come last, so that none can be followed.
 func UnpackInto(ctx context.Context, s *store.Store, id object.Hash, dir string, add func(int64)) (err error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -96,7 +95,7 @@ func UnpackInto(ctx context.Context, s *store.Store, id object.Hash, dir string,
 	return err
 }
 
-// maxPending is how many files wait to be written side by side.
+// maxPending is how many files wait to be written in parallel.
 const maxPending = 1024
 
 type unpacker struct {
@@ -159,8 +158,8 @@ func Copy(ctx context.Context, s *store.Store, e tree.Entry, w io.Writer) error 
 	return of(e, errors.Join(b.Copy(ctx, w), b.Close()))
 }
 
-// Part opens a raw blob that has no reference here, such as a file of a tree, by its nodes,
-// which say all that is to be known of it.
+// Part opens a raw blob that has no reference here, such as a file of a tree, by its nodes, which have all the
+// necessary information.
 func Part(ctx context.Context, s *store.Store, cid object.Hash) (*store.Blob, error) {
 	dag, err := merkle.OpenChunks(s.Nodes(ctx), cid)
 	if err != nil {

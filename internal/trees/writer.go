@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// writer puts the files and nodes of one tree into a store.
+// writer stores the files and nodes of one tree.
 type writer struct {
 	s     *store.Store
 	batch *store.Batch
@@ -24,8 +24,8 @@ func newWriter(ctx context.Context, s *store.Store) *writer {
 	return &writer{s: s, batch: s.NewBatch(false), nodes: s.NodeWriter(ctx)}
 }
 
-// file stores what r gives. Small files go side by side, each large one by itself, since
-// that keeps all processors busy and takes the memory of several chunks.
+// file stores the bytes of r. Small files are stored in parallel, but each large one alone, since that keeps all
+// processors busy and takes the memory of several chunks.
 func (w *writer) file(ctx context.Context, r io.Reader, size int64) (object.BlobRef, error) {
 	if size <= store.SmallChunk {
 		w.large.RLock()

@@ -13,16 +13,15 @@ import (
 	"golang.org/x/term"
 )
 
-// pagerStart is how much output is held back until the pager starts before the end of
-// the command. Less than that is held until the database is closed: nobody else
-// waits while a person reads.
+// pagerStart is how much output is held back before the pager starts while the command still runs. Less output is held
+// back until the database is closed, so that nobody else has to wait while a person reads.
 const pagerStart = 4 << 20
 
 // pager is Out while output may turn out to be longer than the screen.
 type pager struct {
 	out    io.Writer // the terminal
 	height int
-	quit   func() // called when the person leaves the pager before the end
+	quit   func() // called if the person leaves the pager before the end
 
 	mu   sync.Mutex
 	held bytes.Buffer
@@ -31,10 +30,9 @@ type pager struct {
 	gone bool
 }
 
-// Page shows what is written to Out from now on in a pager, if it is longer than the
-// screen: MYTHOS_PAGER or else PAGER or else less. It does nothing when Out is no
-// terminal or the pager is "" or "cat". quit is called when the person leaves it
-// before the end. EndPage must follow.
+// Page shows everything that is written to Out from now on in a pager, if it is longer than the screen: MYTHOS_PAGER or
+// else PAGER or else less. It does nothing if Out is not a terminal or the pager is "" or "cat". quit is called if the
+// person leaves it before the end. EndPage must follow.
 func (s *Streams) Page(quit func()) {
 	if !s.OutTTY || pagerCommand() == "" {
 		return
@@ -57,7 +55,7 @@ func (s *Streams) EndPage() {
 	s.pager = nil
 }
 
-// pagerCommand is the person's choice; empty: none.
+// pagerCommand returns the person's choice; empty: none.
 func pagerCommand() string {
 	for _, name := range []string{"MYTHOS_PAGER", "PAGER"} {
 		if v, ok := os.LookupEnv(name); ok {
@@ -90,8 +88,7 @@ func (p *pager) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// start runs the pager and gives it what was held back; where it cannot run, the
-// terminal gets it.
+// start runs the pager and writes to it what was held back; if it cannot run, that goes to the terminal.
 func (p *pager) start() {
 	cmd := exec.Command("sh", "-c", pagerCommand())
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
@@ -115,7 +112,7 @@ func (p *pager) start() {
 	p.held.Reset()
 }
 
-// left notes that the person has left.
+// left records that the person has left.
 func (p *pager) left() {
 	p.gone = true
 	if p.quit != nil {
@@ -136,5 +133,5 @@ func (p *pager) end() {
 	if err := p.in.Close(); err != nil && !errors.Is(err, syscall.EPIPE) {
 		p.gone = true
 	}
-	_ = p.cmd.Wait() // how the person left it is no outcome of the command
+	_ = p.cmd.Wait() // how the person left it does not matter for the command
 }

@@ -10,8 +10,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 )
 
-// Progress shows how far a long operation is, with rate and time left, on a
-// terminal; elsewhere it only counts.
+// Progress shows the progress of a long operation, with rate and time left, on a terminal; elsewhere it only counts.
 type Progress struct {
 	container *mpb.Progress
 	bar       *mpb.Bar
@@ -19,8 +18,8 @@ type Progress struct {
 	total     atomic.Int64
 }
 
-// Bytes starts a progress display over total bytes; total 0 means unknown:
-// then it shows what is done and the rate alone.
+// Bytes starts a progress display over total bytes; total 0 means unknown: then it shows only the amount done and the
+// rate.
 func (s *Streams) Bytes(label string, total int64) *Progress {
 	return s.progress(label, total, average(func(perSecond float64) string { return Size(uint64(perSecond)) + "/s" }),
 		known(decor.Counters(decor.SizeB1024(0), "% .1f / % .1f"), decor.Current(decor.SizeB1024(0), "% .1f")))
@@ -31,7 +30,7 @@ func (s *Streams) Count(label string, total int64) *Progress {
 	return s.progress(label, total, average(func(perSecond float64) string { return fmt.Sprintf("%.0f/s", perSecond) }), known(decor.CountersNoUnit("%d / %d"), decor.CurrentNoUnit("%d")))
 }
 
-// known shows one thing while the total is known, and another while it is not.
+// known shows one thing if the total is known, and another if it is not.
 func known(with, without decor.Decorator) decor.Decorator {
 	return decor.Any(func(st decor.Statistics) string {
 		d := with
@@ -43,7 +42,7 @@ func known(with, without decor.Decorator) decor.Decorator {
 	})
 }
 
-// knownBar leaves the bar out while the total is not known.
+// knownBar leaves the bar out while the total is unknown.
 func knownBar(bar mpb.BarFiller) mpb.BarFiller {
 	return mpb.BarFillerFunc(func(w io.Writer, st decor.Statistics) error {
 		if st.Total <= 0 {
@@ -53,8 +52,7 @@ func knownBar(bar mpb.BarFiller) mpb.BarFiller {
 	})
 }
 
-// average shows the rate since the start. It is there on the last line, too, however
-// fast that came.
+// average shows the rate since the start. It is also on the last line, however early that comes.
 func average(format func(perSecond float64) string) decor.Decorator {
 	start, final := time.Now(), ""
 	return decor.Any(func(st decor.Statistics) string {
@@ -84,7 +82,7 @@ func (s *Streams) progress(label string, total int64, speed, counters decor.Deco
 	return p
 }
 
-// Add moves the display on by n. It may be called from many goroutines.
+// Add advances the display by n. It may be called from many goroutines.
 func (p *Progress) Add(n int64) {
 	p.done.Add(n)
 	if p.bar != nil {
@@ -92,14 +90,14 @@ func (p *Progress) Add(n int64) {
 	}
 }
 
-// Total adds to what there is to do, when that becomes known only on the way.
+// Total adds to the total, if more becomes known on the way.
 func (p *Progress) Total(n int64) {
 	if total := p.total.Add(n); p.bar != nil {
 		p.bar.SetTotal(total, false)
 	}
 }
 
-// Done is what was added so far.
+// Done returns the sum of what was added so far.
 func (p *Progress) Done() int64 { return p.done.Load() }
 
 // Stop removes the display.

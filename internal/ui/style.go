@@ -49,7 +49,7 @@ func style(m Meaning) lipgloss.Style {
 	return s
 }
 
-// Paint colours text for Out by its meaning; piped text stays as it is.
+// Paint colours text for Out by its meaning; in a pipe, text is not changed.
 func (s *Streams) Paint(m Meaning, text string) string {
 	if !s.OutTTY || !s.Color {
 		return text
@@ -65,9 +65,8 @@ func (s *Streams) PaintErr(m Meaning, text string) string {
 	return paint(m, text)
 }
 
-// renderer draws for Out and Err alike. It is told what the terminal is like from the
-// environment: asking the terminal itself takes time, and its answer can end up in
-// somebody's input.
+// renderer draws for both Out and Err. It learns about the terminal from the environment: asking the terminal itself
+// takes time, and its answer can end up in somebody's input.
 var renderer = sync.OnceValue(func() *lipgloss.Renderer {
 	r := lipgloss.NewRenderer(io.Discard, termenv.WithUnsafe())
 	profile := termenv.ANSI256
@@ -103,9 +102,8 @@ type Cell struct {
 	Meaning Meaning
 }
 
-// Table writes rows under a header. On a terminal columns are aligned and the
-// last one is cut to the width; piped, cells are separated by tabs and the
-// header is left out. Without rows a person is told on Err that there are none.
+// Table writes rows under a header. On a terminal, columns are aligned and the last one is cut to the width; in a pipe,
+// cells are separated by tabs and the header is left out. If there are no rows, a note on Err says so.
 func (s *Streams) Table(header []string, rows [][]Cell) {
 	if !s.OutTTY {
 		for _, row := range rows {
@@ -138,8 +136,7 @@ func (s *Streams) Table(header []string, rows [][]Cell) {
 	}
 }
 
-// widths measures the columns; wide reports whether the ones before the last leave it
-// no room.
+// widths measures the columns; wide reports whether those before the last leave it no room.
 func (s *Streams) widths(rows [][]Cell, short bool) (widths []int, wide bool) {
 	widths = make([]int, len(rows[0]))
 	for _, row := range rows {
@@ -157,12 +154,12 @@ func (s *Streams) widths(rows [][]Cell, short bool) (widths []int, wide bool) {
 	return widths, total > s.Width()
 }
 
-// marks are a time or a short hash: cut, they would say nothing.
+// marks matches a time or a short hash, which would be meaningless if cut.
 var marks = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^(\d{4}-\d\d-\d\d .*|[0-9a-f]{12})$`)
 })
 
-// whole reports whether the cells of a column are to stay whole.
+// whole reports whether the cells of a column must not be cut.
 func whole(rows [][]Cell, column int) bool {
 	return len(rows) > 1 && marks().MatchString(rows[1][column].Text)
 }
@@ -191,8 +188,8 @@ func (s *Streams) narrow(rows [][]Cell, widths []int) {
 	}
 }
 
-// cell is a cell's text on a terminal: hashes inside longer text are shortened, and
-// where room is short those alone in a cell, too.
+// cell returns a cell's text on a terminal: hashes inside longer text are shortened and, if there is little room, also
+// those alone in a cell.
 func (s *Streams) cell(c Cell, short bool) string {
 	if len(c.Text) == 64 && !short {
 		return Clean(c.Text)
@@ -216,17 +213,16 @@ func (s *Streams) tableLine(row []Cell, widths []int, short bool) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
-// Fit paints text, cut to what is left of the line after used columns. What others
-// wrote is cleaned before.
+// Fit paints text, cut to what is left of the line after used columns. Foreign text is cleaned first.
 func (s *Streams) Fit(m Meaning, text string, used int) string {
 	return s.Paint(m, runewidth.Truncate(Clean(text), max(s.Width()-used, 8), "…"))
 }
 
-// Clean makes text of unknown origin safe for a terminal and for lines of fields:
-// control characters, among them escape sequences, are quoted.
+// Clean makes text of unknown origin safe for a terminal and for lines of fields: it quotes control characters,
+// including escape sequences.
 func Clean(text string) string {
 	odd := func(r rune) bool { return !unicode.IsPrint(r) }
-	if utf8.ValidString(text) && !strings.ContainsFunc(text, odd) { // a terminal in Latin-1 takes the byte 9B for CSI
+	if utf8.ValidString(text) && !strings.ContainsFunc(text, odd) { // a terminal in Latin-1 reads the byte 9B as CSI
 		return text
 	}
 	quoted := strconv.Quote(text)
@@ -250,7 +246,7 @@ func (s *Streams) CleanErr(text string) string {
 	return CleanLines(text)
 }
 
-// Hash shortens a hash on a terminal and leaves it whole for pipes.
+// Hash shortens a hash on a terminal, but not in a pipe.
 func (s *Streams) Hash(hex string) string {
 	if s.OutTTY && len(hex) > 12 {
 		return hex[:12]
@@ -268,10 +264,10 @@ func (s *Streams) Hashes(text string) string {
 	return wholeHash().ReplaceAllString(text, "$1")
 }
 
-// Brief shortens every hash inside a text, wherever it goes.
+// Brief shortens every hash inside a text, for any output.
 func (s *Streams) Brief(text string) string { return wholeHash().ReplaceAllString(text, "$1") }
 
-// Size renders a number of bytes for people, "4.0 MiB".
+// Size formats a number of bytes for people, "4.0 MiB".
 func Size(n uint64) string {
 	if n < 1<<10 {
 		return fmt.Sprintf("%d B", n)

@@ -10,8 +10,8 @@ import (
 	"github.com/mattn/go-runewidth"
 )
 
-// Wrap writes text after a head: on a terminal in lines of its width, all below the first word of
-// the text, else in one.
+// Wrap writes text after a head: on a terminal in lines of its width, all aligned with the first word of the text,
+// otherwise in one line.
 func (s *Streams) Wrap(head, text string) {
 	if text = head + text; s.OutTTY {
 		text = fold(text, s.Width(), strings.Repeat(" ", columns(head)))
@@ -19,7 +19,7 @@ func (s *Streams) Wrap(head, text string) {
 	s.Printf("%s\n", text)
 }
 
-// foldErr is fold for Err: a pipe gets text as it is.
+// foldErr is fold for Err: for a pipe, text is not changed.
 func (s *Streams) foldErr(text, indent string) string {
 	if !s.ErrTTY {
 		return text
@@ -27,13 +27,12 @@ func (s *Streams) foldErr(text, indent string) string {
 	return fold(text, s.Width(), indent)
 }
 
-// A word is what a line is not broken in: a command in backticks, which somebody copies, or
-// what has no space.
+// word matches what a line is not broken inside: a command in backticks, which somebody copies, or a text without
+// spaces.
 var word = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("[^\\s`]*`[^`\n]*`[^\\s`]*|\\S+") })
 
-// fold breaks the lines of text that are wider than width between words, and indents what
-// follows a break. What is wider than a line stays whole, for the terminal to break: so it is copied
-// as one.
+// fold breaks the lines of text that are wider than width between words, and indents what follows a break. A word wider
+// than a line remains whole, and the terminal breaks it: so it can be copied as one.
 func fold(text string, width int, indent string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
@@ -60,20 +59,20 @@ func foldLine(line string, width int, indent string) string {
 	return b.String()
 }
 
-// columns is how wide painted text is.
+// columns returns how wide painted text is.
 func columns(text string) int {
 	return runewidth.StringWidth(painted().ReplaceAllString(text, ""))
 }
 
-// Fields writes a JSON object for people: a line a field, its name before its value, hashes short.
+// Fields writes a JSON object for people: one line per field, its name before its value, hashes shortened.
 func (s *Streams) Fields(indent string, view []byte) {
 	dec := json.NewDecoder(bytes.NewReader(view))
-	dec.UseNumber() // numbers pass through unchanged
+	dec.UseNumber() // numbers are not changed
 	s.value(dec, indent, "")
 }
 
-// value writes the next value of dec under a label. The names of a JSON object keep their order,
-// which a map would lose.
+// value writes the next value of dec under a label. The names of a JSON object keep their order, which a map would
+// lose.
 func (s *Streams) value(dec *json.Decoder, indent, label string) {
 	token, err := dec.Token()
 	if err != nil {
@@ -102,10 +101,10 @@ func (s *Streams) value(dec *json.Decoder, indent, label string) {
 		}
 		s.value(dec, indent, name)
 	}
-	_, _ = dec.Token() // the end: what was well formed when it was written has one
+	_, _ = dec.Token() // the end, which well-formed input has
 }
 
-// longHex is what is longer than a hash: signatures and other bytes.
+// longHex matches hex that is longer than a hash: signatures and other bytes.
 var longHex = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9a-f]{12})[0-9a-f]{53,}$`) })
 
 func scalar(token json.Token) string {

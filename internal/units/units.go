@@ -1,6 +1,5 @@
-// Package units reads and writes sizes and time spans as people write them: in scopes,
-// settings, policies and flags alike. A number of bytes is 4096, 64KiB or 5MB, a time span
-// 90s, 1h30m or 30d.
+// Package units reads and writes sizes and durations as people write them: in scopes, settings, policies and flags. A
+// number of bytes is 4096, 64KiB or 5MB, a duration is 90s, 1h30m or 30d.
 package units
 
 import (
@@ -17,20 +16,20 @@ type unit struct {
 	n    uint64
 }
 
-// Binary and decimal sizes; the first of equal ones is written.
+// Binary and decimal sizes; of equal ones, the first is written.
 var sizes = []unit{
 	{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10},
 	{"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}, {"KB", 1e3},
 	{"T", 1 << 40}, {"G", 1 << 30}, {"M", 1 << 20}, {"K", 1 << 10}, {"B", 1},
 }
 
-// Durations in microseconds, the largest first.
+// Durations in microseconds, largest first.
 var terms = []unit{
 	{"d", 86_400_000_000}, {"h", 3_600_000_000}, {"m", 60_000_000}, {"s", 1_000_000}, {"ms", 1_000}, {"us", 1},
 }
 
-// ParseSize reads a number of bytes: "1048576", "10MiB", "5MB"; a bare K, M, G
-// or T is binary. There are no fractions.
+// ParseSize reads a number of bytes: "1048576", "10MiB", "5MB"; a bare K, M, G or T is binary. Fractions are not
+// allowed.
 func ParseSize(text string) (uint64, error) {
 	digits, name := cutNumber(text)
 	n, err := strconv.ParseUint(digits, 10, 64)
@@ -74,8 +73,7 @@ func FormatSize(n uint64) string {
 	return strconv.FormatUint(n, 10)
 }
 
-// ParseDuration reads a time span of whole units: "90s", "1h30m", "30d". The
-// units are d, h, m, s, ms and us.
+// ParseDuration reads a duration in whole units: "90s", "1h30m", "30d". The units are d, h, m, s, ms and us.
 func ParseDuration(text string) (time.Duration, error) {
 	us, err := ParseMicros(text)
 	if err != nil {
@@ -87,8 +85,8 @@ func ParseDuration(text string) (time.Duration, error) {
 	return time.Duration(us) * time.Microsecond, nil
 }
 
-// ParseSpan is ParseDuration for flags and policies, which may have fractions, too: "0.5s"
-// and whatever else [time.ParseDuration] reads, but no time below zero.
+// ParseSpan is ParseDuration for flags and policies, which also allow fractions: "0.5s" and anything else that
+// [time.ParseDuration] reads, but no negative duration.
 func ParseSpan(text string) (time.Duration, error) {
 	d, err := ParseDuration(text)
 	if err == nil {
@@ -156,8 +154,8 @@ func FormatMillis(ms uint64) string {
 	return FormatMicros(ms * 1000)
 }
 
-// FormatDuration writes a time span in the fewest whole units, rounded down to
-// microseconds; it is the reverse of ParseDuration.
+// FormatDuration writes a duration in the fewest whole units, rounded down to microseconds; it is the reverse of
+// ParseDuration.
 func FormatDuration(d time.Duration) string {
 	if d < 0 {
 		return "-" + FormatMicros(uint64(-(d / time.Microsecond)))
@@ -165,8 +163,7 @@ func FormatDuration(d time.Duration) string {
 	return FormatMicros(uint64(d / time.Microsecond))
 }
 
-// Count is a number of things in words: "1 call", "2 calls". many is given where it is not
-// one with an s.
+// Count returns a number of things in words: "1 call", "2 calls". many is given if the plural is not formed with an s.
 func Count[N int | int64 | uint16 | uint32 | uint64](n N, one string, many ...string) string {
 	switch {
 	case n == 1:

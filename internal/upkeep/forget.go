@@ -4,9 +4,8 @@ import (
 	"context"
 )
 
-// Forget removes what is over: tasks that ended a day ago, the nonces of packets
-// and requests that have expired and would be refused for that, the tokens that were shown and have expired,
-// and what was left with peers a month ago.
+// Forget removes what has expired: tasks that ended a day ago, the nonces of packets and requests that would be refused
+// as expired, expired tokens that were shown, and submissions to peers of a month ago.
 func (u *Upkeep) Forget(ctx context.Context) error {
 	put := map[string][]byte{}
 	for _, over := range []func(context.Context, map[string][]byte) error{u.Tasks.Over, u.Packets.Over, u.Transfer.Over, u.Auth.Over} {

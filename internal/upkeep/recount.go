@@ -20,10 +20,10 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// ErrQuotaLost means that a counter says less than the receipts do. It wraps store.ErrCorrupt.
+// ErrQuotaLost means that a counter is lower than the receipts show. It wraps store.ErrCorrupt.
 var ErrQuotaLost = fmt.Errorf("a quota's counter was lost or damaged: %w", identity.ErrDamaged)
 
-// KindQuota is the kind of what fsck finds wrong with a counter; its id is the capability's.
+// KindQuota is the kind of fsck's findings about a counter; the id is the capability's.
 const KindQuota = "quota"
 
 // units are what each effect of a kind uses at least one of.
@@ -34,7 +34,7 @@ type recount struct {
 	node  *Upkeep
 	least map[object.Hash]uint64    // by capability
 	again map[object.Hash]bool      // effects that were registered more than once: who was charged is not told
-	seen  map[uint64]struct{}       // receipts, by the beginning of their ids
+	seen  map[uint64]struct{}       // by capability in a receipt
 	links map[object.Hash][]counted // of each capability that a receipt names
 }
 
@@ -44,8 +44,8 @@ type counted struct {
 	of scope.Resource
 }
 
-// RecountQuotas compares the counters of capabilities with what receipts say was done, and calls
-// report, with ErrQuotaLost, for each that says less: attempts that broke off have no receipt.
+// RecountQuotas compares the counters of capabilities with what receipts show was done, and calls report, with
+// ErrQuotaLost, for each counter that is lower. A counter may be higher, since interrupted attempts have no receipt.
 func (u *Upkeep) RecountQuotas(ctx context.Context, report func(id object.Hash, err error)) error {
 	r := &recount{u, map[object.Hash]uint64{}, map[object.Hash]bool{}, map[uint64]struct{}{}, map[object.Hash][]counted{}}
 	err := u.Ledger.Log(ctx, kvledger.Filter{Kind: ledger.EntryRegister}, func(e ledger.Entry) error {
@@ -73,9 +73,9 @@ func (r *recount) receipt(ctx context.Context, rec *ledger.Receipt) error {
 	})
 	r.seen[short(rec.ReceiptID)] = struct{}{}
 	switch {
-	case len(rec.Evidence) == 0, settled: // a probe found out; who was charged is told by nobody
+	case len(rec.Evidence) == 0, settled: // a probe settled it; who was charged is unknown
 	case len(rec.IdempotencyKey) > 0 && r.again[ledger.IdemID(rec.ToolID, rec.IdempotencyKey)]:
-	case rec.Status == exec.StatusNotStarted: // what was charged was given back
+	case rec.Status == exec.StatusNotStarted: // the charge was returned
 	case rec.Notes != nil && strings.HasPrefix(*rec.Notes, ledger.RefusedNotes):
 	default:
 		list, err := r.counters(ctx, rec.Evidence[0])
@@ -89,7 +89,7 @@ func (r *recount) receipt(ctx context.Context, rec *ledger.Receipt) error {
 
 func short(h object.Hash) uint64 { return binary.BigEndian.Uint64(h.Sum[:]) }
 
-// counters are those of a capability and of all above it, where they are limited.
+// counters returns the limited counters of a capability and of all above it.
 func (r *recount) counters(ctx context.Context, id object.Hash) (list []counted, err error) {
 	if list, known := r.links[id]; known {
 		return list, nil

@@ -12,7 +12,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// runRoots keeps what recorded runs need to be replayed.
+// runRoots passes to keep what recorded runs need for a replay.
 func (u *Upkeep) runRoots(ctx context.Context, keep func(object.Hash)) error {
 	err := u.Exec.Runs(ctx, func(r *run.Record) error {
 		keep(r.BundleHash)
@@ -44,8 +44,7 @@ func (u *Upkeep) runRoots(ctx context.Context, keep func(object.Hash)) error {
 	})
 }
 
-// objectRoots keeps whatever an object mentions. Objects themselves are never
-// collected.
+// objectRoots passes to keep everything that objects mention. Objects themselves are never collected.
 func (u *Upkeep) objectRoots(ctx context.Context, keep func(object.Hash)) error {
 	for _, kind := range catalog.Names() {
 		err := u.Store.Objects(ctx, kind, func(o store.Object) error {

@@ -12,8 +12,8 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// sweepRunning removes the locks of attempts that ended, and the renewals of their leases,
-// where the effect has an outcome since: those of attempts that were killed.
+// sweepRunning removes the locks of ended attempts, and the renewals of their leases, if the effect now has an outcome:
+// those of attempts that were killed.
 func (u *Upkeep) sweepRunning(ctx context.Context) error {
 	open := func(idem object.Hash) (bool, error) {
 		s, err := u.Ledger.Read(ctx, idem)
@@ -28,11 +28,11 @@ func (u *Upkeep) sweepRunning(ctx context.Context) error {
 	return nil
 }
 
-// keepDeclared is how long a harness may take to tell the outcome of a call.
+// keepDeclared is how long a harness may take to report the outcome of a call.
 const keepDeclared = 30 * 24 * time.Hour
 
-// sweepDeclared removes the records of calls of a harness that have an outcome since, or that
-// nobody will tell the outcome of any more.
+// sweepDeclared removes the records of calls of a harness that now have an outcome, or whose outcome will no longer be
+// reported.
 func (u *Upkeep) sweepDeclared(ctx context.Context) error {
 	have := map[string][]byte{}
 	err := kv.Scan(ctx, u.DB, kv.Declared, func(record string, value []byte) error {
@@ -51,7 +51,7 @@ func (u *Upkeep) sweepDeclared(ctx context.Context) error {
 	return nil
 }
 
-// awaited are the calls of agents that had no answer yet.
+// awaited returns the calls of agents that have no answer yet.
 func (u *Upkeep) awaited() awaited.Records {
 	return awaited.Records{KV: u.DB, Now: u.ID.Now, Alive: u.Tasks.InstanceAlive}
 }

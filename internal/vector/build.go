@@ -8,43 +8,42 @@ import (
 	"github.com/mythos-project/mythos/internal/par"
 )
 
-// Index is a set of vectors that is searched. It is made from its rows alone: the same rows
-// give the same index. It is safe for concurrent use.
+// Index is a searchable set of vectors. It is made only from its rows: the same rows give the same index. It is safe
+// for concurrent use.
 type Index struct {
 	dim    int
 	rows   []float32 // unit vectors
-	codes  []uint64  // one a row, of words(dim) each; empty: each search looks at all rows
-	centre []float32 // what codes are taken around
-	enough int       // rows whose scores a search computes, at least
+	codes  []uint64  // one per row, of words(dim) each; empty: each search compares all rows
+	centre []float32 // the origin of the codes
+	enough int       // how many rows a search computes scores for, at least
 	recall float64   // measured with that many
 }
 
-// Len is how many rows there are.
+// Len returns the number of rows.
 func (x *Index) Len() int { return len(x.rows) / stride(x.dim) }
 
-// Dim is the dimension.
+// Dim returns the dimension.
 func (x *Index) Dim() int { return x.dim }
 
 // Coded reports whether searches compare codes first.
 func (x *Index) Coded() bool { return len(x.codes) > 0 }
 
-// Recall is the share of the ten nearest rows that searches found when it was measured.
+// Recall returns the measured share of the ten nearest rows that searches found.
 func (x *Index) Recall() float64 { return x.recall }
 
-// Enough is how many rows' scores a search computes, at least.
+// Enough returns how many rows a search computes scores for, at least.
 func (x *Index) Enough() int { return min(x.enough, x.Len()) }
 
-// MaxExact is how many rows are searched without codes.
+// MaxExact is up to how many rows there are no codes.
 const MaxExact = 100_000
 
 const (
-	wanted = 0.97 // recall that is tuned for, with rows of the index: what is asked for lies farther off
-	probes = 100  // rows that are asked for
+	wanted = 0.97 // the recall aimed at, for rows of the index: real queries lie farther off
+	probes = 100  // rows that are searched for
 	probed = 10   // neighbours of each
 )
 
-// Same reports whether two indexes have the same rows, bit for bit, and everything that is
-// made of them.
+// Same reports whether two indexes have the same rows, bit for bit, and everything that is derived from them.
 func (x *Index) Same(y *Index) bool {
 	return x.dim == y.dim && x.enough == y.enough && x.recall == y.recall && slices.Equal(x.codes, y.codes) &&
 		slices.Equal(x.centre, y.centre) && slices.Equal(x.rows, y.rows)
@@ -56,7 +55,7 @@ func (x *Index) SameRow(y *Index, row int) bool {
 	return slices.Equal(x.rows[row*s:row*s+s], y.rows[row*s:row*s+s])
 }
 
-// Builder takes rows.
+// Builder collects rows.
 type Builder struct {
 	dim  int
 	rows []float32
@@ -81,7 +80,7 @@ func (b *Builder) Add(v []float32) error {
 // AddUnit adds a row of another index of the same dimension.
 func (b *Builder) AddUnit(row []float32) { b.rows = append(b.rows, row...) }
 
-// Build makes the index, once. Above exact rows (0: MaxExact) they have codes.
+// Build makes the index, once. With more than exact rows (0: MaxExact) it has codes.
 func (b *Builder) Build(ctx context.Context, exact int) (*Index, error) {
 	x := &Index{dim: b.dim, rows: b.rows, recall: 1}
 	b.rows = nil
@@ -107,7 +106,7 @@ func (b *Builder) Build(ctx context.Context, exact int) (*Index, error) {
 	return x, x.measure(ctx)
 }
 
-// pieces calls fn for runs of rows that are all of them, several at once.
+// pieces calls fn for runs of rows that together are all of them, several in parallel.
 func (x *Index) pieces(ctx context.Context, fn func(from, to int)) error {
 	const piece = 4096
 	n := x.Len()
@@ -117,8 +116,8 @@ func (x *Index) pieces(ctx context.Context, fn func(from, to int)) error {
 	})
 }
 
-// mean is the mean of the rows: their sum in float64 in the order of the rows, divided by
-// their number and rounded to float32.
+// mean returns the mean of the rows: their sum in float64 in the order of the rows, divided by their number and rounded
+// to float32.
 func (x *Index) mean() []float32 {
 	s := stride(x.dim)
 	sum := make([]float64, s)
@@ -134,9 +133,9 @@ func (x *Index) mean() []float32 {
 	return mean
 }
 
-// measure finds how many rows a search has to compute the scores of: it asks for the nearest
-// rows of some rows, without themselves, and counts for each how many rows have a code that is
-// no farther. What wanted of them needed is enough.
+// measure finds for how many rows a search has to compute scores: it searches for some of the rows, without themselves,
+// and counts for each neighbour how many rows have a code that is no farther. The share wanted of these counts
+// determines enough.
 func (x *Index) measure(ctx context.Context) error {
 	n := x.Len()
 	count := min(probes, n)
@@ -155,7 +154,7 @@ func (x *Index) measure(ctx context.Context) error {
 	return nil
 }
 
-// needed is, for each neighbour of a row, how many rows have a code that is no farther.
+// needed returns, for each neighbour of a row, how many rows have a code that is no farther.
 func (x *Index) needed(row int) (needs []int) {
 	s := stride(x.dim)
 	u := x.rows[row*s : row*s+s]

@@ -5,16 +5,15 @@ import (
 	"slices"
 )
 
-// A code has a bit for each part of a rotated vector, and as many parts as the next power of
-// two has, 256 at least: 1 where the part is negative. The number of bits in which two codes
-// differ grows with the angle between the vectors, less the centre of all rows, which
-// is where the vectors of many models crowd. The rotation mixes each part into every bit: twice,
-// some signs change and the Walsh-Hadamard transform follows (without its factor). It
-// only adds and subtracts, so that every machine gives the same bits.
+// A code has one bit for each part of a rotated vector, whose number of parts is the next power of two, at least 256: 1
+// if the part is negative. The number of bits in which two codes differ grows with the angle between the vectors, less
+// the centre of all rows, around which the vectors of many models cluster. The rotation mixes each part into every bit:
+// twice, some signs change and the Walsh-Hadamard transform follows (without its factor). It only adds and subtracts,
+// so that every machine gives the same bits.
 
 const minBits = 256
 
-// words is how many words of 64 bits a code has.
+// words returns how many 64-bit words a code has.
 func words(dim int) int {
 	n := minBits
 	for n < dim {
@@ -25,7 +24,7 @@ func words(dim int) int {
 
 // coder makes codes. It is for one goroutine.
 type coder struct {
-	signs [2][]uint64 // of each round: 1 changes a sign
+	signs [2][]uint64 // for each round: 1 changes a sign
 	parts []float32
 }
 
@@ -42,7 +41,7 @@ func newCoder(dim int) *coder {
 	return c
 }
 
-// fresh is a coder for another goroutine.
+// fresh returns a coder for another goroutine.
 func (c *coder) fresh() *coder {
 	return &coder{c.signs, make([]float32, len(c.parts))}
 }
@@ -94,8 +93,7 @@ func hadamard(x []float32) {
 	}
 }
 
-// distances is in how many bits each row's code differs from that of u, and how many rows
-// differ in so many.
+// distances returns in how many bits each row's code differs from that of u, and how many rows have each distance.
 func (x *Index) distances(u []float32) (far []uint16, counts []int) {
 	w := words(x.dim)
 	code := make([]uint64, w)
@@ -121,8 +119,8 @@ func (x *Index) distances(u []float32) (far []uint16, counts []int) {
 	return far, histogram(far, w*64+1)
 }
 
-// histogram counts how often each distance is there. Most distances are alike, and counting one
-// of them waits for the count before: so four are counted beside one another.
+// histogram counts how often each distance occurs. Most distances are alike, and counting one waits for the previous
+// count of the same: so four histograms are counted in parallel.
 func histogram(far []uint16, size int) []int {
 	counts, others := make([]int, size), [3][]int{make([]int, size), make([]int, size), make([]int, size)}
 	rest := far
@@ -143,8 +141,8 @@ func histogram(far []uint16, size int) []int {
 	return counts
 }
 
-// candidates are the rows that a search computes the scores of, ascending: those with the
-// codes nearest to u's, and all that are as near as the last one of them.
+// candidates returns the rows for which a search computes scores, ascending: those with the codes nearest to u's, and
+// all that are as near as the last of them.
 func (x *Index) candidates(u []float32, enough int) []int {
 	far, counts := x.distances(u)
 	most, within := 0, 0

@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/internal/atomicfile"
 )
 
-// ErrDamaged means that a file is no index, or one of another version.
+// ErrDamaged means that a file is not an index, or has another version.
 var ErrDamaged = errors.New("not an index of vectors")
 
 // The file has a header of 128 bytes, and then, each beginning at a multiple of 64 bytes: a key
@@ -29,7 +29,7 @@ const (
 	tagSize    = 32
 )
 
-// layout is where the parts of a file lie.
+// layout says where the parts of a file lie.
 type layout struct {
 	rows, key, dim                            int
 	coded                                     bool
@@ -53,8 +53,8 @@ func layOut(rows, key, dim int, coded bool) layout {
 	return l
 }
 
-// Write writes an index to a file, with a tag of at most 32 bytes that says what it is of, and a
-// key for each row, all of one size.
+// Write writes an index to a file, with a tag of at most 32 bytes that says what it belongs to, and a key for each row,
+// all of one size.
 func Write(name string, x *Index, tag []byte, keys []byte) error {
 	l := layOut(x.Len(), 0, x.dim, x.Coded())
 	if x.Len() > 0 {
@@ -64,7 +64,7 @@ func Write(name string, x *Index, tag []byte, keys []byte) error {
 		b := bufio.NewWriterSize(w, 1<<20)
 		at := 0
 		put := func(data []byte) {
-			n, _ := b.Write(data) // an error stays and is returned by Flush
+			n, _ := b.Write(data) // an error persists and is returned by Flush
 			at += n
 		}
 		pad := func() { put(make([]byte, (section-at%section)%section)) }
@@ -107,25 +107,25 @@ type File struct {
 	done func() error
 }
 
-// Key is the key of a row.
+// Key returns the key of a row.
 func (f *File) Key(row int) []byte { return f.keys[row*f.key : (row+1)*f.key] }
 
-// Row is the unit vector of a row, for [Builder.AddUnit].
+// Row returns the unit vector of a row, for [Builder.AddUnit].
 func (f *File) Row(row int) []float32 {
 	s := stride(f.dim)
 	return f.rows[row*s : row*s+s]
 }
 
-// InMemory is an index as its file would be read, with keys of this size.
+// InMemory returns an index as its file would be read, with keys of this size.
 func InMemory(x *Index, tag, keys []byte, key int) *File {
 	return &File{x, tag, keys, key, func() error { return nil }}
 }
 
-// Close gives the file up. Nothing of it may be used any more.
+// Close closes the file. Nothing of it may be used afterwards.
 func (f *File) Close() error { return f.done() }
 
-// Open opens a file whose rows have keys of this size. Its pages are read when they are
-// needed. The error wraps ErrDamaged where it is not what Write writes, or fs.ErrNotExist.
+// Open opens a file whose rows have keys of this size. Its pages are read when they are needed. The error wraps
+// ErrDamaged if it is not what Write writes, or fs.ErrNotExist.
 func Open(name string, key int) (*File, error) {
 	data, done, err := mapFile(name)
 	if err != nil {
@@ -163,7 +163,7 @@ func read(data []byte, key int) (*File, error) {
 	return &File{Index: x, Tag: slices.Clone(data[tagAt : tagAt+tagSize]), keys: data[l.keysAt : l.keysAt+l.rows*key], key: key}, nil
 }
 
-// little says that this machine's numbers lie in memory as they lie in the file.
+// little reports whether this machine's numbers lie in memory as they lie in the file.
 var little = func() bool {
 	n := uint16(1)
 	return *(*byte)(unsafe.Pointer(&n)) == 1
@@ -197,7 +197,7 @@ func wordBytes(v []uint64) []byte {
 	return out
 }
 
-// floats are n numbers at the start of data, which is there as long as they are.
+// floats returns n numbers at the start of data, which must exist as long as they do.
 func floats(data []byte, n int) []float32 {
 	if n == 0 {
 		return nil

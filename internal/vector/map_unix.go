@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mapFile is a file's bytes, mapped: it is written whole and renamed, and never changed.
+// mapFile maps a file's bytes into memory: the file is written completely, renamed, and never changed.
 func mapFile(name string) (data []byte, done func() error, err error) {
 	f, err := os.Open(name)
 	if err != nil {

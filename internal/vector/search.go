@@ -12,7 +12,7 @@ type Neighbour struct {
 	Score float32 // cosine similarity, -1 to 1
 }
 
-// before compares neighbours: the nearer one is less, or of equally near ones the earlier row.
+// before compares neighbours: the nearer one comes first, and of equally near ones the earlier row.
 func before(a, b Neighbour) int {
 	if c := cmp.Compare(b.Score, a.Score); c != 0 {
 		return c
@@ -20,7 +20,7 @@ func before(a, b Neighbour) int {
 	return cmp.Compare(a.Row, b.Row)
 }
 
-// nearest keeps the k nearest of what it is given: a heap with the farthest on top.
+// nearest collects the k nearest of the rows that it is given: a heap with the farthest on top.
 type nearest struct {
 	k    int
 	list []Neighbour
@@ -47,9 +47,8 @@ func (n *nearest) sorted() []Neighbour {
 	return n.list
 }
 
-// Search finds the k nearest rows to a vector, the nearest first. Where rows have codes it
-// computes the scores of those alone whose codes are nearest, of as many as were measured to
-// be enough. The error wraps ErrVector.
+// Search finds the k nearest rows to a vector, nearest first. If rows have codes, it computes scores only for the rows
+// whose codes are nearest, as many as were measured to be enough. The error wraps ErrVector.
 func (x *Index) Search(q []float32, k int) ([]Neighbour, error) {
 	u, err := x.query(q)
 	if err != nil || !x.Coded() {
@@ -63,7 +62,7 @@ func (x *Index) Search(q []float32, k int) ([]Neighbour, error) {
 	return n.sorted(), nil
 }
 
-// Exact is Search that computes the scores of all rows.
+// Exact is Search, but computes the scores of all rows.
 func (x *Index) Exact(q []float32, k int) ([]Neighbour, error) {
 	u, err := x.query(q)
 	return x.all(u, k), err

@@ -23,14 +23,14 @@ import (
 // MaxDim is the largest dimension.
 const MaxDim = 4096
 
-// lanes is how many sums a dot product has.
+// lanes is the number of partial sums of a dot product.
 const lanes = 8
 
-// ErrVector means that something is no vector of the dimension that is expected.
+// ErrVector means that something is not a vector of the expected dimension.
 var ErrVector = errors.New("not a vector")
 
-// Check refuses a vector of another dimension than dim, and one with a part that is not a
-// number. The error wraps ErrVector.
+// Check refuses a vector of another dimension than dim, and one with a part that is not a number. The error wraps
+// ErrVector.
 func Check(v []float32, dim int) error {
 	if len(v) != dim {
 		return fmt.Errorf("%w: its dimension is %d, expected was %d", ErrVector, len(v), dim)
@@ -43,10 +43,10 @@ func Check(v []float32, dim int) error {
 	return nil
 }
 
-// stride is how many float32 a row of a matrix has: a multiple of the lanes.
+// stride returns how many float32 a row of a matrix has: a multiple of the lanes.
 func stride(dim int) int { return (dim + lanes - 1) / lanes * lanes }
 
-// unit writes the unit vector of v to dst, and zeros behind it.
+// unit writes the unit vector of v to dst, followed by zeros.
 func unit(dst, v []float32) {
 	sum := 0.0
 	for _, x := range v {
@@ -62,8 +62,8 @@ func unit(dst, v []float32) {
 	}
 }
 
-// dot is the score of two rows of the same stride. A conversion to float32 keeps a
-// compiler from fusing a product with the addition behind it.
+// dot returns the score of two rows of the same stride. A conversion to float32 keeps a compiler from fusing a product
+// with the following addition.
 func dot(a, b []float32) float32 {
 	var l0, l1, l2, l3, l4, l5, l6, l7 float32
 	for len(a) >= lanes && len(b) >= lanes {

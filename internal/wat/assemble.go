@@ -10,7 +10,7 @@ import (
 // routine is a function of a module, in the order of its number; an imported one has no body.
 type routine struct {
 	typ    uint32
-	params []string // names, and those of the locals behind them
+	params []string // names, followed by those of the locals
 	body   []node
 	locals []byte // types
 }
@@ -25,7 +25,7 @@ type module struct {
 	exports  [][]byte
 }
 
-// Assemble makes a module of its text. The error wraps ErrText.
+// Assemble makes a module from its text. The error wraps ErrText.
 func Assemble(text string) ([]byte, error) {
 	root, err := parse(text)
 	if err != nil {
@@ -95,7 +95,7 @@ func (m *module) export(as string, kind byte, number uint32) {
 	m.exports = append(m.exports, append(append(name(as), kind), uleb(number)...))
 }
 
-// function declares one; its body is encoded when all are known.
+// function declares a function; its body is encoded once all are known.
 func (m *module) function(n node) error {
 	r, rest, err := m.signature(n)
 	if err != nil {
@@ -114,7 +114,7 @@ func (m *module) function(n node) error {
 	return nil
 }
 
-// signature reads what a function begins with: its name, what it is exported as, and its type.
+// signature reads the beginning of a function: its name, its exported name, and its type.
 func (m *module) signature(n node) (r routine, rest []node, err error) {
 	rest = n.list[1:]
 	number := uint32(len(m.routines))
@@ -220,7 +220,7 @@ func (m *module) encode() ([]byte, error) {
 	return out, nil
 }
 
-// code is the body of a function: runs of locals of one type, then its instructions.
+// code returns the body of a function: runs of locals of one type, then its instructions.
 func (m *module) code(r routine) ([]byte, error) {
 	var runs []byte
 	count := uint32(0)
@@ -252,7 +252,7 @@ func sleb(n int64) (out []byte) {
 	}
 }
 
-// vector is bytes behind their number.
+// vector returns bytes after their number.
 func vector(b []byte) []byte { return append(uleb(uint32(len(b))), b...) }
 
 func name(text string) []byte { return vector([]byte(text)) }

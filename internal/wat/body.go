@@ -10,7 +10,7 @@ import (
 type body struct {
 	module *module
 	locals []string
-	labels []string // open ones, the innermost last
+	labels []string // open labels, innermost last
 	out    []byte
 }
 
@@ -71,7 +71,7 @@ func (b *body) folded(n node) error {
 	return err
 }
 
-// block encodes a block or a loop: a label, and what is in it.
+// block encodes a block or a loop: a label, and its contents.
 func (b *body) block(code byte, list []node) error {
 	label := ""
 	if len(list) > 0 && strings.HasPrefix(list[0].word, "$") {
@@ -105,7 +105,7 @@ func (b *body) branch(n node) error {
 	return err
 }
 
-// plain encodes an instruction and takes what belongs to it from the words behind it.
+// plain encodes an instruction and takes its operands from the words after it.
 func (b *body) plain(n node, o op, rest []node) ([]node, error) {
 	b.out = append(b.out, o.code)
 	switch o.operand {
@@ -148,7 +148,7 @@ func (b *body) plain(n node, o op, rest []node) ([]node, error) {
 	return rest[1:], nil
 }
 
-// depth is how many blocks lie between here and the innermost of this label; -1: there is none.
+// depth returns how many blocks lie between here and the innermost one with this label; -1: there is none.
 func (b *body) depth(label string) int {
 	for i, open := range slices.Backward(b.labels) {
 		if open == label {
@@ -158,7 +158,7 @@ func (b *body) depth(label string) int {
 	return -1
 }
 
-// access encodes alignment, always the natural one, and offset.
+// access encodes alignment, which is always the natural one, and offset.
 func (b *body) access(n node, o op, rest []node) ([]node, error) {
 	offset := uint64(0)
 	if len(rest) > 0 {
@@ -174,7 +174,7 @@ func (b *body) access(n node, o op, rest []node) ([]node, error) {
 	return rest, nil
 }
 
-// number reads a constant; one of 32 bits may be written signed or unsigned.
+// number reads a constant; a 32-bit constant may be written signed or unsigned.
 func number(word string, kind operand) (int64, error) {
 	if kind == i64 {
 		return strconv.ParseInt(word, 0, 64)

@@ -11,13 +11,13 @@ const (
 	i32
 	i64
 	memory // alignment and offset
-	zero   // a byte that is reserved
+	zero   // a reserved byte
 )
 
 type op struct {
 	code byte
 	operand
-	align byte // of a memory access: the logarithm of its size
+	align byte // for a memory access: the logarithm of its size
 }
 
 // ops are the instructions, without block, loop, if and else.
@@ -42,7 +42,7 @@ var ops = map[string]op{
 
 var types = map[string]byte{"i32": 0x7f, "i64": 0x7e, "f32": 0x7d, "f64": 0x7c}
 
-// Codes of what is folded.
+// Codes of folded instructions.
 const (
 	opBlock   = 0x02
 	opLoop    = 0x03

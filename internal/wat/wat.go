@@ -19,7 +19,7 @@ import (
 	"strings"
 )
 
-// ErrText means that a text is not of this part of the format.
+// ErrText means that a text is not in this part of the format.
 var ErrText = errors.New("not a module that this assembler knows")
 
 // node is a list, a word or a string.
@@ -34,7 +34,7 @@ func (n node) fail(format string, args ...any) error {
 	return fmt.Errorf("%w: line %d: %s", ErrText, n.line, fmt.Sprintf(format, args...))
 }
 
-// head is the word that a list begins with.
+// head returns the first word of a list.
 func (n node) head() string {
 	if len(n.list) == 0 || n.list[0].quoted {
 		return ""
@@ -42,7 +42,7 @@ func (n node) head() string {
 	return n.list[0].word
 }
 
-// parse reads the one list that a text is.
+// parse reads the single list in a text.
 func parse(text string) (node, error) {
 	stack := []node{{}}
 	line := 1

@@ -1,5 +1,5 @@
-// Package webhook tells a receiver of calls that wait for approval, as the Standard Webhooks say. It
-// only tells: whatever the receiver answers decides nothing, and no call waits for it.
+// Package webhook notifies a receiver of calls that wait for approval, in the form of Standard Webhooks. It only
+// notifies: the receiver's answer decides nothing, and no call waits for it.
 package webhook
 
 import (
@@ -24,30 +24,30 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Options are what a sender is made with.
+// Options are the options of a sender.
 type Options struct {
-	URL         string // https, or http with a loopback address
-	Secret      string // "whsec_..." or the path of a file that has it
-	Dir         string // that a path is relative to
-	WithRequest bool   // tell the request's bytes, too
-	// Tool and Who are the names of tools and agents.
+	URL         string // https, or http to a loopback address
+	Secret      string // "whsec_..." or the path of a file that contains it
+	Dir         string // to which a path is relative
+	WithRequest bool   // also send the request's bytes
+	// Tool and Who return the names of tools and agents.
 	Tool   func(ctx context.Context, tool object.Hash) string
 	Who    func(object.AgentID) string
 	Debugf func(string, ...any)
 	First  time.Duration // before the second try, and twice as long each time after; 0: a second
 }
 
-// Bounds of telling.
+// Limits of notifying.
 const (
 	tries      = 5
 	each       = 5 * time.Second // for a try
-	atEnd      = 2 * time.Second // that a process waits at its end for what was not told yet
-	maxAnswer  = 64 << 10        // bytes that are read of an answer
+	atEnd      = 2 * time.Second // how long a process waits at its end for unsent notices
+	maxAnswer  = 64 << 10        // bytes read of an answer
 	maxPending = 64              // notices under way; further ones are left out
 	maxSecret  = 1 << 10         // bytes of the file
 )
 
-// Sender tells a receiver. It is safe for concurrent use.
+// Sender notifies a receiver. It is safe for concurrent use.
 type Sender struct {
 	o      Options
 	hook   *standard.Webhook
@@ -58,10 +58,10 @@ type Sender struct {
 	under  sync.WaitGroup
 }
 
-// ErrReceiver means that nobody can be told: the URL or the secret is none.
+// ErrReceiver means that nobody can be notified: the URL or the secret is invalid.
 var ErrReceiver = errors.New("approval_webhook")
 
-// New makes a sender. The secret is in no error.
+// New makes a sender. Errors do not contain the secret.
 func New(o Options) (*Sender, error) {
 	u, err := url.Parse(o.URL)
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && caps.Loopback(u)) {
@@ -100,7 +100,7 @@ func read(dir, name string) (string, error) {
 	return strings.TrimSpace(string(text)), err
 }
 
-// notice is what is told.
+// notice is the content of a notification.
 type notice struct {
 	Type      string    `json:"type"` // approval.requested
 	Timestamp time.Time `json:"timestamp"`
@@ -116,10 +116,10 @@ type data struct {
 	Role     string      `json:"role"`
 	Until    object.Time `json:"until"`
 	Show     string      `json:"show"`              // the command that shows the request
-	Request  []byte      `json:"request,omitempty"` // base64, where it is told
+	Request  []byte      `json:"request,omitempty"` // base64; absent: not sent
 }
 
-// Tell begins to tell of a request, and returns at once.
+// Tell begins to notify of a request, and returns at once.
 func (s *Sender) Tell(q *approval.Request, request []byte) {
 	select {
 	case s.slots <- struct{}{}:
@@ -143,7 +143,7 @@ func (s *Sender) Tell(q *approval.Request, request []byte) {
 	})
 }
 
-// send tries a few times: the receiver knows a notice again by its id.
+// send tries several times: the receiver recognizes a notice by its id.
 func (s *Sender) send(id string, n notice) error {
 	body, err := json.Marshal(n)
 	if err != nil {
@@ -167,7 +167,7 @@ func (s *Sender) once(id string, body []byte) error {
 	now := time.Now()
 	signature, err := s.hook.Sign(id, now, body)
 	if err != nil {
-		return errors.New("it cannot be signed") // the library's error is not ours to show
+		return errors.New("it cannot be signed") // the library's error must not be shown
 	}
 	r, err := http.NewRequestWithContext(s.ctx, http.MethodPost, s.o.URL, bytes.NewReader(body))
 	if err != nil {
@@ -180,7 +180,7 @@ func (s *Sender) once(id string, body []byte) error {
 	res, err := s.client.Do(r)
 	var of *url.Error
 	if errors.As(err, &of) {
-		err = of.Err // without the URL, which may be a secret by itself
+		err = of.Err // without the URL, which may itself be a secret
 	}
 	if err != nil {
 		return err
@@ -195,7 +195,7 @@ func (s *Sender) once(id string, body []byte) error {
 	return nil
 }
 
-// Close waits a moment for what was not told yet, and gives it up then.
+// Close waits a moment for unsent notices, and then gives up.
 func (s *Sender) Close() error {
 	done := make(chan struct{})
 	go func() { s.under.Wait(); close(done) }()
