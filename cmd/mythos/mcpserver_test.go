@@ -16,6 +16,7 @@ import (
 // there tell it what to do.
 func serveCounting(dir string) int {
 	note(dir, "starts", "started\n")
+	own := newReplica(dir)
 	in := bufio.NewReaderSize(os.Stdin, 1<<20)
 	var mu sync.Mutex
 	say := func(line string) {
@@ -37,7 +38,9 @@ func serveCounting(dir string) int {
 		if json.Unmarshal([]byte(line), &m) != nil || m.ID == nil || m.Method == "" {
 			continue
 		}
-		if m.Method == "tools/call" {
+		if list := own.list(m.Method, m.Params); list != "" {
+			say(fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":{"tools":%s}}`, m.ID, list))
+		} else if m.Method == "tools/call" {
 			go answerCounting(dir, m.Method, m.ID, m.Params, say)
 		} else {
 			answerCounting(dir, m.Method, m.ID, m.Params, say)
