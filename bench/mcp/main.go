@@ -64,6 +64,9 @@ func run(mythos, npm string, rows []string, rounds, tools int) error {
 	if err != nil {
 		return err
 	}
+	if npm, err = filepath.Abs(npm); err != nil {
+		return err
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -75,8 +78,8 @@ func run(mythos, npm string, rows []string, rounds, tools int) error {
 	defer os.RemoveAll(dir)
 	b := &bench{program, npm, self, dir, rounds, tools}
 	for _, repo := range []string{"alone", "between"} {
-		for _, args := range [][]string{{"init", "."}, {"mcp", "add", "s", "--unconfined", "--", self, "-serve", "1"},
-			{"agent", "add", "scout", "--tools", "s.*"}} {
+		for _, args := range [][]string{{"init", "."}, {"mcp", "add", "s", "--unconfined", "--", self, "-serve", "2"},
+			{"tool", "policy", "s.t00001", "--read"}, {"agent", "add", "scout", "--tools", "s.*"}} {
 			if _, err := b.out(repo, args...); err != nil {
 				return err
 			}

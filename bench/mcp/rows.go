@@ -24,6 +24,9 @@ func (b *bench) call(key string) func() string {
 
 func plain() string { return `{"name":"t00000","arguments":{"text":"a"}}` }
 
+// reading calls the tool whose policy says that it only reads.
+func reading() string { return `{"name":"t00001","arguments":{"text":"a"}}` }
+
 // asking is the median of many calls, one after another.
 func asking(c client, params func() string) func() (time.Duration, error) {
 	return func() (time.Duration, error) {
@@ -33,7 +36,7 @@ func asking(c client, params func() string) func() (time.Duration, error) {
 
 // calls compares what wrap adds to a call with the gate alone.
 func (b *bench) calls(ctx context.Context) (err error) {
-	direct, err := starting(b.dir, b.self, "-serve", "1")
+	direct, err := starting(b.dir, b.self, "-serve", "2")
 	if err != nil {
 		return err
 	}
@@ -48,16 +51,20 @@ func (b *bench) calls(ctx context.Context) (err error) {
 	}
 	defer gate.Close()
 	t, err := b.turns([]func() (time.Duration, error){asking(direct, plain), asking(wrapped, b.call("k")), asking(wrapped, plain),
-		func() (time.Duration, error) { return p50(calls, func() error { return gate.call(ctx) }) }})
+		asking(wrapped, reading), func() (time.Duration, error) { return p50(calls, func() error { return gate.call(ctx) }) }})
 	if err != nil {
 		return err
 	}
 	times("a call, bare", t[0])
 	times("through wrap, under the client's key", t[1])
 	times("through wrap, without one", t[2])
-	times("Gate.Do of a tool that does nothing", t[3])
-	say("added by wrap / Gate.Do, under the client's key", "1.25", b.rounds, func(i int) float64 { return float64(t[1][i]-t[0][i]) / float64(t[3][i]) })
-	say("added by wrap / Gate.Do, without a key", "1.25", b.rounds, func(i int) float64 { return float64(t[2][i]-t[0][i]) / float64(t[3][i]) })
+	times("through wrap, of a tool that only reads", t[3])
+	times("Gate.Do of a tool that does nothing", t[4])
+	for row, what := range []string{1: "under the client's key", 2: "without a key", 3: "of a tool that only reads"} {
+		if row > 0 {
+			say("added by wrap / Gate.Do, "+what, []string{1: "1.25", 2: "1.25", 3: "0.6"}[row], b.rounds, func(i int) float64 { return float64(t[row][i]-t[0][i]) / float64(t[4][i]) })
+		}
+	}
 	return nil
 }
 
@@ -161,15 +168,24 @@ func (b *bench) list(context.Context) (err error) {
 		return err
 	}
 	defer closing(&err, wrapped)
-	t, err := b.turns([]func() (time.Duration, error){func() (time.Duration, error) { return timed(func() error { return listed(direct, b.tools) }) },
-		func() (time.Duration, error) { return timed(func() error { return listed(wrapped, b.tools) }) }})
+	served, err := starting(b.repo("many"), b.mythos, "mcp", "serve", "--agent", "scout", "--with", "none")
+	if err != nil {
+		return err
+	}
+	defer closing(&err, served)
+	asked := func(c client) func() (time.Duration, error) {
+		return func() (time.Duration, error) { return timed(func() error { return listed(c, b.tools) }) }
+	}
+	t, err := b.turns([]func() (time.Duration, error){asked(direct), asked(wrapped), asked(served)})
 	if err != nil {
 		return err
 	}
 	times(fmt.Sprintf("list of %d tools, bare", b.tools), t[0])
 	times("through wrap", t[1])
+	times("of serve", t[2])
 	say("list through wrap / bare", "1.5", b.rounds, func(i int) float64 { return float64(t[1][i]) / float64(t[0][i]) })
-	for name, c := range map[string]*lines{"the server": direct, "wrap": wrapped} {
+	say("list of serve / bare", "1.5", b.rounds, func(i int) float64 { return float64(t[2][i]) / float64(t[0][i]) })
+	for name, c := range map[string]*lines{"the server": direct, "wrap": wrapped, "serve": served} {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
 		if err != nil {
 			continue // this system says it elsewhere
@@ -228,7 +244,7 @@ func (b *bench) proxies(context.Context) (err error) {
 		fmt.Println("the proxies of npm are not there: make mcp installs them")
 		return nil
 	}
-	direct, err := starting(b.dir, b.self, "-serve", "1")
+	direct, err := starting(b.dir, b.self, "-serve", "2")
 	if err != nil {
 		return err
 	}
