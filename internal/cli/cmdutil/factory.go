@@ -24,7 +24,6 @@ import (
 	"github.com/mythos-project/mythos/internal/config"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
-	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
@@ -128,7 +127,7 @@ func (f *Factory) waiting(busy ledger.BusyError) {
 
 // away reports that a response cannot be stored yet.
 func (f *Factory) away(bytes int, why error) {
-	f.IO.Notef("the tool has answered, and its answer of %s waits for the bucket: %v; it is lost if this process is ended", units.FormatSize(uint64(bytes)), why)
+	f.IO.Notef("the tool has answered, and its answer of %d bytes waits for the bucket: %v; it is lost if this process ends", bytes, why)
 }
 
 // Opened is the repository if Repo has opened it, otherwise nil.
