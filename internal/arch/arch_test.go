@@ -1,5 +1,4 @@
-// Package arch holds the test of the import rules: an arrow may only point down
-// the list of rooms.
+// Package arch holds the test of the import rules: imports may only point down the list of rooms.
 package arch
 
 import (
@@ -16,17 +15,17 @@ import (
 
 const module = "github.com/mythos-project/mythos/"
 
-// leaves are rooms for anything that needs them. They import one another at most.
+// leaves are packages for everything that needs them. They import at most each other.
 var leaves = []string{"internal/atomicfile", "internal/decimal", "internal/flock", "internal/inflight", "internal/jsonschema", "internal/jsontext", "internal/par", "internal/plainfile", "internal/strictyaml", "internal/units", "store/kv"}
 
-// on is what a room above the protocol may import: the protocol, and the rooms named.
+// on returns what a package above the protocol may import: the protocol, and the named packages.
 func on(below ...string) []string {
 	return append([]string{"object", "object/...", "store", "store/...", "caps", "caps/...", "ledger", "ledger/...", "packet", "packet/...", "exec", "exec/...",
 		"dataset", "dataset/...", "model", "model/..."}, below...)
 }
 
-// rooms lists every package with the rooms of this module that its code may
-// import. "*" is anything. A folder ending in /... rules all packages below it.
+// rooms lists every package with the packages of this module that its code may import. "*" is everything. A folder
+// ending in /... covers all packages below it.
 var rooms = []struct {
 	name  string
 	below []string
@@ -202,8 +201,7 @@ var rooms = []struct {
 	{"scripts/...", nil},
 }
 
-// only names the packages that may import a library that the house keeps in one
-// place.
+// only names the packages that may import a library that is used in one place only.
 var only = map[string][]string{
 	"github.com/spf13/cobra":                                      {"internal/cli", "internal/docgen", "bench"},
 	"github.com/invopop/jsonschema":                               {"internal/docgen"},
@@ -307,7 +305,7 @@ func checkFile(t *testing.T, file, pkg string, test bool) {
 	}
 }
 
-// rule finds the most exact rule for a package.
+// rule finds the most specific rule for a package.
 func rule(pkg string) (allowed []string, ok bool) {
 	if slices.Contains(leaves, pkg) {
 		return leaves, true
@@ -347,8 +345,8 @@ func within(pkg, room string) bool {
 	return room == "" || pkg == room || strings.HasPrefix(pkg, room+"/")
 }
 
-// TestNoRoomImportsAll: every room of this module says which others it may import; tools
-// beside it, such as benchmarks, may import anything.
+// TestNoRoomImportsAll: every package of this module has a rule about its imports; only tools beside it, such as
+// benchmarks, may import everything.
 func TestNoRoomImportsAll(t *testing.T) {
 	for _, r := range rooms {
 		if slices.Contains(r.below, "*") && (strings.HasPrefix(r.name, "internal/") || strings.HasPrefix(r.name, "cmd/")) {
@@ -357,8 +355,7 @@ func TestNoRoomImportsAll(t *testing.T) {
 	}
 }
 
-// TestRoomsStayApart pins the rule that caps, ledger and packet never import one
-// another.
+// TestRoomsStayApart checks that caps, ledger and packet never import one another.
 func TestRoomsStayApart(t *testing.T) {
 	apart := []string{"caps", "ledger", "packet"}
 	for _, a := range apart {

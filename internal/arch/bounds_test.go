@@ -11,15 +11,15 @@ import (
 	"testing"
 )
 
-// bound is how large a thing may be, without tests and generated code. What is larger
-// today stands in but, with the size that it may not grow beyond.
+// bound is the maximum size of a thing, without tests and generated code. Larger existing things are listed in but,
+// with the size that they may not exceed.
 type bound struct {
 	of   string
 	most int
 	but  map[string]int
 }
 
-// The lists may only shrink: a thing that has come within its bound is taken off.
+// The lists may only shrink: a thing that has come within its bound is removed.
 var (
 	packageLines  = bound{"lines", 2500, nil}
 	fileLines     = bound{"lines", 450, nil}
@@ -27,10 +27,10 @@ var (
 	typeMethods   = bound{"methods", 40, nil}
 )
 
-// usualLines are as many as nine packages in ten keep within.
+// usualLines is a size that nine in ten packages do not exceed.
 const usualLines = 1800
 
-// TestBounds: a package, a file, a function and a type stay as large as a reader can hold.
+// TestBounds: packages, files, functions and types are no larger than a reader can grasp.
 func TestBounds(t *testing.T) {
 	packages, files, functions, methods := map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
 	eachFile(t, func(file, pkg string, test bool) {
@@ -60,7 +60,7 @@ func TestBounds(t *testing.T) {
 			name := pkg + "." + fn.Name.Name
 			if recv := receiver(fn); recv != "" {
 				name = pkg + "." + recv + "." + fn.Name.Name
-				if functions[name] == 0 { // a method that each system has one of is one
+				if functions[name] == 0 { // a method that exists once for each system counts once
 					methods[pkg+"."+recv]++
 				}
 			}
@@ -109,7 +109,7 @@ func larger(sizes map[string]int, most int) (names []string) {
 	return names
 }
 
-// receiver is the name of a method's type; empty: it is a function.
+// receiver returns the name of a method's type; empty: it is a function.
 func receiver(fn *ast.FuncDecl) string {
 	if fn.Recv == nil || len(fn.Recv.List) == 0 {
 		return ""

@@ -7,15 +7,14 @@ import (
 	"testing"
 )
 
-// contextKeepers are the packages that may put something into a context: in package peer,
-// an HTTP request has no other place for it.
+// contextKeepers are the packages that may store something in a context: in package peer, an HTTP request has no other
+// place for it.
 var contextKeepers = map[string]bool{
 	"internal/peer": true,
 	"store":         true, // MakingRoom
 }
 
-// TestContextCarriesNothing: arguments, results and errors are passed, not hidden in a
-// context.
+// TestContextCarriesNothing: arguments, results and errors are passed, not hidden in a context.
 func TestContextCarriesNothing(t *testing.T) {
 	seen := eachFile(t, func(file, pkg string, test bool) {
 		if test || contextKeepers[pkg] {

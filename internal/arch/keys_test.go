@@ -18,7 +18,7 @@ var keyed = map[string]bool{"store": true, "caps": true, "caps/quota": true, "le
 	"internal/peers": true, "internal/pins": true, "internal/spawn": true, "internal/task": true, "internal/toolbox": true, "internal/transfer": true,
 	"internal/upkeep": true}
 
-// TestKeysStandInOneTable: the prefix of a key is written down in package store/kv alone.
+// TestKeysStandInOneTable: the prefixes of keys are written only in package store/kv.
 func TestKeysStandInOneTable(t *testing.T) {
 	files := 0
 	eachFile(t, func(file, pkg string, test bool) {

@@ -10,20 +10,20 @@ import (
 	"testing"
 )
 
-// private are folders that nobody outside imports, and the contract suites, which tests
-// run and whose examples are the tests of what they check.
+// private are folders that nobody outside imports, and the contract suites, which tests run and whose examples are the
+// tests of what they check.
 var private = map[string]bool{"internal": true, "cmd": true, "bench": true, "tools": true, "examples": true, "scripts": true,
 	"testdata": true, "runnertest": true, "storetest": true, "exectest": true, "foreigntest": true}
 
-// source is what a public package has.
+// source is what the files of a public package contain.
 type source struct {
 	exports   bool // it exports something
 	described bool // the package has a doc comment
 	example   bool // a test file has an Example
 }
 
-// TestPublicPackages: every package that other programs import has a doc comment and an
-// example that runs, and everything that it exports is documented.
+// TestPublicPackages: every package that other programs import has a doc comment and an example that runs, and
+// documents all its exports.
 func TestPublicPackages(t *testing.T) {
 	const root = "../.."
 	packages := map[string]*source{}
@@ -54,7 +54,7 @@ func TestPublicPackages(t *testing.T) {
 				t.Errorf("%s: %s is exported and has no doc comment", rel, name)
 			}
 		}
-		packages[dir].take(f, strings.HasSuffix(file, "_test.go")) // it keeps the exports alone
+		packages[dir].take(f, strings.HasSuffix(file, "_test.go")) // it keeps only the exports
 		return nil
 	})
 	if err != nil {
@@ -99,11 +99,11 @@ func runs(f *ast.File, fn *ast.FuncDecl) bool {
 	return false
 }
 
-// ofGo are methods whose meaning Go itself fixes.
+// ofGo are methods whose meaning is fixed by Go itself.
 var ofGo = map[string]bool{"Error": true, "String": true, "Unwrap": true}
 
-// undocumented names what a file exports without a doc comment. In a group of constants
-// or variables, a comment on the group or beside the name will do.
+// undocumented names what a file exports without a doc comment. In a group of constants or variables, a comment on the
+// group or next to the name is enough.
 func undocumented(f *ast.File) (names []string) {
 	for _, d := range f.Decls {
 		switch d := d.(type) {
@@ -136,7 +136,7 @@ func undocumentedIn(d *ast.GenDecl, spec ast.Spec) (names []string) {
 	return names
 }
 
-// exportedReceiver reports whether a function is none's method, or an exported type's.
+// exportedReceiver reports whether a function is not a method, or a method of an exported type.
 func exportedReceiver(d *ast.FuncDecl) bool {
 	if d.Recv == nil || len(d.Recv.List) == 0 {
 		return true

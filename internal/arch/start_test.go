@@ -9,11 +9,10 @@ import (
 	"testing"
 )
 
-// TestStartCompilesNothing: a regular expression of a whole package is compiled when it is
-// first used. Every command would pay for it otherwise, up to a millisecond for one with a
-// counted repetition.
+// TestStartCompilesNothing: a package-level regular expression is compiled when it is first used. Otherwise every
+// command would pay for it, up to a millisecond for one with a counted repetition.
 func TestStartCompilesNothing(t *testing.T) {
-	own := []string{"internal/specgen", "internal/docgen", "bench/", "tools/"} // programs of their own
+	own := []string{"internal/specgen", "internal/docgen", "bench/", "tools/"} // separate programs
 	seen := eachFile(t, func(file, pkg string, test bool) {
 		if test || slices.ContainsFunc(own, func(p string) bool { return strings.HasPrefix(pkg, p) }) {
 			return

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// The threat model names a test for each attack: it must exist, and each row must have one.
+// The threat model names a test for each attack: every row must have one, and the test must exist.
 func TestThreatsHaveTests(t *testing.T) {
 	page, err := os.ReadFile("../../docs/threat-model.md")
 	if err != nil {

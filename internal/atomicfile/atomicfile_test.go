@@ -130,7 +130,7 @@ func TestFailureOfAGroupStays(t *testing.T) {
 	if err := g.Add(filepath.Join(root, "a"), []byte("a")); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range names(t, temp) { // somebody takes the unfinished file away
+	for _, name := range names(t, temp) { // somebody removes the unfinished file
 		if err := os.Remove(filepath.Join(temp, name)); err != nil {
 			t.Fatal(err)
 		}

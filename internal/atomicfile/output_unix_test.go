@@ -37,8 +37,8 @@ func mode(t *testing.T, name string) fs.FileMode {
 	return st.Mode()
 }
 
-// TestOutputPermissions: a new file obeys the umask, a replaced one keeps its permissions.
-// It is not parallel: the umask is the process's.
+// TestOutputPermissions: a new file obeys the umask, a replaced one keeps its permissions. It is not parallel, since
+// the umask belongs to the process.
 func TestOutputPermissions(t *testing.T) {
 	dir := t.TempDir()
 	for _, c := range []struct {
@@ -122,7 +122,7 @@ func TestOutputToPipe(t *testing.T) {
 	}
 }
 
-// TestOutputToDescriptor: what a descriptor leads to is written to where it stands.
+// TestOutputToDescriptor: output to a descriptor is written at its present position.
 func TestOutputToDescriptor(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "f")
 	f, err := os.Create(name)

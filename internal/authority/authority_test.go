@@ -28,7 +28,7 @@ func draft(t *testing.T, n, to *repo.Repo) caps.Draft {
 	return caps.Draft{Subject: to.Self(), Scope: sc, NotBefore: n.Now(), ExpiresAt: n.Now().Add(time.Hour)}
 }
 
-// issued are the capabilities that are kept, and those that have a receipt.
+// issued returns the stored capabilities, and those that have a receipt.
 func issued(t *testing.T, n *repo.Repo) (kept, recorded []object.Hash) {
 	t.Helper()
 	err := errors.Join(
@@ -46,8 +46,8 @@ func issued(t *testing.T, n *repo.Repo) (kept, recorded []object.Hash) {
 	return kept, recorded
 }
 
-// TestIssueToOnce: one request, however often and by however many processes it is answered at
-// once, gives one capability, which has its receipt. Another one under its key gives nothing.
+// TestIssueToOnce: one request, no matter how often and by how many processes it is answered at once, gives one
+// capability with its receipt. Another request under its key gives nothing.
 func TestIssueToOnce(t *testing.T) {
 	n, to := peertest.Repo(t, "authority"), peertest.Repo(t, "scout")
 	q := authority.Asked{Key: object.SumText("token"), Agent: to.Self(), Body: object.SumText("request"), Until: n.Now().Add(time.Hour)}
@@ -58,7 +58,7 @@ func TestIssueToOnce(t *testing.T) {
 	for i := range given {
 		all.Go(func() {
 			d := d
-			d.NotBefore -= object.Time(i) // each makes a capability of its own
+			d.NotBefore -= object.Time(i) // each makes a different capability
 			given[i], errs[i] = n.Auth.IssueTo(t.Context(), q, d, []byte("proof"))
 		})
 	}
@@ -82,7 +82,7 @@ func TestIssueToOnce(t *testing.T) {
 	}
 }
 
-// TestNothingHalf: an issuance that is given up leaves neither a capability nor a receipt.
+// TestNothingHalf: an abandoned issuance leaves neither a capability nor a receipt.
 func TestNothingHalf(t *testing.T) {
 	n, to := peertest.Repo(t, "authority"), peertest.Repo(t, "scout")
 	over, cancel := context.WithCancel(t.Context())
@@ -102,8 +102,8 @@ func TestNothingHalf(t *testing.T) {
 	}
 }
 
-// TestRevokeAgent: what an agent holds and what it issued ends; what others issued with keys
-// that are not here stands, and is told.
+// TestRevokeAgent: everything that an agent holds or has issued ends; what others issued with keys that are not here
+// remains valid, and is reported.
 func TestRevokeAgent(t *testing.T) {
 	n, scout, other := peertest.Repo(t, "authority"), peertest.Repo(t, "scout"), peertest.Repo(t, "other")
 	held, err := n.Auth.Issue(t.Context(), draft(t, n, scout))

@@ -33,9 +33,8 @@ func samples(t testing.TB, fn func(s object.Struct, raw []byte)) {
 	}
 }
 
-// checkAccepted checks what holds of every object that a struct accepts: its views
-// give the same bytes back, and so does encoding what was decoded, unless it had
-// fields that nobody knows.
+// checkAccepted checks what must hold for every object that a struct accepts: its views, and encoding what was decoded,
+// give the same bytes again, unless it had unknown fields.
 func checkAccepted(t testing.TB, s object.Struct, raw []byte) {
 	t.Helper()
 	for name, view := range map[string]struct {
@@ -67,8 +66,7 @@ func TestSamplesAreAccepted(t *testing.T) {
 	samples(t, func(s object.Struct, raw []byte) { checkAccepted(t, s, raw) })
 }
 
-// TestFieldOrder: an object is the same, id included, in whatever order its fields
-// are given.
+// TestFieldOrder: the order in which the fields of an object are given does not change it, or its id.
 func TestFieldOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		all := catalog.All()
@@ -101,9 +99,8 @@ func mustID(t *rapid.T, s object.Struct, raw []byte) object.Hash {
 	return id
 }
 
-// TestSingleByteChanges changes each byte of an object of every struct that is
-// identified. It is refused, or has another id, or its signature fails; all that
-// may change is a name, and a signature whose signer is not named in the struct.
+// TestSingleByteChanges changes each byte of an object of every struct with an id. The object is refused, has another
+// id, or its signature fails; only a name may change, and a signature whose signer is not named in the struct.
 func TestSingleByteChanges(t *testing.T) {
 	samples(t, func(s object.Struct, raw []byte) {
 		if s.Rule.Mask == nil {
@@ -127,8 +124,7 @@ func TestSingleByteChanges(t *testing.T) {
 	})
 }
 
-// freeToChange tells whether two objects differ in what neither id nor signature
-// covers.
+// freeToChange reports whether two objects differ only in what neither id nor signature covers.
 func freeToChange(t *testing.T, s object.Struct, a, b []byte) bool {
 	t.Helper()
 	free := can.Mask{}
@@ -146,7 +142,7 @@ func freeToChange(t *testing.T, s object.Struct, a, b []byte) bool {
 	return err == nil && bytes.Equal(x, y)
 }
 
-// FuzzStruct gives any bytes to any struct. The golden vectors are its corpus.
+// FuzzStruct decodes any bytes as any struct. The golden vectors are its corpus.
 func FuzzStruct(f *testing.F) {
 	for _, file := range []string{"structs.json", "must-reject.json"} {
 		data, err := fs.ReadFile(vectors.FS, file)

@@ -14,7 +14,7 @@ import (
 	"github.com/mythos-project/mythos/model/why"
 )
 
-// ground are the kinds of objects with an id of their own from which a walk does not go on.
+// ground are the kinds of objects with an id at which a walk ends.
 var ground = map[string]string{
 	"Approval":          "says what somebody agreed to; the receipt of the call is walked with it",
 	"ApprovalRequest":   "says what people were asked; the receipt of the call is walked with it",
@@ -38,8 +38,7 @@ var ground = map[string]string{
 	"TypeDef":           "part of a bundle",
 }
 
-// TestEveryKindIsFollowedOrGround: of each kind that has an id somebody said whether a
-// walk goes on from it.
+// TestEveryKindIsFollowedOrGround: for each kind with an id it is decided whether a walk continues from it.
 func TestEveryKindIsFollowedOrGround(t *testing.T) {
 	identified := 0
 	for _, s := range catalog.All() {
@@ -61,8 +60,7 @@ func TestEveryKindIsFollowedOrGround(t *testing.T) {
 	}
 }
 
-// TestExportedStructsAreInTheCatalog: a struct that others can import and that has field
-// numbers can be decoded by its name.
+// TestExportedStructsAreInTheCatalog: every exported struct with field numbers can be decoded by its name.
 func TestExportedStructsAreInTheCatalog(t *testing.T) {
 	known := map[string]bool{}
 	for _, s := range catalog.All() {
@@ -101,7 +99,7 @@ func TestExportedStructsAreInTheCatalog(t *testing.T) {
 	}
 }
 
-// numbered are the struct types of a file whose fields have numbers.
+// numbered returns the struct types of a file whose fields have numbers.
 func numbered(f *ast.File) (names []string) {
 	ast.Inspect(f, func(n ast.Node) bool {
 		spec, ok := n.(*ast.TypeSpec)

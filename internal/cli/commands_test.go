@@ -6,8 +6,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 )
 
-// Every row of the table makes the command that it names, and a start that names it makes
-// no other.
+// Every row of the table makes the command that it names, and starting with that name makes no other.
 func TestOneCommandAStart(t *testing.T) {
 	f := cmdutil.New()
 	for _, c := range commands {
@@ -25,7 +24,7 @@ func TestOneCommandAStart(t *testing.T) {
 	}
 }
 
-// What names no command gets the whole tree: help, shells that complete, typing errors.
+// A name of no command gets the whole tree: for help, completion and typing errors.
 func TestWholeTree(t *testing.T) {
 	for _, args := range [][]string{nil, {"--help"}, {"help", "blob"}, {"__complete", "blob", ""}, {"bolb", "ls"}, {"-C", "blob"}, {"--", "blob"}} {
 		f := cmdutil.New()

@@ -8,7 +8,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 )
 
-// TestInternalError: a panic is a failure of ours, and neither a wrong use nor silent.
+// TestInternalError: a panic is our failure; it is reported, and not as wrong usage.
 func TestInternalError(t *testing.T) {
 	var out bytes.Buffer
 	code := internalError(&out, "index out of range", []byte("goroutine 1"))

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestHintOfFullDisk tells the store's disk from a device or a file of the caller's.
+// TestHintOfFullDisk distinguishes the store's disk from a device or file of the caller.
 func TestHintOfFullDisk(t *testing.T) {
 	store := fmt.Errorf("/r/.mythos/db has 0 bytes left: %w", syscall.ENOSPC)
 	for err, ours := range map[error]bool{store: true, syscall.ENOSPC: true,

@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/internal/repo"
 )
 
-// Figures adds the figures of the cluster to /metrics of any of its servers.
+// Figures adds metrics of the cluster to /metrics of any of its servers.
 type Figures struct {
 	Repo *repo.Repo
 
@@ -19,7 +19,7 @@ type Figures struct {
 	at   time.Time
 }
 
-// fresh is for how long one look at the database answers for all figures.
+// fresh is how long the result of one query serves for all metrics.
 const fresh = time.Second
 
 // Routes implements peer.Service.
@@ -53,7 +53,7 @@ func (g *Figures) Routes(d peer.Door) []peer.Route {
 	return nil
 }
 
-// lag is that of the standby that is furthest behind.
+// lag returns the lag of the standby that is furthest behind.
 func (s *Status) lag() (most float64) {
 	for _, b := range s.Database.Standbys {
 		most = max(most, b.Lag)

@@ -1,4 +1,5 @@
-// Package cluster tells how a repository is that many machines share: who works on it, what waits, and what is stuck.
+// Package cluster reports the state of a repository that many machines share: who works on it, what waits, and what is
+// stuck.
 package cluster
 
 import (
@@ -13,16 +14,16 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// ErrOneFolder means that a repository is in its own folder, where one machine works on it.
+// ErrOneFolder means that a repository is in its own folder, where only one machine works on it.
 var ErrOneFolder = errors.New("the repository is in its folder, and not in PostgreSQL")
 
-// Status is how the repository is, by the database's clock.
+// Status is the state of the repository, by the database's clock.
 type Status struct {
 	Database Database  `json:"database"`
 	Bucket   Bucket    `json:"bucket"`
 	Members  []Member  `json:"members"`
 	Workers  int       `json:"workers"` // alive
-	Slots    int       `json:"slots"`   // tasks that the members can run at a time
+	Slots    int       `json:"slots"`   // tasks that the members can run at the same time
 	Tasks    TaskQueue `json:"tasks"`
 	Stuck    []Stuck   `json:"stuck"`
 	Log      Log       `json:"log"`
@@ -35,7 +36,7 @@ type Database struct {
 	Standbys []Standby `json:"standbys"`
 }
 
-// Standby is a copy that follows the database.
+// Standby is a replica that follows the database.
 type Standby struct {
 	Name string  `json:"name"`
 	Sync string  `json:"sync"` // sync, quorum, potential or async
@@ -45,7 +46,7 @@ type Standby struct {
 // Bucket is the object store behind the repository.
 type Bucket struct {
 	Reachable bool   `json:"reachable"`
-	Why       string `json:"why,omitempty"` // it cannot be used
+	Why       string `json:"why,omitempty"` // why it cannot be used
 }
 
 // Member is a process that works on the repository for others.
@@ -53,21 +54,21 @@ type Member struct {
 	ID      string  `json:"id"`
 	Kind    string  `json:"kind"` // serve, worker or mcp
 	Host    string  `json:"host"`
-	Alive   bool    `json:"alive"` // it gave a sign of life within 20 seconds
+	Alive   bool    `json:"alive"` // it showed a sign of life within the last 20 seconds
 	Slots   int     `json:"slots"`
 	Running int     `json:"running"`
 	Since   float64 `json:"since_seconds"`
 	Seen    float64 `json:"seen_seconds"` // ago
 }
 
-// TaskQueue is how many tasks have not ended.
+// TaskQueue counts the tasks that have not ended.
 type TaskQueue struct {
 	Waiting int     `json:"waiting"`
 	Running int     `json:"running"`
-	Oldest  float64 `json:"oldest_seconds"` // how long the first of those that wait has waited
+	Oldest  float64 `json:"oldest_seconds"` // how long the longest-waiting one has waited
 }
 
-// Stuck is a task that nobody who is alive has, or that nobody can run.
+// Stuck is a task that no live process has, or that nobody can run.
 type Stuck struct {
 	Task   object.Hash `json:"task"`
 	State  string      `json:"state"` // queued or running
@@ -76,14 +77,14 @@ type Stuck struct {
 	Why    string      `json:"why"`
 }
 
-// Log is the end of the log, at which all processes meet. An entry has its number as soon as it is recorded.
+// Log is the end of the log, where all processes meet. An entry has its number as soon as it is recorded.
 type Log struct {
 	Entries uint64  `json:"entries"`
-	Queuing int     `json:"queuing"`         // processes that wait for their turn
-	Longest float64 `json:"longest_seconds"` // that one of these has waited
+	Queuing int     `json:"queuing"`         // processes waiting for their turn
+	Longest float64 `json:"longest_seconds"` // the longest that one of these has waited
 }
 
-// Of asks the database.
+// Of asks the database for the state.
 func Of(ctx context.Context, n *repo.Repo) (*Status, error) {
 	if n.Tasks.Engine.Shared == nil {
 		return nil, ErrOneFolder
@@ -149,7 +150,7 @@ func (s *Status) tasks(ctx context.Context, n *repo.Repo, alive map[string]bool)
 	return nil
 }
 
-// why says why a task is stuck; empty: it is not.
+// why returns why a task is stuck; empty: it is not.
 func (s *Status) why(t task.Task, alive map[string]bool) string {
 	switch {
 	case t.Server != "" && alive[t.Server]:

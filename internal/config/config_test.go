@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// repository is a folder with these settings, for an account without any of its own.
+// repository returns a folder with these settings, for an account without its own settings.
 func repository(t *testing.T, text string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -30,7 +30,7 @@ func repository(t *testing.T, text string) string {
 	return dir
 }
 
-// refusals are files of settings with the parts that their errors must have.
+// refusals are settings files, each with the parts that its error must have.
 var refusals = map[string][]string{
 	"require_cap: yes\n":                   {"line 1", "require_cap", `"yes"`, "true or false"},
 	"# a comment\npeer_cap: on\n":          {"line 2", "peer_cap"},
@@ -70,8 +70,7 @@ var refusals = map[string][]string{
 	"key: not-a-key-in-clear\nlease: 60\n": {"no unit"},
 }
 
-// TestRefusals: no file of settings that is not wholly understood is taken, and the error
-// says where.
+// TestRefusals: a settings file that is not completely understood is refused, and the error says where.
 func TestRefusals(t *testing.T) {
 	for text, parts := range refusals {
 		dir := repository(t, text)
@@ -126,7 +125,7 @@ func TestVariables(t *testing.T) {
 	}
 }
 
-// TestSecretsAreNotShown: the value of a secret setting is in no error, whatever is wrong.
+// TestSecretsAreNotShown: no error contains the value of a secret setting.
 func TestSecretsAreNotShown(t *testing.T) {
 	s, known := lookup("key")
 	if !known || !s.Secret || strings.Contains(s.wrong("file", "key", "very-secret", errors.New("is wrong")).Error(), "very-secret") {
@@ -134,7 +133,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 	}
 }
 
-// TestUserSettingsOutOfReach: an account whose home is no folder has no settings of its own.
+// TestUserSettingsOutOfReach: an account whose home is not a folder has no settings.
 func TestUserSettingsOutOfReach(t *testing.T) {
 	dir := repository(t, "lease: 2m\n")
 	t.Setenv("HOME", "/dev/null")
@@ -153,8 +152,7 @@ func TestUserSettingsOutOfReach(t *testing.T) {
 	}
 }
 
-// TestTemplate: each line of the file that a new repository gets, of a setting that has a
-// default, is that setting.
+// TestTemplate: in the settings file of a new repository, each line about a setting with a default is that setting.
 func TestTemplate(t *testing.T) {
 	lines, defaults := 0, 0
 	for _, s := range settings {
@@ -178,8 +176,8 @@ func TestTemplate(t *testing.T) {
 	}
 }
 
-// TestEveryVariableIsKnown: a variable that the program reads and this package does not know
-// would be refused as soon as somebody sets it.
+// TestEveryVariableIsKnown: a variable that the program reads but this package does not know would be refused whenever
+// it is set.
 func TestEveryVariableIsKnown(t *testing.T) {
 	name := regexp.MustCompile(`^MYTHOS_[A-Z0-9_]+$`)
 	found := 0

@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// FuzzSettings: a file of settings is refused as ErrSetting, or each of its values reads as
-// the same from the environment.
+// FuzzSettings: a settings file is refused as ErrSetting, or each of its values reads the same from the environment.
 func FuzzSettings(f *testing.F) {
 	for _, text := range []string{"lease: 1m\n", "lease: 1m\nlease: 2m\n", "peer_cap: true\n", "min_free: 512MiB\n", "Lease: 1m\n", "lease:\n", "a: &x 1\nb: *x\n", "{lease: 1s}", "--- {}\n---\n"} {
 		f.Add([]byte(text))
@@ -28,7 +27,7 @@ func FuzzSettings(f *testing.F) {
 	})
 }
 
-// FuzzEnvironment: a variable of ours is understood, known as another one, or refused.
+// FuzzEnvironment: a variable of ours is understood, recognized as another one, or refused.
 func FuzzEnvironment(f *testing.F) {
 	f.Add("LEASE", "1m")
 	f.Add("LEASE ", "1m")

@@ -15,8 +15,8 @@ import (
 	"github.com/mythos-project/mythos/packet"
 )
 
-// The public pack lies beside the checkout where it is at hand; the digests that
-// it publishes stand in the tests of the packages that make them.
+// The public pack lies next to the checkout if it is available; its published digests are in the tests of the packages
+// that produce them.
 const publicPack = "../../../shared/ctvp"
 
 func TestPublicPack(t *testing.T) {
@@ -37,8 +37,7 @@ func TestPublicPack(t *testing.T) {
 	}
 }
 
-// TestChangedPackFails changes every file that a vector is compared with: each
-// change must fail that vector.
+// TestChangedPackFails changes every file that a vector is compared with: each change must fail that vector.
 func TestChangedPackFails(t *testing.T) {
 	if _, err := os.Stat(publicPack); errors.Is(err, fs.ErrNotExist) {
 		t.Skip("the public pack is not at hand")
@@ -76,7 +75,7 @@ func TestChangedPackFails(t *testing.T) {
 	}
 }
 
-// TestPublishedWirePayload rebuilds WIRE_001's payload without the pack at hand.
+// TestPublishedWirePayload rebuilds WIRE_001's payload without the pack.
 func TestPublishedWirePayload(t *testing.T) {
 	var seed [32]byte
 	for i := range seed {

@@ -28,8 +28,8 @@ func TestGeneratedFilesAreFresh(t *testing.T) {
 	}
 }
 
-// TestEveryCommandDeclaresItsResult keeps --json documented: whoever adds a command
-// adds a row to the results.go of its package.
+// TestEveryCommandDeclaresItsResult keeps --json documented: a new command needs a row in the results.go of its
+// package.
 func TestEveryCommandDeclaresItsResult(t *testing.T) {
 	tree := docgen.Load(root)
 	leaves := 0

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// at has callers call fn b.N times in all, and reports how often a second, and what a call takes of the processors
+// at runs fn b.N times in all from the given number of callers, and reports the rate, and the processor time of a call
 // here and in the server.
 func at(b *testing.B, callers int, fn func(ctx context.Context, i int64) error) {
 	var next atomic.Int64
@@ -57,7 +57,7 @@ func at(b *testing.B, callers int, fn func(ctx context.Context, i int64) error) 
 	b.ReportMetric(float64((endThere-there).Microseconds())/float64(b.N), "µs-there/op")
 }
 
-// processors is the processor's time that this process and the server have taken.
+// processors returns the processor time of this process and of the server.
 func processors(b *testing.B) (here, there time.Duration) {
 	b.Helper()
 	var used syscall.Rusage
@@ -71,8 +71,8 @@ func processors(b *testing.B) (here, there time.Duration) {
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano()), there
 }
 
-// BenchmarkEffects measures keyed effects (register, receipt, commit; each durable) in PostgreSQL beside plain durable inserts
-// of 200 bytes by as many clients with a connection each, on the same server in the same run.
+// BenchmarkEffects measures keyed effects (register, receipt, commit; each durable) in PostgreSQL, next to plain
+// durable inserts of 200 bytes by as many clients with one connection each, on the same server in the same run.
 func BenchmarkEffects(b *testing.B) {
 	for _, callers := range []int{1, 8, 64} {
 		b.Run(fmt.Sprintf("inserts/%d", callers), func(b *testing.B) {
@@ -96,7 +96,7 @@ func BenchmarkEffects(b *testing.B) {
 	}
 }
 
-// benchEffects measures as many ledgers as processes would have, each with its own connections and callers.
+// benchEffects measures as many ledgers as there would be processes, each with its own connections and callers.
 func benchEffects(b *testing.B, processes, callers int) {
 	address := pgtest.Shared(b).Database(b)
 	ledgers := make([]*kvledger.Ledger, processes)

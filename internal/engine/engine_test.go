@@ -21,7 +21,7 @@ import (
 	"github.com/mythos-project/mythos/store/postgres"
 )
 
-// folder is a repository's folder with these engines.
+// folder makes a repository's folder with these engines.
 func folder(t *testing.T, engines, id string) string {
 	t.Helper()
 	root := t.TempDir()
@@ -43,7 +43,7 @@ func open(t *testing.T, root string) *engine.Engine {
 	return e
 }
 
-// excludes has two processes want a lock at once.
+// excludes checks that two processes cannot hold a lock at the same time.
 func excludes(t *testing.T, one, other *engine.Engine) {
 	t.Helper()
 	release, err := one.Lock(t.Context(), "promotion-1", time.Minute)
@@ -73,7 +73,7 @@ func TestLocalLock(t *testing.T) {
 	excludes(t, open(t, root), open(t, root))
 }
 
-// TestShared: what folders on one database share, and what each has of its own.
+// TestShared: what folders on one database share, and what each has for itself.
 func TestShared(t *testing.T) {
 	address := pgtest.Shared(t).Database(t)
 	db, err := postgres.Open(address, postgres.Options{})
@@ -125,7 +125,8 @@ func TestShared(t *testing.T) {
 	}
 }
 
-// TestPlaces: a file of addresses that is not wholly understood is damage, and what is said of it shows no password.
+// TestPlaces: a file of addresses that is not completely understood counts as damaged, and errors about it show no
+// password.
 func TestPlaces(t *testing.T) {
 	seed := "seed: " + strings.Repeat("a", 32) + "\n"
 	for _, bad := range []string{"", "store: postgres://h/d\n" + seed, "store: postgres://u:sesame@h/d\nchunks: s3://bucket\n" + seed, "store: postgres://h/d\nchunks: s3://bucket\n",
@@ -137,8 +138,8 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// TestNotKnown: the database takes the repository, and does not say so. The folder does not have it, and the prefix
-// stays that of the repository, which others can join.
+// TestNotKnown: the database accepts the repository, but the answer is lost. The folder does not record it, and the
+// prefix still belongs to the repository, which others can join.
 func TestNotKnown(t *testing.T) {
 	p := engine.Places{Store: pgtest.Shared(t).Database(t), Chunks: s3test.Shared(t).Bucket(t)}
 	name := strings.TrimPrefix(p.Store[:strings.IndexByte(p.Store, '?')], "postgres:///")

@@ -15,8 +15,8 @@ import (
 	"github.com/mythos-project/mythos/store/postgres"
 )
 
-// TestLedgersTogether: ledgers that append to one log at the same time, each with its own connections, lose nothing, and
-// agree about its root.
+// TestLedgersTogether: ledgers that append to one log at the same time, each with its own connections, lose nothing,
+// and agree about its root.
 func TestLedgersTogether(t *testing.T) {
 	const processes, callers, each = 3, 3, 5
 	address := pgtest.Shared(t).Database(t)

@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// What is written is read, and nothing that differs in a member, a value or a byte of base64.
+// What is written is read again; anything that differs in a member, a value or a byte of base64 is refused.
 func TestLines(t *testing.T) {
 	want := evidence.Line{ReceiptID: object.SumText("receipt"), Evidence: []byte("bundle")}
 	text, err := evidence.AppendLine(nil, want)
@@ -44,7 +44,7 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// A line that is too long is refused, costs no more memory than a line may, and hides no other.
+// A line that is too long is refused, needs no more memory than an allowed line, and does not hide others.
 func TestLongLine(t *testing.T) {
 	long := strings.Repeat("x", evidence.MaxLine+1)
 	var seen []string
@@ -62,7 +62,7 @@ func TestLongLine(t *testing.T) {
 	}
 }
 
-// A file of many is told from one bundle and from one envelope, also when its first line is damaged.
+// A file of many is distinguished from one bundle and from one envelope, even if its first line is damaged.
 func TestMany(t *testing.T) {
 	line := `{"receiptId":"x","evidence":"y"}`
 	for text, want := range map[string]bool{

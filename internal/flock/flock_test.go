@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Locks belong to open files: two of one name exclude each other, two shared ones do not,
-// and closing a file frees its lock.
+// Locks belong to open files: two open files of one name exclude each other, two shared locks do not, and closing a
+// file releases its lock.
 func TestLocks(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "lock")
 	open := func() *os.File {

@@ -1,4 +1,4 @@
-// Package freeze freezes and thaws as effects: who did it, when and why stands in the ledger.
+// Package freeze freezes and thaws as effects: the ledger records who did it, when and why.
 package freeze
 
 import (
@@ -24,7 +24,7 @@ type Freezer struct {
 	Holds  *hold.Holds
 }
 
-// Register registers the effects freeze and thaw, against which no hold stands.
+// Register registers the effects freeze and thaw, which no hold can stop.
 func (f *Freezer) Register() {
 	for name, frozen := range map[string]bool{effectFreeze: true, effectThaw: false} {
 		f.Gate.Builtin(name, exec.Builtin{
@@ -45,11 +45,11 @@ func (f *Freezer) Register() {
 	}
 }
 
-// tries are how often it is asked again where others freeze and thaw at the same time.
+// tries is how often a freeze or thaw is repeated if others freeze and thaw at the same time.
 const tries = 16
 
-// Set freezes or thaws as the owner. When a freeze has returned, no call begins any more on this
-// machine that it stands against. q.After is set here.
+// Set freezes or thaws as the owner. After a freeze has returned, no call that it stops begins on this machine. Set
+// sets q.After.
 func (f *Freezer) Set(ctx context.Context, q hold.Request, frozen bool) (*hold.Hold, error) {
 	if err := q.Check(); err != nil {
 		return nil, err

@@ -25,7 +25,7 @@ var (
 	scout = sign.FromSeed(object.SumText("scout").Sum, "scout")
 )
 
-// served is a repository and what answers for it.
+// served is a repository and the handler that serves it.
 func served(t *testing.T) (*repo.Repo, http.Handler) {
 	t.Helper()
 	n := peertest.Repo(t, "far")
@@ -60,8 +60,8 @@ func marshal(t *testing.T, v any) []byte {
 	return raw
 }
 
-// TestNothingIsLeft: who shows no capability, somebody else's, one for something else or one
-// that is over, and who sends something else than a route takes, changes nothing by any route.
+// TestNothingIsLeft: a request without a capability, with somebody else's, with one for something else or an expired
+// one, or with a body that the route does not accept changes nothing on any route.
 func TestNothingIsLeft(t *testing.T) {
 	n, h := served(t)
 	call := &scope.ToolCall{ToolID: tool, MaxCalls: 9}
@@ -112,7 +112,7 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 }
 
-// taken says whether an answer lets something happen.
+// taken reports whether an answer lets something happen.
 func taken(t *testing.T, status int, body []byte) bool {
 	t.Helper()
 	if status != http.StatusOK {

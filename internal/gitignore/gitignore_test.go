@@ -29,7 +29,7 @@ func TestIgnored(t *testing.T) {
 		{"a/**", "a", true, false},
 		{"a/**", "a/b/c", false, true},
 		{"a**z", "abc/z", false, false},
-		{"a**/b", "ab", false, true}, // as git has it
+		{"a**/b", "ab", false, true}, // as in git
 		{"a/*", "a/b/c", false, false},
 		{"# not this", "# not this", false, false},
 		{"\\#this", "#this", false, true},
@@ -59,7 +59,7 @@ func TestIgnored(t *testing.T) {
 	}
 }
 
-// TestAsGit draws patterns and paths, and asks git.
+// TestAsGit generates patterns and paths, and compares with git.
 func TestAsGit(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("git is not here")
@@ -86,7 +86,7 @@ func TestAsGit(t *testing.T) {
 		}
 		return s.String()
 	}
-	// Paths that are not there are files to git, and what is above them folders.
+	// To git, missing paths are files, and what is above them folders.
 	paths := []string{"a", "b", "ab", "abc", "a/b", "b/a", "a/a/b", "b/a/ab", "a/b/a/b", "*", "a/*", "[", "]", "!a", "a-b", "c/ab", "aab", "c"}
 	compared := 0
 	for range 60 {
@@ -115,7 +115,7 @@ func TestAsGit(t *testing.T) {
 	}
 }
 
-// below asks as a walk does: a folder that is left out is not looked into.
+// below asks like a walk does: it does not look into an ignored folder.
 func below(list []Pattern, path string) bool {
 	for i := range path {
 		if path[i] == '/' && Ignored(list, path[:i], true) {

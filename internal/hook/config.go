@@ -3,7 +3,7 @@ package hook
 // seconds is how long a harness may wait for the hook.
 const seconds = 60
 
-// command is one hook of a configuration as most harnesses have it.
+// command is one hook of a configuration, in the form of most harnesses.
 type command struct {
 	Name      string `json:"name,omitempty"`
 	Type      string `json:"type"`
@@ -12,7 +12,7 @@ type command struct {
 	OnFailure string `json:"onFailure,omitempty"`
 }
 
-// group is the hooks for some tools. Without a matcher they are for all.
+// group is the hooks for some tools; without a matcher, for all.
 type group struct {
 	Hooks []command `json:"hooks"`
 }
@@ -24,8 +24,8 @@ type settings struct {
 	Hooks   any `json:"hooks"`
 }
 
-// Config is what a person adds to the configuration of a harness: before and after are the
-// commands for the events of their kind.
+// Config returns what a person adds to the configuration of a harness: before and after are the commands for the events
+// of their kind.
 func (h *Harness) Config(before, after string) any {
 	return settings{h.version, h.config(before, after)}
 }
@@ -52,7 +52,7 @@ func geminiConfig(before, after string) any {
 	}
 }
 
-// cursorHook is a hook as Cursor has it.
+// cursorHook is a hook in Cursor's form.
 type cursorHook struct {
 	Command    string `json:"command"`
 	Timeout    int    `json:"timeout"`
@@ -64,14 +64,14 @@ func cursorConfig(before, after string) any {
 	return map[string][]cursorHook{"preToolUse": {{before, seconds, true}}, "postToolUse": then, "postToolUseFailure": then}
 }
 
-// denial is what Cursor reads where a call is refused.
+// denial is what Cursor reads if a call is refused.
 type denial struct {
 	Permission   string `json:"permission"`
 	UserMessage  string `json:"user_message"`
 	AgentMessage string `json:"agent_message"`
 }
 
-// Denial is what the harness reads on standard output where a call is refused; nil: nothing.
+// Denial returns what the harness reads on standard output if a call is refused; nil: nothing.
 func (h *Harness) Denial(text string) any {
 	if !h.json {
 		return nil

@@ -1,8 +1,7 @@
-// Package hook lets the tools of a harness through the gate that the harness runs itself: it asks
-// before a call, and tells of it after (docs/hooks.md, spec/tools.md#hooks). What is signed is
-// what was seen: before, that the call was asked for and allowed; after, what the harness
-// declares to be its outcome. Nobody here knows whether the call was made as it was allowed,
-// or at all.
+// Package hook puts tools that a harness runs itself under the executor: the harness asks before a call, and reports
+// afterwards (docs/hooks.md, spec/tools.md#hooks). Only what was seen is signed: before, that the call was asked for
+// and allowed; afterwards, the outcome that the harness declares. Nobody here knows whether the call was made as it was
+// allowed, or at all.
 package hook
 
 import (
@@ -27,19 +26,19 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Hook is that of one harness and one agent.
+// Hook is the hook of one harness and one agent.
 type Hook struct {
 	Harness *Harness
-	Session *session.Session // whose calls they are, under which capabilities
+	Session *session.Session // the agent of the calls, and its capabilities
 }
 
-// New makes a hook. From then on the session's gate lets declared tools begin.
+// New makes a hook. From then on the session's executor lets declared tools begin.
 func New(h *Harness, s *session.Session) *Hook {
 	s.Gate.Runners[exec.KindDeclared] = runner{}
 	return &Hook{h, s}
 }
 
-// call is the record of a call that was allowed, for the process that is told of its outcome.
+// call is the record of an allowed call, for the process that receives its outcome.
 type call struct {
 	Tool object.Hash `json:"tool"`
 	Key  string      `json:"key"`
@@ -47,17 +46,17 @@ type call struct {
 	At   object.Time `json:"at"`
 }
 
-// errAllowed ends an attempt of the gate that somebody else makes now.
+// errAllowed ends an attempt of the executor that the harness now makes.
 var errAllowed = errors.New("the harness runs it")
 
-// runner is the gate's for declared tools, in the processes that ask for a harness alone.
+// runner is the executor's runner for declared tools, only in processes that ask for a harness.
 type runner struct{}
 
 func (runner) Run(context.Context, exec.Call) (exec.Response, error) {
 	return exec.Response{}, errAllowed
 }
 
-// Errors of an event that nothing is done about.
+// Errors for events that are ignored.
 var (
 	ErrNotDeclared = errors.New("it is not registered as a declared tool of this harness")
 	ErrAskedBefore = errors.New("a call of this name was asked for before")
@@ -65,7 +64,7 @@ var (
 	ErrOtherInput  = errors.New("the call that was asked for had another input: its history is marked as divergent")
 )
 
-// Before asks for a call. Without an error it is allowed, and what it needs is charged.
+// Before asks for a call. Without an error it is allowed, and its cost is charged.
 func (h *Hook) Before(ctx context.Context, e *Event) (session.Call, error) {
 	c := session.Call{Tool: exec.Tool{Name: h.Harness.Tool(e.Tool)}, Request: e.Input}
 	tool, err := h.Session.Gate.Tools.Find(ctx, c.Tool.Name)
@@ -109,7 +108,7 @@ func (h *Hook) Before(ctx context.Context, e *Event) (session.Call, error) {
 	}
 }
 
-// held are the capabilities that name a tool.
+// held returns the capabilities that name a tool.
 func (h *Hook) held(ctx context.Context, tool object.Hash) (fit []caps.Chain, err error) {
 	all, err := h.Session.Held(ctx)
 	for _, chain := range all {
@@ -161,7 +160,7 @@ type stored struct {
 	call
 }
 
-// open are the calls that an event may be about, the oldest first.
+// open returns the calls that an event may be about, oldest first.
 func (h *Hook) open(ctx context.Context, e *Event) (list []stored, err error) {
 	err = kv.Scan(ctx, h.Session.KV, h.slot(e), func(record string, value []byte) error {
 		one := stored{record: record}
@@ -175,8 +174,8 @@ func (h *Hook) open(ctx context.Context, e *Event) (list []stored, err error) {
 	return list, err
 }
 
-// slot begins the records of the calls that an event may be about: those of its name, or those
-// that are equal where the harness has no names for calls.
+// slot is the prefix of the records of the calls that an event may be about: those with its name, or equal ones if the
+// harness does not name calls.
 func (h *Hook) slot(e *Event) string {
 	parts := []string{h.Session.Agent, h.Harness.Name, e.Session, e.Tool, "id", e.ID}
 	if e.ID == "" {
@@ -189,7 +188,7 @@ func (h *Hook) slot(e *Event) string {
 	return kv.Declared + object.Sum([]byte(all.String())).String() + "/"
 }
 
-// key is under which key a call happens: that of the argument that the tool's policy names, or else the harness's.
+// key returns the key of a call: the argument that the tool's policy names, or else the harness's.
 func (h *Hook) key(e *Event, t exec.Tool) (string, error) {
 	if t.Policy.KeyFrom != "" {
 		key, err := natural.Key(t.Policy.KeyFrom, e.Input)
@@ -204,7 +203,7 @@ func (h *Hook) key(e *Event, t exec.Tool) (string, error) {
 
 var plainName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`) })
 
-// plain is a name as it stands in a key: itself, or its hash where it has other characters.
+// plain returns a name for use in a key: the name itself, or its hash if it has other characters.
 func plain(name string) string {
 	if plainName().MatchString(name) && !strings.HasPrefix(name, "sha256:") {
 		return name
@@ -212,7 +211,7 @@ func plain(name string) string {
 	return "sha256:" + object.Sum([]byte(name)).String()
 }
 
-// Tool is what a tool of the harness is called here.
+// Tool returns the local name of a tool of the harness.
 func (h *Harness) Tool(name string) string { return h.Name + "." + name }
 
 // notes say in the receipt who declared the outcome.

@@ -15,8 +15,8 @@ import (
 
 const start = object.Time(1_790_000_000_000_000)
 
-// TestOwnAuthority: who is named by nobody is its own authority, and nobody else's. A trust
-// file that names the identity says for what, and from when until when.
+// TestOwnAuthority: an identity that nobody names is its own authority, and nobody else's. A trust file that names it
+// says for what and during which time.
 func TestOwnAuthority(t *testing.T) {
 	now, dir := start, t.TempDir()
 	if err := identity.EditTrust(dir, func(*keyfile.Trust) error { return nil }); err != nil {
@@ -42,7 +42,7 @@ func TestOwnAuthority(t *testing.T) {
 	}
 }
 
-// TestTrustEnds: another key counts for the domains that the trust file says, while it says so.
+// TestTrustEnds: another key counts for the domains in the trust file, as long as the file says so.
 func TestTrustEnds(t *testing.T) {
 	now, dir := start, t.TempDir()
 	seed := object.SumText("seed").Sum

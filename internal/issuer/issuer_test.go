@@ -34,7 +34,7 @@ import (
 
 const tool = "5555555555555555555555555555555555555555555555555555555555555555"
 
-// world is an issuer of tokens, and a server whose policy takes them.
+// world is an issuer of tokens, and a server whose policy accepts them.
 type world struct {
 	t     *testing.T
 	is    *oidctest.Issuer
@@ -67,7 +67,7 @@ func (w *world) policy(text string) {
 	}
 }
 
-// job is a runner with a disk that is empty: a repository with a new key.
+// job is a runner with an empty disk: a repository with a new key.
 type job struct {
 	*repo.Repo
 	l *remote.Ledger
@@ -86,7 +86,7 @@ func (w *world) job() *job {
 
 func (w *world) audience(j *job) string { return caps.TokenAudience(w.far.Self(), j.Self()) }
 
-// token is one for a job, with claims changed.
+// token makes a token for a job, with claims changed.
 func (w *world) token(j *job, change func(oidctest.Claims)) string {
 	c := w.is.Claims(w.audience(j), w.far.Now().Std())
 	if change != nil {
@@ -102,7 +102,7 @@ func (w *world) ask(j *job, wish issuer.Wish) (caps.Link, *ledger.Receipt, error
 	return issuer.Ask(w.t.Context(), j.Repo, j.l, wish)
 }
 
-// receipts are those of the server's ledger, oldest first.
+// receipts returns those of the server's ledger, oldest first.
 func (w *world) receipts() (list []*ledger.Receipt) {
 	w.t.Helper()
 	err := w.far.Ledger.Log(w.t.Context(), kvledger.Filter{}, func(e ledger.Entry) error {
@@ -118,7 +118,7 @@ func (w *world) receipts() (list []*ledger.Receipt) {
 	return list
 }
 
-// given is how many capabilities were issued and kept; each has a receipt.
+// given returns how many capabilities were issued and stored; each has a receipt.
 func (w *world) given() (n int) {
 	w.t.Helper()
 	for _, r := range w.receipts() {
@@ -132,7 +132,7 @@ func (w *world) given() (n int) {
 	return n
 }
 
-// refusals are what the server's receipts say of requests that were refused.
+// refusals returns what the server's receipts say about refused requests.
 func (w *world) refusals() (list []caps.Refused, notes []string) {
 	w.t.Helper()
 	for _, r := range w.receipts() {
@@ -165,8 +165,8 @@ const deploys = `rules:
     revocable: true
 `
 
-// TestToken: who shows a good token gets a capability, with a receipt that says why. The
-// same token gives the same key the same capability again, and nobody else anything.
+// TestToken: a valid token gets a capability, with a receipt that says why. The same token gets the same key the same
+// capability again, and nobody else anything.
 func TestToken(t *testing.T) {
 	w := start(t, deploys)
 	j := w.job()
@@ -228,8 +228,7 @@ func useOf(t *testing.T) scope.Use {
 	return scope.Use{Kind: scope.KindToolCall, Tool: id, Request: []byte("{}")}
 }
 
-// TestRefusals: what is refused leaves a receipt that says who asked, with what, and which rule
-// refused.
+// TestRefusals: a refusal leaves a receipt that says who asked, with what, and which rule refused.
 func TestRefusals(t *testing.T) {
 	w := start(t, deploys)
 	j := w.job()
@@ -268,8 +267,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestStaticAudience: a token that is bound to no key is good for the first key that shows
-// it.
+// TestStaticAudience: a token that is not bound to a key is valid for the first key that shows it.
 func TestStaticAudience(t *testing.T) {
 	w := start(t, deploys)
 	j, thief := w.job(), w.job()
@@ -278,7 +276,7 @@ func TestStaticAudience(t *testing.T) {
 	if err != nil || !link.Cap.Revocable() {
 		t.Fatal(err)
 	}
-	if err := w.far.Verifier.Authorize(caps.Chain{link}, j.Self(), useOf(t), w.far.Now()); err != nil { // there is a list of its issuer
+	if err := w.far.Verifier.Authorize(caps.Chain{link}, j.Self(), useOf(t), w.far.Now()); err != nil { // there is a revocation list of its issuer
 		t.Error(err)
 	}
 	if _, _, err := w.ask(thief, issuer.Wish{Token: token}); !errors.Is(err, caps.ErrDenied) {
@@ -286,7 +284,7 @@ func TestStaticAudience(t *testing.T) {
 	}
 }
 
-// TestKey: who is named by a rule for requests asks with the key alone.
+// TestKey: a key that a rule for requests names needs no token.
 func TestKey(t *testing.T) {
 	w := start(t, "")
 	j, other := w.job(), w.job()
@@ -316,7 +314,7 @@ func TestKey(t *testing.T) {
 	}
 }
 
-// TestOneToken: many processes of a job, and a thief, show one token at once.
+// TestOneToken: many processes of a job, and a thief, show one token at the same time.
 func TestOneToken(t *testing.T) {
 	w := start(t, deploys)
 	j, thief := w.job(), w.job()
@@ -367,7 +365,7 @@ func TestForgotten(t *testing.T) {
 	}
 }
 
-// swapped answers with what change makes of the server's answer.
+// swapped replaces the server's answer by the result of change.
 type swapped struct{ change func(a *caps.Issued) }
 
 func (s *swapped) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -389,8 +387,7 @@ func (s *swapped) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// TestAnswers: a server that gives something else than what was asked for, or records
-// nothing, is not believed, and nothing is kept.
+// TestAnswers: an answer that does not fit the request, or was not recorded, is refused, and nothing is stored.
 func TestAnswers(t *testing.T) {
 	w := start(t, "")
 	var good caps.Issued
@@ -429,8 +426,8 @@ func held(t *testing.T, j *job) (n int) {
 	return n
 }
 
-// TestIssuerAway: while the issuer cannot be asked nobody knows, and nothing is given; the
-// same token is good later.
+// TestIssuerAway: while the issuer cannot be reached the token cannot be checked, and nothing is issued; the same token
+// is valid later.
 func TestIssuerAway(t *testing.T) {
 	w := start(t, deploys)
 	j := w.job()

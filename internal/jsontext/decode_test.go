@@ -93,7 +93,7 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// FuzzUnmarshal: what is taken is what encoding/json takes, and says the same again.
+// FuzzUnmarshal: what is accepted is also accepted by encoding/json, with the same value.
 func FuzzUnmarshal(f *testing.F) {
 	f.Add([]byte(`{"key":"a","in":{"name":"\ud83d\ude00"},"raw":[1,2]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -9,9 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// FuzzLikeEncodingJSON takes JSON apart down to its leaves and compares with what
-// encoding/json decodes, with the digits of numbers. What encoding/json changes or drops
-// (half a surrogate pair, the first of two members) must be refused.
+// FuzzLikeEncodingJSON takes JSON apart down to its leaves and compares it with the result of encoding/json, including
+// the digits of numbers. What encoding/json changes or drops (half a surrogate pair, the first of two members) must be
+// refused.
 func FuzzLikeEncodingJSON(f *testing.F) {
 	for _, seed := range []string{`{"a":[1.0,9007199254740993,-0,1e2,"\ud83d\ude00<&>\u2028",null,true,{}],"A":"b\\\"c"}`, `[]`, ` { "a" : [ ] } `, `"\ud83d"`, `{"a":1,"a":2}`, `"\\ud800"`, "\"\xff\"", `[[],[[]]]`, `{"a":{"b":{"c":false}}}`} {
 		f.Add(seed)
@@ -25,7 +25,7 @@ func FuzzLikeEncodingJSON(f *testing.F) {
 			if valid && !strings.Contains(err.Error(), "twice") && !strings.Contains(err.Error(), "surrogate") && !strings.Contains(err.Error(), "inside one another") {
 				t.Fatalf("%q: %v", text, err)
 			}
-			_, _ = decoded(raw) // which may be refused, and ends
+			_, _ = decoded(raw) // it may be refused, but must end
 			return
 		}
 		got, err := decoded(raw)
@@ -54,7 +54,7 @@ func FuzzLikeEncodingJSON(f *testing.F) {
 	})
 }
 
-// decoded builds what encoding/json would, and writes each part again on the way.
+// decoded builds the value of encoding/json, and rewrites each part on the way.
 func decoded(raw json.RawMessage) (any, error) {
 	switch Kind(raw) {
 	case '{':

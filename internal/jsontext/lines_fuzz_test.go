@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// FuzzLines: lines are text, in order, and no byte but white space is left out.
+// FuzzLines: lines are text, in order, and only white space is left out.
 func FuzzLines(f *testing.F) {
 	for _, s := range []string{"a\nb\r\n\nc", "\xef\xbb\xbfa\n", "a\x00\n", "\xff\xfea\x00", "{\"a\":1}\n{\"A\":2}"} {
 		f.Add([]byte(s))

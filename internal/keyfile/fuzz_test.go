@@ -9,8 +9,8 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// FuzzParseTrust: a trust file that is read, saved and read again trusts the same agents for
-// the same, and no input panics.
+// FuzzParseTrust: a trust file that is read, saved and read again trusts the same agents for the same domains, and no
+// input panics.
 func FuzzParseTrust(f *testing.F) {
 	key := sign.FromSeed([32]byte{1}, "").Agent().KeyHex()
 	f.Add([]byte("agents:\n  - name: a\n    key: " + key + "\n    for: [issuers, packets]\n    until: 2030-01-01T00:00:00Z\n    max_age: 1h\n"))
@@ -37,7 +37,7 @@ func FuzzParseTrust(f *testing.F) {
 	})
 }
 
-// FuzzImportSSH: what is taken for an SSH key is one whose public half fits.
+// FuzzImportSSH: an accepted SSH key has a matching public half.
 func FuzzImportSSH(f *testing.F) {
 	f.Add([]byte("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU=\n-----END OPENSSH PRIVATE KEY-----\n"))
 	f.Add([]byte("-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n"))

@@ -30,7 +30,7 @@ func testKey(hint string) *sign.Key { return sign.FromSeed(testSeed, hint) }
 
 func phrase(s string) Passphrase { return func() ([]byte, error) { return []byte(s), nil } }
 
-// noSecret fails when a text shows the test seed.
+// noSecret fails if a text shows the test seed.
 func noSecret(t *testing.T, text string) {
 	t.Helper()
 	if strings.Contains(strings.ToLower(text), hex.EncodeToString(testSeed[:])[:16]) {
@@ -161,7 +161,7 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
-// TestSaveOnce: of many that save under one name at once, one succeeds.
+// TestSaveOnce: if many save under one name at the same time, one succeeds.
 func TestSaveOnce(t *testing.T) {
 	dir := t.TempDir()
 	var mu sync.Mutex
@@ -319,8 +319,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// TestLineEnds: what editors, mail and secret stores do to the ends of lines does not make
-// another key of a key, nor none.
+// TestLineEnds: changes of line ends by editors, mail and secret stores do not change a key or make it unreadable.
 func TestLineEnds(t *testing.T) {
 	const seed = "3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29"
 	key, err := FromEnv("", seed, nil)
@@ -359,7 +358,7 @@ func TestLineEnds(t *testing.T) {
 	}
 }
 
-// TestDefaultWork reads the scrypt work from what is written where nobody asks for another.
+// TestDefaultWork reads the default scrypt work from a written file.
 func TestDefaultWork(t *testing.T) {
 	file, err := Encode(testKey(""), Protection{Passphrase: []byte("open sesame")})
 	if err != nil {

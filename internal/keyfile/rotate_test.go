@@ -61,7 +61,7 @@ func TestRotate(t *testing.T) {
 	if age := trust.MaxAge(r.New); age != time.Hour {
 		t.Errorf("max_age of the new key is %s", age)
 	}
-	// A second rotation takes the next name, and never lengthens an overlap.
+	// A second rotation uses the next name, and never lengthens an overlap.
 	again, err := Rotate(dir, trustPath, "own", nil, Protection{}, End{At: now + 10})
 	if err != nil || again.OldName != "own.2" || !again.Old.Same(r.New) {
 		t.Fatalf("%+v, %v", again, err)
@@ -71,8 +71,8 @@ func TestRotate(t *testing.T) {
 	}
 }
 
-// TestRotateAgain cuts a rotation off after each of its steps; the next one ends it
-// with the same new key, and nothing is lost.
+// TestRotateAgain interrupts a rotation after each of its steps; the next call finishes it with the same new key, and
+// nothing is lost.
 func TestRotateAgain(t *testing.T) {
 	for _, step := range []string{"next", "kept", "trust"} {
 		dir, trustPath := rotated(t)

@@ -90,7 +90,7 @@ func TestTrustFileRoundTrip(t *testing.T) {
 		t.Fatalf("%v, %v", empty, err)
 	}
 	trust := &Trust{}
-	// A key of digits alone must stay a text in YAML.
+	// A key that consists of digits must remain a text in YAML.
 	digits := Entry{Name: "digits", Key: strings.Repeat("12", 32), For: []string{"*", "blob", "blob"}}
 	full := Entry{Name: "1e5", Key: agentOf("x").KeyHex(), For: []string{"attest", "packet", "cell"}, Until: 1_800_000_000_123_456, MaxAge: 36 * time.Hour}
 	for _, e := range []Entry{digits, full} {

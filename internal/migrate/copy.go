@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// Every key lies between these two. What is below the first is the backend's own.
+// Every key lies between these two. Keys below the first are the backend's own.
 const (
 	firstKey = "\x01"
 	lastKey  = "\xff"
@@ -21,16 +21,16 @@ const (
 
 const (
 	pageKeys  = 512     // keys read together
-	pageBytes = 2 << 20 // bytes of them, unless one alone has more
-	together  = 8       // chunks at a time
+	pageBytes = 2 << 20 // bytes of them, unless a single one has more
+	together  = 8       // chunks at the same time
 )
 
-// copier makes what dst has what src has.
+// copier makes dst equal to src.
 type copier struct {
 	src, dst *engine.Engine
 	bar      store.Progress
 
-	moving  bool // others write to src: what is gone by the time that it is wanted is no loss
+	moving  bool // others write to src: it does not matter if something is gone by the time it is read
 	compare bool // write nothing: a difference is an error
 }
 
@@ -66,7 +66,7 @@ func (c *copier) chunks(ctx context.Context, put store.ChunkPut) error {
 	})
 }
 
-// chunk copies a chunk, unless it is there, and verifies it on its way.
+// chunk copies a chunk, unless it already exists, and verifies it on the way.
 func (c *copier) chunk(ctx context.Context, put store.ChunkPut, ch chunk) error {
 	if have, err := put.FindChunk(ctx, ch.h, ch.size); err != nil || have {
 		return err
@@ -87,7 +87,7 @@ func (c *copier) chunk(ctx context.Context, put store.ChunkPut, ch chunk) error 
 // errFull ends a page.
 var errFull = errors.New("page is full")
 
-// keys makes the keys of dst those of src, page by page.
+// keys makes the keys of dst equal to those of src, page by page.
 func (c *copier) keys(ctx context.Context) error {
 	for from := firstKey; from < lastKey; {
 		page, size, last := map[string][]byte{}, 0, ""
@@ -115,7 +115,7 @@ func (c *copier) keys(ctx context.Context) error {
 	return nil
 }
 
-// page makes the keys of dst in [from, to) those of the page, which is all that src has there.
+// page makes the keys of dst in [from, to) equal to those of the page, which has all of src's keys in this range.
 func (c *copier) page(ctx context.Context, from, to string, page map[string][]byte) error {
 	err := c.dst.DB.Scan(ctx, from, to, func(key string, value []byte) error {
 		want, found := page[key]

@@ -1,8 +1,8 @@
-// Package migrate moves a repository between its folder and the engines that many machines share.
+// Package migrate moves a repository between its folder and shared storage.
 //
-// All keys and chunks are copied while the source is in use, and then, while nobody can write to it, what has changed
-// since; everything is compared before the source is marked moved, and only after that can anybody open the place that it
-// was moved to. A move that was cut off, at whatever point, is taken up by the next one.
+// All keys and chunks are copied while the source is in use; then, while nobody can write to it, what has changed
+// since. Everything is compared before the source is marked moved, and only after that can the destination be opened.
+// If a move is interrupted at any point, the next one continues it.
 package migrate
 
 import (
@@ -23,11 +23,11 @@ type Options struct {
 	Root       string // the source, a .mythos folder
 	To         engine.Destination
 	AcceptLoss bool                 // the servers there may lose what they have acknowledged
-	Furnish    func() error         // gives a folder that arrives what a machine has of its own
-	Step       func(what string)    // is told what begins
-	Bar        store.Progress       // of what is copied; keys and chunks count one each
+	Furnish    func() error         // gives an arriving folder the files of a machine's own
+	Step       func(what string)    // called when a step begins
+	Bar        store.Progress       // counts what is copied; each key and chunk counts as one
 	Now        func() object.Time   // of the source
-	Wait       time.Duration        // for engines that are busy or away
+	Wait       time.Duration        // for storage that is busy or unreachable
 	Debugf     func(string, ...any) //
 }
 
@@ -36,10 +36,11 @@ type Report struct {
 	Keys, Chunks uint64
 	Entries      uint64 // of the log
 	Root         [32]byte
-	Before       bool // an earlier attempt had done it all
+	Before       bool // an earlier attempt had already done everything
 }
 
-// Run moves a repository. The error wraps kv.ErrMoved where it has gone elsewhere, engine.ErrTaken and engine.ErrInUse.
+// Run moves a repository. The error wraps kv.ErrMoved if it has already moved elsewhere, engine.ErrTaken or
+// engine.ErrInUse.
 func Run(ctx context.Context, o Options) (rep Report, err error) {
 	from, err := engine.ID(o.Root)
 	if err != nil {
@@ -75,7 +76,7 @@ func Run(ctx context.Context, o Options) (rep Report, err error) {
 			return rep, err
 		}
 	}
-	// The source has gone, and all of it is there.
+	// The source has moved, and the destination is complete.
 	ctx = context.WithoutCancel(ctx)
 	if err := dst.Done(ctx); err != nil {
 		return rep, err
@@ -90,7 +91,7 @@ func (o Options) open() (*engine.Engine, error) {
 	return engine.Open(o.Root, engine.Options{Wait: o.Wait, Debugf: o.Debugf})
 }
 
-// finally copies what is left while nobody writes, compares everything, and marks the source moved.
+// finally copies the rest while nobody writes, compares everything, and marks the source moved.
 func (o Options) finally(ctx context.Context, dst *engine.Arrival) (err error) {
 	src, err := o.open()
 	if err != nil {
@@ -120,7 +121,7 @@ func (o Options) finally(ctx context.Context, dst *engine.Arrival) (err error) {
 	return alone.Moved(ctx, o.To.String())
 }
 
-// sameLog replays the log of the copy: its leaves give the root that the source has.
+// sameLog replays the log of the copy: its leaves must give the root of the source.
 func sameLog(ctx context.Context, src, dst kv.KV) error {
 	want, _, err := mlog.New(src).EdgeStored(ctx)
 	if err != nil {
@@ -142,7 +143,7 @@ func replay(ctx context.Context, db kv.KV, size uint64) ([32]byte, error) {
 	return edge.Root(), err
 }
 
-// count says what a repository has.
+// count counts the contents of a repository.
 func (o Options) count(ctx context.Context, e *engine.Engine, rep *Report) error {
 	edge, _, err := mlog.New(e.DB).EdgeStored(ctx)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// underWay refuses a move while an attempt is under way, whose outcome would be recorded nowhere. The error wraps
+// underWay refuses a move while an attempt is under way, since its outcome would be recorded nowhere. The error wraps
 // engine.ErrInUse.
 func (o Options) underWay(ctx context.Context, e *engine.Engine) error {
 	reader, err := sign.Generate("migrate") // signs nothing
@@ -47,7 +47,7 @@ func (o Options) underWay(ctx context.Context, e *engine.Engine) error {
 	return nil
 }
 
-// candidates are the effects that may have an attempt under way: the lease of its register lives, or it was
+// candidates returns the effects that may have an attempt under way: the lease of its register has not expired, or was
 // renewed, or its lock is on this machine.
 func candidates(ctx context.Context, db kv.KV, l *kvledger.Ledger, locks string, now object.Time) (map[object.Hash]bool, error) {
 	found := map[object.Hash]bool{}

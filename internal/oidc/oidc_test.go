@@ -17,7 +17,7 @@ import (
 
 const forUs = "mythos:server:key"
 
-// bench is an issuer and a verifier with a clock of its own.
+// bench is an issuer, and a verifier with its own clock.
 type bench struct {
 	*oidctest.Issuer
 	v   *Verifier
@@ -63,7 +63,7 @@ func TestVerify(t *testing.T) {
 	if n := b.Fetched.Load(); n != 1 || len(ids) != 3 {
 		t.Errorf("keys fetched %d times, %d ids", n, len(ids))
 	}
-	// A list of one audience is one. Without jti the signed text tells tokens apart.
+	// A list with one audience counts as one audience. Without jti the signed text distinguishes tokens.
 	for _, change := range []func(oidctest.Claims){
 		func(c oidctest.Claims) { c["aud"] = []string{forUs} },
 		func(c oidctest.Claims) { delete(c, "jti"); delete(c, "nbf") },
@@ -74,7 +74,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// TestRefused: whatever is wrong with a token is named.
+// TestRefused: whatever is wrong with a token is named in the error.
 func TestRefused(t *testing.T) {
 	b := start(t)
 	foreign := oidctest.RSA(t, 2048)
@@ -157,7 +157,7 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
-	// The tolerance is a minute, and the good one is good.
+	// The tolerance is a minute, and the valid token is accepted.
 	for name, token := range map[string]string{"a minute ago": with("exp", unix-59), "in a minute": with("nbf", unix+60), "good": good} {
 		if _, err := b.verify(token); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -165,8 +165,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestKeysChange: a new key is found, a withdrawn one counts no more after ten minutes, and
-// whoever makes up names of keys makes no issuer be asked each time.
+// TestKeysChange: a new key is found, a withdrawn one no longer counts after ten minutes, and invented key names do not
+// cause a request to the issuer each time.
 func TestKeysChange(t *testing.T) {
 	b := start(t)
 	if _, err := b.verify(b.Token("rsa", b.claims(nil))); err != nil {
@@ -202,8 +202,8 @@ func TestKeysChange(t *testing.T) {
 	}
 }
 
-// TestHostileIssuer: what an issuer answers is bounded, and it sends nobody elsewhere. Nobody
-// knows then whether the token is good.
+// TestHostileIssuer: an issuer's answers are bounded, and cannot redirect elsewhere. Then it is unknown whether the
+// token is valid.
 func TestHostileIssuer(t *testing.T) {
 	for name, c := range map[string]struct {
 		hostile func(b *bench)
@@ -238,7 +238,7 @@ func TestHostileIssuer(t *testing.T) {
 			t.Errorf("%s, later: %v", name, err)
 		}
 	}
-	// An issuer elsewhere sends nobody to this machine.
+	// An issuer elsewhere cannot send us to this machine.
 	if err := mayAsk("https://issuer.example", "http://127.0.0.1:80/"); err == nil {
 		t.Error("a foreign issuer has its keys at a loopback address")
 	}

@@ -23,7 +23,7 @@ import (
 
 var key = sign.FromSeed([32]byte{1}, "lab")
 
-// past is a ledger of one effect: an attempt that failed, and one whose receipt is id.
+// past is a ledger with one effect: an attempt that failed, and one whose receipt is id.
 type past struct {
 	id object.Hash
 	r  *ledger.Receipt
@@ -64,8 +64,7 @@ func (p past) emitter(t *testing.T, sink Sink) (*Emitter, *[]string) {
 	return &Emitter{Sink: sink, Evidence: p, History: p, Note: func(format string, args ...any) { *notes = append(*notes, fmt.Sprintf(format, args...)) }}, notes
 }
 
-// TestEvents writes the events of a build twice: they are the same, and have what the
-// published schema asks for.
+// TestEvents writes the events of a build twice: they are equal, and satisfy the published schema.
 func TestEvents(t *testing.T) {
 	p := newPast(t, 200)
 	file := filepath.Join(t.TempDir(), "events.jsonl")
@@ -102,7 +101,7 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// TestFailures: a run that failed gives nothing; a promotion without a receipt is not told.
+// TestFailures: a failed run reports no output; a promotion without a receipt is not reported.
 func TestFailures(t *testing.T) {
 	p := newPast(t, 500)
 	file := filepath.Join(t.TempDir(), "events.jsonl")
@@ -118,8 +117,8 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// TestServer: each event is a request under the key; a refusal, a redirect, an odd file and a
-// receipt that is not here are notes.
+// TestServer: each event is a request with the key; a refusal, a redirect, an odd file and a missing receipt become
+// notes.
 func TestServer(t *testing.T) {
 	p := newPast(t, 200)
 	var got []string

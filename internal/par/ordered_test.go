@@ -12,7 +12,7 @@ var errTest = errors.New("it failed")
 
 var errStop = errors.New("stop")
 
-// numbers emits 0 to n-1 and then fails, if it is to.
+// numbers emits 0 to n-1 and then fails, if failure is set.
 func numbers(n int, failure error) func(context.Context, func(int) error) error {
 	return func(_ context.Context, emit func(int) error) error {
 		for i := range n {
@@ -46,8 +46,7 @@ func TestOrdered(t *testing.T) {
 	})
 }
 
-// TestOrderedEnds: whatever fails, everything before it was consumed, nothing after it
-// is, and no goroutine stays behind.
+// TestOrderedEnds: whatever fails, everything before it was consumed, nothing after it is, and no goroutine remains.
 func TestOrderedEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		run := func(ctx context.Context, produced error, workFails, consumeFails int) (int, error) {

@@ -31,8 +31,8 @@ func TestDo(t *testing.T) {
 	}
 }
 
-// TestEachError: the error is that of the lowest, whichever call fails first, and not the
-// cancellation that an error causes.
+// TestEachError: the error is that of the lowest index, whichever call fails first, and not the cancellation that an
+// error causes.
 func TestEachError(t *testing.T) {
 	first := errors.New("the lowest")
 	failed := make(chan struct{})

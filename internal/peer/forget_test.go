@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/internal/task"
 )
 
-// TestForgettingWhileItServes: a server that runs for long removes what is over.
+// TestForgettingWhileItServes: a server that runs for a long time removes what has expired.
 func TestForgettingWhileItServes(t *testing.T) {
 	var later atomic.Int64
 	n := peertest.Later(t, "far", &later)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// FuzzDoor: a request that passes the door has one reading: what its route knows, once each.
+// FuzzDoor: an accepted request can be read in only one way: it has only what its route knows, once each.
 func FuzzDoor(f *testing.F) {
 	for _, line := range []string{"/v1/blobs/ab?proof&offset=1", "/v1/blobs/../x", "/v1//x", "/v1/x?proof&proof", "/v1/x?a=1;b=2", "/v1/x?%70roof", "http://h/v1/x", "*", "/v1/x#y", "/v1/x?", "/v1/x??proof"} {
 		f.Add(line, "Range: bytes=0-1\r\n")

@@ -12,7 +12,7 @@ import (
 	"github.com/mythos-project/mythos/internal/peer/peertest"
 )
 
-// held is a body that gives some bytes, says so, and then waits.
+// held is a body that returns some bytes, reports that, and then waits.
 type held struct {
 	left  int
 	given chan struct{}
@@ -30,7 +30,7 @@ func (b *held) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// taker takes packets of anybody.
+// taker accepts packets from anybody.
 type taker struct{}
 
 // Routes implements Service.
@@ -45,9 +45,8 @@ func (taker) Routes(d Door) []Route {
 	}}}
 }
 
-// TestBytesNobodyAnswersFor: bodies whose sender is not known yet take no more memory than
-// is set, of one address and of all; who is over it is told to come back, and what ended is
-// given back.
+// TestBytesNobodyAnswersFor: bodies with an unknown sender take no more memory than the limits for one address and for
+// all; a sender over the limit is told to come back, and what ended is given back.
 func TestBytesNobodyAnswersFor(t *testing.T) {
 	s := readied(t, peertest.Repo(t, "far"), taker{})
 	h := s.routes()
@@ -91,7 +90,7 @@ func TestBytesNobodyAnswersFor(t *testing.T) {
 	}
 }
 
-// TestBodiesToTheByte: a body of exactly the size that is taken is read, one byte more is not.
+// TestBodiesToTheByte: a body of exactly the maximum size is read, one byte more is not.
 func TestBodiesToTheByte(t *testing.T) {
 	s := readied(t, peertest.Repo(t, "far"))
 	const most = 1 << 20

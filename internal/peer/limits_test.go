@@ -18,7 +18,7 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// readied is a server that is started, whose parts are called directly.
+// readied returns a started server whose parts are called directly.
 func readied(t *testing.T, n *repo.Repo, services ...Service) *Server {
 	t.Helper()
 	s := &Server{Repo: n, Log: slog.New(slog.DiscardHandler), Services: services}
@@ -28,8 +28,8 @@ func readied(t *testing.T, n *repo.Repo, services ...Service) *Server {
 	return s
 }
 
-// limitedServer answers every request of n's agents through the limits: a GET with 1 MiB,
-// a PUT with how much came.
+// limitedServer answers every request of n's agents within the limits: a GET with 1 MiB, a PUT with the number of bytes
+// received.
 func limitedServer(t *testing.T, l Limits) (*Server, *httptest.Server) {
 	t.Helper()
 	s := readied(t, peertest.Repo(t, "far"))
@@ -74,8 +74,8 @@ func (s *Server) ask(t *testing.T, method, url string, key *sign.Key, body []byt
 	return res
 }
 
-// TestBytesOfOnePeer: bytes are counted for the agent that asks, in each direction, and
-// for the address while nobody proved who asks. What is over the limit takes its time.
+// TestBytesOfOnePeer: bytes are counted for the agent that asks, in each direction, and for the address until the
+// sender is proved. Traffic over the limit is slowed down.
 func TestBytesOfOnePeer(t *testing.T) {
 	s, server := limitedServer(t, Limits{Rate: 1000, Bytes: 2 << 20})
 	one, two := sign.FromSeed([32]byte{1}, "one"), sign.FromSeed([32]byte{2}, "two")
@@ -114,8 +114,8 @@ func TestBytesOfOnePeer(t *testing.T) {
 	}
 }
 
-// TestRequestsOfOnePeer: who asks too often is told to wait, from whichever address; a
-// change of the limits counts at once.
+// TestRequestsOfOnePeer: an agent that asks too often is told to wait, from any address; a change of the limits takes
+// effect at once.
 func TestRequestsOfOnePeer(t *testing.T) {
 	s, server := limitedServer(t, Limits{Rate: 0.0001}) // a burst of one
 	key := sign.FromSeed([32]byte{1}, "one")
@@ -137,7 +137,7 @@ func TestRequestsOfOnePeer(t *testing.T) {
 	}
 }
 
-// TestRequestsUnderWay: one address does not take all the places there are.
+// TestRequestsUnderWay: one address cannot use up all places.
 func TestRequestsUnderWay(t *testing.T) {
 	s := readied(t, peertest.Repo(t, "far"))
 	s.SetLimits(Limits{Rate: 1000})
@@ -166,8 +166,8 @@ func TestRequestsUnderWay(t *testing.T) {
 	}
 }
 
-// TestConnectionsOfOneAddress: connections of one address do not take all there are, and
-// count no more once they are closed.
+// TestConnectionsOfOneAddress: connections of one address cannot use up all there are, and no longer count once they
+// are closed.
 func TestConnectionsOfOneAddress(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/mythos-project/mythos/ledger"
 )
 
-// TestRefusalsKeepTheirKind: what a server's own command line would say of an error is told
-// to the peer: the kind, and what to do, on one line without anything for a terminal.
+// TestRefusalsKeepTheirKind: the peer is told what the server's own command line would say about an error: the kind,
+// and what to do, on one line without terminal control characters.
 func TestRefusalsKeepTheirKind(t *testing.T) {
 	n := peertest.Repo(t, "far")
 	s := readied(t, n)

@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// TestStalls reads from a peer that sends a part and then nothing: the read fails, over
-// HTTP/1.1 and HTTP/2.
+// TestStalls reads from a peer that sends a part and then nothing: the read fails, over HTTP/1.1 and HTTP/2.
 func TestStalls(t *testing.T) {
 	for _, version := range []string{"HTTP/1.1", "HTTP/2.0"} {
 		t.Run(version, func(t *testing.T) {
@@ -45,7 +44,7 @@ func TestStalls(t *testing.T) {
 	}
 }
 
-// TestReaderTakesItsTime: what the reader does between reads is not the peer's time.
+// TestReaderTakesItsTime: the reader's own time between reads does not count as the peer's.
 func TestReaderTakesItsTime(t *testing.T) {
 	body := unstalled(io.NopCloser(strings.NewReader("part-whole")), time.Millisecond)
 	part := make([]byte, 4)

@@ -36,8 +36,7 @@ func raw(t *testing.T, at string, parts ...string) string {
 	return strings.TrimSpace(line)
 }
 
-// TestStrangers: what somebody whom nobody knows sends is refused before it costs much,
-// and the server goes on.
+// TestStrangers: what an unknown sender sends is refused before it costs much, and the server continues.
 func TestStrangers(t *testing.T) {
 	far, near := peertest.Repo(t, "far"), peertest.Repo(t, "near")
 	at := serve(t, far, nil)
@@ -58,7 +57,7 @@ func TestStrangers(t *testing.T) {
 		"negative length":     {[]string{body("POST", "/v1/packets", -1)}, "400"},
 		"huge chunk":          {[]string{"POST /v1/packets HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffffff\r\n"}, "413"},
 		"a packet too large":  {[]string{body("POST", "/v1/packets", 9<<20), strings.Repeat("x", 9<<20)}, "413"},
-		"list of a stranger":  {[]string{body("POST", "/v1/trees/"+hash, 60<<20)}, "403"}, // answered though no body comes
+		"list of a stranger":  {[]string{body("POST", "/v1/trees/"+hash, 60<<20)}, "403"}, // answered before the body arrives
 		"items of a stranger": {[]string{body("POST", "/v1/trees/"+hash+"/missing", 60<<20)}, "403"},
 		"push of a stranger":  {[]string{body("PUT", "/v1/trees/"+hash+"?bytes=9", 60<<20)}, "403"},
 		"path upwards":        {[]string{body("GET", "/v1/blobs/..%2f..%2fkeys%2fself", 0)}, "400"},

@@ -39,7 +39,7 @@ func serve(t *testing.T, n *repo.Repo, c *tls.Certificate) string {
 	return "https://" + peertest.Serve(t, s)
 }
 
-// ordinary is a certificate that has nothing to do with the agent.
+// ordinary makes a certificate that has nothing to do with the agent.
 func ordinary(t *testing.T) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -55,9 +55,9 @@ func ordinary(t *testing.T) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// TestManInTheMiddle: somebody between two peers, with a session of his own to each,
-// gains nothing: his certificate is not for the agent's key, and where a certificate by
-// an authority is believed instead, requests and answers are for another session.
+// TestManInTheMiddle: somebody between two peers, with a separate session to each, gains nothing: the certificate is
+// not for the agent's key, and if a certificate by an authority is accepted instead, requests and answers are for
+// another session.
 func TestManInTheMiddle(t *testing.T) {
 	far, near := peertest.Repo(t, "far"), peertest.Repo(t, "near")
 	own, err := auth.Certificate(far.Key, time.Now())

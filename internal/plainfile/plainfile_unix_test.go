@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// odd makes what is no regular file, by kind.
+// odd makes files that are not regular, by kind.
 var odd = map[string]func(t *testing.T, path string){
 	"folder":     func(t *testing.T, path string) { must(t, os.Mkdir(path, 0o700)) },
 	"named pipe": func(t *testing.T, path string) { must(t, syscall.Mkfifo(path, 0o600)) },
@@ -35,7 +35,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// Whatever is no regular file is named, for each way to open it, and nothing waits.
+// A file that is not regular is named in the error, for each way to open it, and nothing waits.
 func TestOdd(t *testing.T) {
 	for name, make := range odd {
 		t.Run(name, func(t *testing.T) {
@@ -60,8 +60,7 @@ func check(t *testing.T, err error, path string) {
 	}
 }
 
-// Regular files open, those that links lead to only where people arrange them, and what is
-// not there is still not there.
+// Regular files open; behind links only where people arrange them; missing ones are still missing.
 func TestRegular(t *testing.T) {
 	dir := t.TempDir()
 	path, link := filepath.Join(dir, "f"), filepath.Join(dir, "link")

@@ -108,7 +108,7 @@ func TestHostileQueries(t *testing.T) {
 	}
 }
 
-// TestTwoProcessesMeet: two handles that write at once wait for each other.
+// TestTwoProcessesMeet: two handles that write at the same time wait for each other.
 func TestTwoProcessesMeet(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.db")
 	done := make(chan error)
@@ -130,7 +130,7 @@ func TestTwoProcessesMeet(t *testing.T) {
 	}
 }
 
-// benchIndex is an index of 5,000 episodes of 200 words each.
+// benchIndex makes an index of 5,000 episodes of 200 words each.
 func benchIndex(b *testing.B) (*Index, []string) {
 	x, err := Open(b.Context(), filepath.Join(b.TempDir(), "x.db"), time.Second)
 	if err != nil {
@@ -165,7 +165,7 @@ func BenchmarkSearch(b *testing.B) {
 	}
 }
 
-// BenchmarkAdd adds an episode to an index of 5,000, and forgets it.
+// BenchmarkAdd adds an episode to an index of 5,000, and removes it.
 func BenchmarkAdd(b *testing.B) {
 	x, ids := benchIndex(b)
 	for b.Loop() {

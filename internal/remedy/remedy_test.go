@@ -21,7 +21,7 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// Where another capability does not help, none is asked for.
+// If another capability does not help, none is suggested.
 func TestFor(t *testing.T) {
 	for check, want := range map[string]string{caps.CheckScope: "issue", caps.CheckQuota: "issue", caps.CheckActive: "issue", caps.CheckFrozen: "thaw", caps.CheckRevocation: "thaw",
 		caps.CheckTime: "thaw", caps.CheckTrust: "thaw"} {

@@ -32,8 +32,7 @@ func allowed(t *testing.T, far *repo.Repo, to object.AgentID, what scope.Scope) 
 	return caps.Chain{link}
 }
 
-// TestSeveralTools: a capability for several tools is judged where the ledger is, as one for a
-// single tool.
+// TestSeveralTools: a capability for several tools is judged by the ledger's machine like one for a single tool.
 func TestSeveralTools(t *testing.T) {
 	far := peertest.Repo(t, "far")
 	c := from(t, far, serve(t, far), remote.Options{}, time.Minute)
@@ -46,8 +45,7 @@ func TestSeveralTools(t *testing.T) {
 	}
 }
 
-// TestNarrowAuthority: at a ledger elsewhere, no capability pays for, records or shows what it
-// does not cover.
+// TestNarrowAuthority: at a ledger elsewhere, no capability pays for, records or shows what it does not cover.
 func TestNarrowAuthority(t *testing.T) {
 	far := peertest.Repo(t, "far")
 	url := serve(t, far)

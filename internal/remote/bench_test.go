@@ -25,7 +25,7 @@ func (c *counting) RoundTrip(r *http.Request) (*http.Response, error) {
 	return c.next.RoundTrip(r)
 }
 
-// TestRoundTrips: a call costs two requests, one that is replayed one.
+// TestRoundTrips: a call costs two requests, a replayed call one.
 func TestRoundTrips(t *testing.T) {
 	far := peertest.Repo(t, "far")
 	url := serve(t, far)
@@ -42,8 +42,8 @@ func TestRoundTrips(t *testing.T) {
 	}
 }
 
-// BenchmarkCalls compares calls that are recorded here with those that are recorded
-// elsewhere, by one caller and by 64 (bench/gate.md).
+// BenchmarkCalls compares calls that are recorded here with those that are recorded elsewhere, by one caller and by 64
+// (bench/gate.md).
 func BenchmarkCalls(b *testing.B) {
 	far := peertest.Repo(b, "far")
 	elsewhere := from(b, far, serve(b, far), remote.Options{}, time.Minute)

@@ -15,7 +15,7 @@ import (
 	"github.com/mythos-project/mythos/internal/toolbox"
 )
 
-// costly is a tool that says that each call cost so much.
+// costly is a tool that reports a fixed cost for each call.
 type costly uint64
 
 func (c costly) Run(context.Context, exec.Call) (exec.Response, error) {
@@ -23,8 +23,8 @@ func (c costly) Run(context.Context, exec.Call) (exec.Response, error) {
 	return exec.Response{Status: exec.StatusOK, Use: output.Use{Cost: &n}}, nil
 }
 
-// TestCostElsewhere: the machine of the ledger charges what it says a tool costs, or the caller where that is more,
-// gives back what the receipt says was not used, and counts what was used beyond it.
+// TestCostElsewhere: the ledger's machine charges its own price for a tool, or the caller's if that is higher, returns
+// what was not used according to the receipt, and counts what was used beyond it.
 func TestCostElsewhere(t *testing.T) {
 	far := peertest.Repo(t, "far")
 	c := from(t, far, serve(t, far), remote.Options{}, time.Minute)

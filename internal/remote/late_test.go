@@ -15,9 +15,8 @@ import (
 	"github.com/mythos-project/mythos/internal/remote"
 )
 
-// reordered delivers the copies of the first register in another order than they were sent:
-// one that comes too late for the ledger's clock is answered first, and that answer reaches
-// the caller after another copy was recorded.
+// reordered delivers the copies of the first register out of order: one that is too late for the ledger's clock is
+// answered first, and that answer reaches the caller after another copy was recorded.
 type reordered struct {
 	next   http.RoundTripper
 	clock  *atomic.Int64 // of the ledger

@@ -29,9 +29,9 @@ import (
 	"github.com/mythos-project/mythos/ledger/mlog"
 )
 
-// cut is a place in an exchange, and what happens there.
+// cut is a position in an exchange, and what happens there.
 type cut struct {
-	at  int // bytes that pass before
+	at  int // bytes that pass before it
 	how linetest.How
 }
 
@@ -39,7 +39,7 @@ func (c cut) String() string {
 	return fmt.Sprintf("%s after %d bytes", []string{"a reset", "an end", "a hole"}[c.how], c.at)
 }
 
-// every is how many bytes there are from one cut to the next; 0: so many that the test is short.
+// every returns how many bytes there are from one cut to the next; 0: so many that the test is short.
 func every() int64 {
 	n, err := strconv.ParseInt(os.Getenv("MYTHOS_TEST_CUT_EVERY"), 10, 64)
 	if err != nil {
@@ -48,8 +48,8 @@ func every() int64 {
 	return n
 }
 
-// cuts are those of an exchange of so many bytes: by turns a reset and the end of the stream,
-// or both at each place.
+// cuts returns the cuts of an exchange of so many bytes: alternately a reset and the end of the stream, or both at each
+// position.
 func cuts(total int64) (list []cut) {
 	step := cmp.Or(every(), total/24+1)
 	for at := int64(0); at < total; at += step {
@@ -62,7 +62,7 @@ func cuts(total int64) (list []cut) {
 	return list
 }
 
-// exchange is how many bytes one call moves.
+// exchange returns how many bytes one call transfers.
 func exchange(t *testing.T, n *linetest.Line, c *caller) int64 {
 	t.Helper()
 	n.Set(linetest.Fault{})
@@ -72,9 +72,8 @@ func exchange(t *testing.T, n *linetest.Line, c *caller) int64 {
 	return n.Carried()
 }
 
-// TestCuts: the line is cut at a byte of a call, by a reset or by the end of the stream, and
-// carries again. The call ends with the tool's answer, the tool ran once, and the ledger has
-// its receipt.
+// TestCuts: the connection is cut at a byte of a call, by a reset or by the end of the stream, and then works again.
+// The call ends with the tool's answer, the tool ran once, and the ledger has its receipt.
 func TestCuts(t *testing.T) {
 	far := peertest.Repo(t, "far")
 	n := linetest.New(t, serve(t, far))
@@ -107,8 +106,8 @@ func recorded(t *testing.T, far *repo.Repo, c, other *caller, key, receipt strin
 	}
 }
 
-// TestDeadLine: the line is cut and stays dead. The call does not say that it is done; what
-// happened is delivered when the line carries again, what did not happen leaves the key free.
+// TestDeadLine: the connection is cut and remains dead. The call does not report success; what happened is delivered
+// when the connection works again, what did not happen leaves the key free.
 func TestDeadLine(t *testing.T) {
 	far := peertest.Repo(t, "far")
 	n := linetest.New(t, serve(t, far))
@@ -153,15 +152,15 @@ func TestDeadLine(t *testing.T) {
 	}
 }
 
-// TestHalfOpen: the server is gone in the middle of a call, and nobody is told. The caller
-// gives a request up after a while and asks anew: the tool ran once, and it is recorded.
+// TestHalfOpen: the server is gone in the middle of a call, without notice. The caller gives up a request after a while
+// and asks again: the tool ran once, and it is recorded.
 func TestHalfOpen(t *testing.T) {
 	far := peertest.Repo(t, "far")
 	url := serve(t, far)
 	other := from(t, far, url, remote.Options{}, time.Minute)
 	first := linetest.New(t, url)
 	total := exchange(t, first, from(t, far, first.Addr(), remote.Options{}, time.Minute))
-	var all sync.WaitGroup // each waits most of the time
+	var all sync.WaitGroup // each one mostly waits
 	const callers = 6
 	receipts := sync.Map{} // by key
 	step := cmp.Or(every(), total/callers+1)
@@ -193,8 +192,8 @@ func TestHalfOpen(t *testing.T) {
 	}
 }
 
-// TestDelays: what is said takes now less, now more than a caller waits for an answer, so that
-// requests are given up and arrive all the same, after those that took their place.
+// TestDelays: messages take sometimes less, sometimes more time than a caller waits for an answer, so that requests are
+// given up but still arrive, after the ones that replaced them.
 func TestDelays(t *testing.T) {
 	far := peertest.Repo(t, "far")
 	url := serve(t, far)
@@ -229,7 +228,7 @@ func TestDelays(t *testing.T) {
 	})
 }
 
-// TestHoleAtFirst: whoever answers nothing at the first contact is not waited for without end.
+// TestHoleAtFirst: a server that does not answer the first contact is not waited for without end.
 func TestHoleAtFirst(t *testing.T) {
 	n := linetest.New(t, serve(t, peertest.Repo(t, "far")))
 	n.Set(linetest.Fault{Passes: linetest.After(0), How: linetest.Hole, Dead: true})
@@ -240,7 +239,7 @@ func TestHoleAtFirst(t *testing.T) {
 	}
 }
 
-// TestSlices: a line that carries one byte at a time, or what is more than a packet, changes nothing.
+// TestSlices: a connection that carries one byte at a time, or more than a packet, changes nothing.
 func TestSlices(t *testing.T) {
 	far := peertest.Repo(t, "far")
 	n := linetest.New(t, serve(t, far))
@@ -262,7 +261,7 @@ func where(t *testing.T, far *repo.Repo, c *caller, key string) ledger.Status {
 	return s.At(far.Now())
 }
 
-// twice sends each request two times at once.
+// twice sends each request two times at the same time.
 type twice struct {
 	next  http.RoundTripper
 	taken atomic.Int64 // of the copies
@@ -322,7 +321,7 @@ func (d *twice) late(t *testing.T) (n int) {
 	return n
 }
 
-// TestTwice: requests that come twice, at once or when all is over, have one effect.
+// TestTwice: requests that arrive twice, at the same time or after everything is over, have one effect.
 func TestTwice(t *testing.T) {
 	far := peertest.Repo(t, "far")
 	url := serve(t, far)
@@ -358,7 +357,7 @@ func logSize(t *testing.T, n *repo.Repo) (size int) {
 	return size
 }
 
-// lying changes one bit of each answer, somewhere else each time.
+// lying changes one bit of each answer, at a different position each time.
 type lying struct {
 	next http.RoundTripper
 	at   *atomic.Int64
@@ -381,9 +380,8 @@ func (l lying) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// TestLies: an answer with a bit that is wrong makes nobody run a tool that is not registered,
-// and nobody say that something is recorded which is not. A ledger that is not the one that
-// was seen before is not believed.
+// TestLies: an answer with a wrong bit never makes a tool run that is not registered, or makes the caller report
+// something as recorded that is not. A ledger other than the one seen before is refused.
 func TestLies(t *testing.T) {
 	far := peertest.Repo(t, "far")
 	url := serve(t, far)

@@ -22,9 +22,9 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// lossy is a network that loses what goes to some paths.
+// lossy is a network that loses traffic to some paths.
 type lossy struct {
-	unsent   []string // requests for paths that end so are not sent
+	unsent   []string // requests for paths with these endings are not sent
 	answered string   // these arrive, and their answers are lost
 }
 
@@ -40,15 +40,15 @@ func (l *lossy) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, io.ErrUnexpectedEOF
 }
 
-// through lets a caller see the ledger over a network that loses things, without patience.
+// through lets a caller reach the ledger over a lossy network, without patience.
 func (c *caller) through(t *testing.T, url string, l *lossy) {
 	t.Helper()
 	client := &peer.Client{URL: url, HTTP: &http.Client{Transport: l}}
 	c.open(t, remote.Options{Client: client, Patience: time.Millisecond, Insistence: time.Millisecond})
 }
 
-// TestOwedTooLate: the capability is revoked before what is owed can be delivered, or the
-// receipt is too old by then. The key is freed all the same, and the next command works.
+// TestOwedTooLate: the capability is revoked before what is owed can be delivered, or the receipt is too old by then.
+// The key is released nevertheless, and the next command works.
 func TestOwedTooLate(t *testing.T) {
 	far := peertest.Repo(t, "far")
 	url := "http://" + serve(t, far)
@@ -96,12 +96,11 @@ func TestOwedTooLate(t *testing.T) {
 	}
 }
 
-// held is a network that holds a register back until it is opened, and says when the next
-// one is answered.
+// held is a network that holds a register back until it is opened, and reports when the next one is answered.
 type held struct {
 	next     http.RoundTripper
 	later    atomic.Bool
-	came     chan struct{} // closed when the first register came
+	came     chan struct{} // closed when the first register has arrived
 	until    chan struct{}
 	answered chan struct{}
 }
@@ -119,8 +118,8 @@ func (h *held) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// TestNotProven: a register is recorded, and the ledger cannot be reached for its proof. The
-// tool is not run, and the key is freed.
+// TestNotProven: a register is recorded, but the ledger cannot be reached for its proof. The tool is not run, and the
+// key is released.
 func TestNotProven(t *testing.T) {
 	far := peertest.Repo(t, "far")
 	url := "http://" + serve(t, far)
@@ -141,7 +140,7 @@ func TestNotProven(t *testing.T) {
 	<-h.answered // without a proof: that of the other one is asked for
 	close(h.until)
 	var lost *remote.UnreachableError
-	if err := <-other; err != nil && !errors.As(err, &lost) { // its commit may have to be proven by itself, too
+	if err := <-other; err != nil && !errors.As(err, &lost) { // its commit may also have to be proven separately
 		t.Error(err)
 	}
 	if err := <-unproven; !errors.As(err, &lost) || c.runs.Load() != 1 {

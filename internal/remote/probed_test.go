@@ -73,7 +73,7 @@ func probing(t *testing.T, far *repo.Repo, c *caller, answer string) *prober {
 	return p
 }
 
-// doubtful are effects of another machine. When it is gone nobody knows what it did.
+// doubtful are effects of another machine. When it is gone, what it did is unknown.
 func doubtful(t *testing.T, keys ...string) (far *repo.Repo, url string, tool object.Hash, isGone func()) {
 	t.Helper()
 	var later atomic.Int64
@@ -89,8 +89,8 @@ func doubtful(t *testing.T, keys ...string) (far *repo.Repo, url string, tool ob
 	return far, url, gone.tool, func() { later.Store(int64(time.Minute)) }
 }
 
-// TestProbe: what a probe finds here settles what another machine left there: the effect runs
-// once more, or is recorded as what happened. A lost answer changes nothing.
+// TestProbe: the finding of a probe here settles what another machine left there: the effect runs once more, or is
+// recorded as what happened. A lost answer changes nothing.
 func TestProbe(t *testing.T) {
 	far, url, _, isGone := doubtful(t, "no", "yes", "unclear")
 	n := linetest.New(t, url)
@@ -134,8 +134,8 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-// TestProbeForged: a finding counts for the attempt that the probe was asked about, as it
-// answered, by who asked it and may call the tool, and for the probe that the tool has there.
+// TestProbeForged: a finding counts only for the attempt that the probe was asked about, with its real answer, from a
+// caller that asked the probe and may call the tool, and for the probe that the tool has there.
 func TestProbeForged(t *testing.T) {
 	far, url, tool, isGone := doubtful(t, "one", "two")
 	p := probing(t, far, from(t, far, url, remote.Options{}, time.Minute), `{"happened":false}`)

@@ -22,7 +22,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// serve serves a repository, its ledger among it, until the test ends.
+// serve serves a repository, including its ledger, until the test ends.
 func serve(t testing.TB, n *repo.Repo) string {
 	t.Helper()
 	s := &peer.Server{Repo: n, Log: slog.New(slog.DiscardHandler), Services: []peer.Service{gateway.For(n)}}
@@ -33,8 +33,8 @@ func serve(t testing.TB, n *repo.Repo) string {
 // counted is a tool that counts how often it was run.
 type counted struct {
 	runs atomic.Int64
-	hold chan struct{} // where it is set, a run ends when it is closed
-	ran  chan struct{} // where it is set, a run sends when it has begun
+	hold chan struct{} // if set, a run ends when it is closed
+	ran  chan struct{} // if set, a run sends when it has begun
 }
 
 func (c *counted) Run(_ context.Context, call exec.Call) (exec.Response, error) {
@@ -48,7 +48,7 @@ func (c *counted) Run(_ context.Context, call exec.Call) (exec.Response, error) 
 	return exec.Response{Status: exec.StatusOK, Body: fmt.Appendf(nil, "run %d for %s", n, call.Request)}, nil
 }
 
-// caller is an agent on a machine of its own.
+// caller is an agent on a separate machine.
 type caller struct {
 	*repo.Repo
 	ledger *remote.Ledger
@@ -104,7 +104,7 @@ func (c *caller) call(ctx context.Context, key string) (exec.Outcome, error) {
 	return c.Gate.Do(ctx, exec.Effect{Tool: c.tool, Request: []byte("production"), Key: []byte(key), Caps: []caps.Chain{c.chain}})
 }
 
-// at is where an effect stands in the ledger there.
+// at returns the state of an effect in the ledger there.
 func at(t testing.TB, far *repo.Repo, tool object.Hash, key string) ledger.State {
 	t.Helper()
 	s, err := far.Ledger.Read(t.Context(), ledger.IdemID(tool, []byte(key)))
@@ -114,7 +114,7 @@ func at(t testing.TB, far *repo.Repo, tool object.Hash, key string) ledger.State
 	return s
 }
 
-// TestElsewhere: one of two machines runs the tool, the other one is told what it answered.
+// TestElsewhere: one of two machines runs the tool, the other gets its answer.
 func TestElsewhere(t *testing.T) {
 	far := peertest.Repo(t, "far")
 	url := serve(t, far)
@@ -145,8 +145,8 @@ func TestElsewhere(t *testing.T) {
 	}
 }
 
-// TestWaiting: callers on other machines wait for the one that runs the tool; all get its
-// answer. Where it gives no sign of life for a lease, nobody knows what it did.
+// TestWaiting: callers on other machines wait for the one that runs the tool; all get its answer. If it shows no sign
+// of life for a lease, the outcome is unknown.
 func TestWaiting(t *testing.T) {
 	far := peertest.Repo(t, "far")
 	url := serve(t, far)
@@ -194,7 +194,7 @@ func TestWaiting(t *testing.T) {
 	}
 }
 
-// TestNotStarted: what did not start leaves the key free, and is charged to nobody.
+// TestNotStarted: an attempt that did not start leaves the key free, and is charged to nobody.
 func TestNotStarted(t *testing.T) {
 	far := peertest.Repo(t, "far")
 	url := serve(t, far)
@@ -220,8 +220,7 @@ func (broken) Run(context.Context, exec.Call) (exec.Response, error) {
 	return exec.Response{}, exec.NotStarted(errors.New("no such program"))
 }
 
-// TestStrangersEntries: nobody ends, renews or makes an attempt of somebody else, though both
-// may call the tool.
+// TestStrangersEntries: nobody can end, renew or make an attempt of somebody else, even if both may call the tool.
 func TestStrangersEntries(t *testing.T) {
 	far := peertest.Repo(t, "far")
 	url := serve(t, far)

@@ -48,7 +48,7 @@ func newAgreeing(t testing.TB) *agreeing {
 	return a
 }
 
-// book is a trained codebook, another one each time.
+// book makes a trained codebook, a different one each time.
 func book(t *testing.T, seed int) *packet.Codebook {
 	t.Helper()
 	var samples [][]byte
@@ -83,8 +83,8 @@ func offerOf(t *testing.T, by *sign.Key, to object.AgentID, cb *packet.Codebook,
 	return offer
 }
 
-// TestProposalsAreBounded: one proposer can leave eight proposals, whose codebooks
-// leave with them when they expire.
+// TestProposalsAreBounded: one proposer can have eight open proposals, whose codebooks are removed with them when they
+// expire.
 func TestProposalsAreBounded(t *testing.T) {
 	ctx := context.Background()
 	n := newAgreeing(t)
@@ -115,8 +115,7 @@ func TestProposalsAreBounded(t *testing.T) {
 	}
 }
 
-// TestOfferedByStrangers: over a network only trusted agents are heard, and only about
-// agreements with us.
+// TestOfferedByStrangers: over a network only trusted agents are accepted, and only for agreements with us.
 func TestOfferedByStrangers(t *testing.T) {
 	ctx := context.Background()
 	n := newAgreeing(t)
@@ -137,8 +136,8 @@ func TestOfferedByStrangers(t *testing.T) {
 	}
 }
 
-// TestAgreementsEnd: an agreement counts from its acceptance to its expiry, for both
-// sides, and proposing again finds it.
+// TestAgreementsEnd: an agreement counts from its acceptance to its expiry, for both sides, and proposing again finds
+// it.
 func TestAgreementsEnd(t *testing.T) {
 	ctx := context.Background()
 	near, far := newAgreeing(t), newAgreeing(t)

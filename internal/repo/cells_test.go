@@ -51,8 +51,7 @@ func stateOf(t *testing.T, n *repo.Repo, q cell.SnapshotRequest) (list []string)
 	}
 }
 
-// TestCellState: the state is that of the events, with and without a kept snapshot, at
-// any number, and page by page.
+// TestCellState: the state is that of the events, with and without a stored snapshot, at any number, and page by page.
 func TestCellState(t *testing.T) {
 	for _, every := range []uint64{0, 1, 7, cell.DefaultSnapshotEvery} {
 		t.Run(fmt.Sprint(every), func(t *testing.T) {
@@ -108,7 +107,7 @@ func checkKept(t *testing.T, n *repo.Repo, every, events uint64) {
 	}
 }
 
-// TestCellPages: a state of more than one answer has all of its keys, once each.
+// TestCellPages: a state that needs more than one answer has all of its keys, once each.
 func TestCellPages(t *testing.T) {
 	n := open(t, t.TempDir(), clockAt())
 	for part := range 3 {
@@ -125,8 +124,7 @@ func TestCellPages(t *testing.T) {
 	}
 }
 
-// TestCellOutlivesCollection: a kept snapshot is not garbage; one that is gone is made up
-// for by the events.
+// TestCellOutlivesCollection: a stored snapshot is not garbage; a missing one is rebuilt from the events.
 func TestCellOutlivesCollection(t *testing.T) {
 	c := clockAt()
 	n := open(t, t.TempDir(), c)
@@ -146,8 +144,7 @@ func TestCellOutlivesCollection(t *testing.T) {
 	}
 }
 
-// TestCellExpect: of many who read a number and write only at it, each number has one
-// winner.
+// TestCellExpect: of many who read a number and write only at it, each number has one winner.
 func TestCellExpect(t *testing.T) {
 	n := open(t, t.TempDir(), clockAt())
 	read := func(ctx context.Context) (at uint64, err error) {
@@ -193,7 +190,7 @@ func TestCellExpect(t *testing.T) {
 	}
 }
 
-// TestCellFromProgram: a program makes the request of what it has in registers.
+// TestCellFromProgram: a program makes the request from its registers.
 func TestCellFromProgram(t *testing.T) {
 	n := open(t, t.TempDir(), clockAt())
 	write, read := issue(t, n, "cell.write:c"), issue(t, n, "cell.read:c")

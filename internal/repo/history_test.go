@@ -79,8 +79,7 @@ func effect(ctx context.Context, n *repo.Repo, key, request string, leaveOpen bo
 	return n.Ledger.Commit(ctx, d, raw)
 }
 
-// TestSummaryIsTheWholeTruth compares what Summarize makes of the entries since the
-// last time with the states of all effects.
+// TestSummaryIsTheWholeTruth compares the incremental result of Summarize with the states of all effects.
 func TestSummaryIsTheWholeTruth(t *testing.T) {
 	ctx, c := t.Context(), &clock{at: object.TimeOf(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))}
 	n := open(t, t.TempDir(), c)
@@ -166,9 +165,8 @@ func TestHistoryIsNewestFirst(t *testing.T) {
 	}
 }
 
-// BenchmarkMillion measures what `mythos log` and `mythos status` cost on a large
-// ledger: MYTHOS_BENCH_LEDGER names a folder that keeps it, MYTHOS_BENCH_EFFECTS (300,000
-// by default) how many effects of three entries each it has.
+// BenchmarkMillion measures the cost of `mythos log` and `mythos status` on a large ledger: MYTHOS_BENCH_LEDGER names a
+// folder for it, MYTHOS_BENCH_EFFECTS (300,000 by default) is its number of effects of three entries each.
 func BenchmarkMillion(b *testing.B) {
 	dir := os.Getenv("MYTHOS_BENCH_LEDGER")
 	if dir == "" {

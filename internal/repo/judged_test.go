@@ -29,7 +29,7 @@ func acting(t *testing.T, dir, key string, at object.Time) *repo.Repo {
 	return n
 }
 
-// signedBy has an agent sign a receipt at a time, and gives its id.
+// signedBy makes an agent sign a receipt at a time, and returns its id.
 func signedBy(t *testing.T, dir, key string, at object.Time, request string) object.Hash {
 	t.Helper()
 	n := acting(t, dir, key, at)
@@ -58,8 +58,8 @@ func counted(t *testing.T, n *repo.Repo, id object.Hash) bool {
 	return ok
 }
 
-// TestOldDatesDoNotCount: what a replaced key signs after its end does not count, also
-// with a date of before it, and what it signed before counts, also with a date of after.
+// TestOldDatesDoNotCount: what a replaced key signs after its end does not count, even with a date before it, and what
+// it signed before counts, even with a date after it.
 func TestOldDatesDoNotCount(t *testing.T) {
 	const hour = object.Time(3_600_000_000)
 	for name, known := range map[string]bool{"the entries at the rotation are known": true, "the times alone": false} {

@@ -9,8 +9,7 @@ import (
 	"github.com/mythos-project/mythos/internal/packets"
 )
 
-// BenchmarkOpen receives packets in a repository: what a server does with each, but for
-// remembering its guard.
+// BenchmarkOpen receives packets in a repository: what a server does with each, except storing its guard.
 func BenchmarkOpen(b *testing.B) {
 	n := newAgreeing(b)
 	var list [][]byte

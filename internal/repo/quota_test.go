@@ -19,9 +19,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// TestQuotaOnDisk: 64 callers append events under one capability and one below it, on
-// the real store; the repository is closed and opened again in between. What the
-// limits allow happens, and nothing else.
+// TestQuotaOnDisk: 64 callers append events under one capability and one below it, on the real store; the repository is
+// closed and opened again in between. Exactly what the limits allow happens.
 func TestQuotaOnDisk(t *testing.T) {
 	dir, c := t.TempDir(), clockAt()
 	if _, _, err := repo.Init(dir, "alice", engine.Make); err != nil {
@@ -59,7 +58,7 @@ func TestQuotaOnDisk(t *testing.T) {
 			used, err := n.Quotas.Used(t.Context(), chain[0].ID)
 			want := uint64(done[i].Load())
 			if i == 0 {
-				want += uint64(done[1].Load()) // what hangs below is charged to it, too
+				want += uint64(done[1].Load()) // what is below is also charged to it
 			}
 			if err != nil || used[scope.Events] != want {
 				t.Errorf("round %d: %v events charged, %d happened (%v)", round, used, want, err)
@@ -74,7 +73,7 @@ func TestQuotaOnDisk(t *testing.T) {
 	}
 }
 
-// hammer has 64 callers append one event, each a number of times.
+// hammer makes 64 callers append one event, each several times.
 func hammer(t *testing.T, n *repo.Repo, chains []caps.Chain, done *[2]atomic.Int64, times int) {
 	request := encode(t, &cell.AppendRequest{CellID: object.SumText("cell:log"), Events: []cell.Event{{Type: 1, Key: []byte{}, Data: []byte{}}}})
 	var wg sync.WaitGroup

@@ -30,8 +30,8 @@ func echoed(t *testing.T, n *repo.Repo) caps.Chain {
 	return issue(t, n, "tool.call:"+id.String())
 }
 
-// TestRedactedCall: the redacted episode has what the rules leave, its provenance says of
-// what it was made, and the request is nowhere as it was.
+// TestRedactedCall: the redacted episode has what the rules leave, its provenance says what it was made from, and the
+// original request is stored nowhere.
 func TestRedactedCall(t *testing.T) {
 	n := open(t, t.TempDir(), clockAt())
 	n.Gate.Capture = false
@@ -83,8 +83,7 @@ func TestRedactedCall(t *testing.T) {
 	}
 }
 
-// TestRedactedLargeRequest: a request that is too long for the bundle reaches the disk
-// redacted only, like any other.
+// TestRedactedLargeRequest: a request that is too long for the bundle reaches the disk only redacted, like any other.
 func TestRedactedLargeRequest(t *testing.T) {
 	n := open(t, t.TempDir(), clockAt())
 	chain := echoed(t, n)

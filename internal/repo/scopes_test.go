@@ -82,7 +82,7 @@ func spawnBundle(t testing.TB, n *repo.Repo) (cid, task object.Hash) {
 	return putBlob(t, n, string(raw)), b.Tasks.Tasks[0].TaskID
 }
 
-// enforced is one kind of scope at the place where its effect happens.
+// enforced is one kind of scope where its effect happens.
 type enforced struct {
 	kind    uint8
 	effect  string
@@ -144,9 +144,9 @@ func enforcements(t *testing.T, n *repo.Repo) []enforced {
 	}
 }
 
-// TestEveryScopeIsEnforced: for each of the twelve kinds, where its effect happens: no
-// capability, one of another kind and one that does not cover the request are refused
-// with a receipt; one that covers it lets it through to the effect.
+// TestEveryScopeIsEnforced: for each of the twelve kinds, where its effect happens: without a capability, with one of
+// another kind or with one that does not cover the request, the call is refused with a receipt; one that covers it lets
+// it through to the effect.
 func TestEveryScopeIsEnforced(t *testing.T) {
 	n := open(t, t.TempDir(), clockAt())
 	seen := map[uint8]bool{}
@@ -178,7 +178,7 @@ func TestEveryScopeIsEnforced(t *testing.T) {
 		}
 		for _, scope := range e.covers {
 			out, err := do(n, e.effect, e.request, "", issue(t, n, scope))
-			// Past the gate, train and eval find no recipe and no suite.
+			// Past the executor's check, train and eval find no recipe and no suite.
 			var refused *exec.RefusedError
 			if errors.As(err, &refused) || err == nil && out.ReceiptID.IsZero() {
 				t.Errorf("%s under %s: %v", e.effect, scope, err)
@@ -355,8 +355,8 @@ func TestSpawn(t *testing.T) {
 	}
 }
 
-// TestSpawnedAct: workers act under what is active where they are spawned, and are
-// charged for it; without, their effects are refused.
+// TestSpawnedAct: workers act under the capabilities that are active where they are spawned, and are charged to them;
+// without, their effects are refused.
 func TestSpawnedAct(t *testing.T) {
 	n := open(t, t.TempDir(), clockAt())
 	cid := putBlob(t, n, "seven")

@@ -13,8 +13,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// What is no file in the place of a lock is an error: nobody can tell whether the effect
-// is under way.
+// Something other than a file in the place of a lock is an error: it is unknown whether the effect is under way.
 func TestOdd(t *testing.T) {
 	idem := object.Sum([]byte("effect"))
 	for name, odd := range map[string]func(string) error{

@@ -55,7 +55,7 @@ func TestHold(t *testing.T) {
 	look(t, one, ledger.Unseen)
 }
 
-// TestAwait: many wait, and those who came before the end are given what the holder left.
+// TestAwait: many wait, and those who came before the end get what the holder left.
 func TestAwait(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "running")
 	d := running.New(dir)
@@ -108,8 +108,7 @@ func TestAwait(t *testing.T) {
 
 const childEnv = "MYTHOS_TEST_RUNNING_CHILD"
 
-// TestDeath: the lock of a process that is killed is free at once, unless a process that
-// it started has inherited it.
+// TestDeath: the lock of a killed process is free at once, unless a process that it started has inherited it.
 func TestDeath(t *testing.T) {
 	if dir := os.Getenv(childEnv); dir != "" {
 		holdForever(dir)
@@ -159,8 +158,8 @@ func TestDeath(t *testing.T) {
 	}
 }
 
-// holdForever holds the lock until it is killed. An heir, which has the lock, too, ends
-// when nobody can write to standard input any more.
+// holdForever holds the lock until it is killed. An heir, which also has the lock, ends when nobody can write to
+// standard input any more.
 func holdForever(dir string) {
 	h, err := running.New(dir).Hold(idem)
 	if err != nil || h == nil {

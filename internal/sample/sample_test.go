@@ -8,8 +8,7 @@ import (
 	"github.com/mythos-project/mythos/internal/sample"
 )
 
-// TestEveryStruct makes samples of all structs. Full, minimal and varied samples
-// differ wherever the type leaves a choice.
+// TestEveryStruct makes samples of all structs. Full, minimal and varied samples differ wherever the type allows it.
 func TestEveryStruct(t *testing.T) {
 	for _, s := range catalog.All() {
 		full, err := sample.Object(s, sample.Options{})

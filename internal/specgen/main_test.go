@@ -30,8 +30,7 @@ func pages(t *testing.T) map[string]string {
 	return all
 }
 
-// TestEveryStructIsSpecified wants the fields of every struct on some page, as the
-// Go type has them.
+// TestEveryStructIsSpecified: the fields of every struct are on some page, as the Go type has them.
 func TestEveryStructIsSpecified(t *testing.T) {
 	var text strings.Builder
 	for name, page := range pages(t) {
@@ -54,7 +53,7 @@ func TestEveryStructIsSpecified(t *testing.T) {
 	}
 }
 
-// TestCitations: every page and heading that the code cites is there.
+// TestCitations: every page and heading that the code cites exists.
 func TestCitations(t *testing.T) {
 	headings := map[string]bool{}
 	for name, page := range pages(t) {
@@ -75,7 +74,7 @@ func TestCitations(t *testing.T) {
 	})
 }
 
-// anchor is the name by which Markdown renderers link to a heading.
+// anchor returns the name by which Markdown renderers link to a heading.
 func anchor(title string) string {
 	title = strings.ToLower(strings.TrimSpace(title))
 	return strings.ReplaceAll(regexp.MustCompile(`[^a-z0-9 _-]`).ReplaceAllString(title, ""), " ", "-")
@@ -90,8 +89,8 @@ func TestMarkers(t *testing.T) {
 	}
 }
 
-// TestTablesAreOfTheProtocol: the comments that become tables speak of fields and values,
-// not of this implementation's identifiers.
+// TestTablesAreOfTheProtocol: the comments that become tables are about fields and values, not about this
+// implementation's identifiers.
 func TestTablesAreOfTheProtocol(t *testing.T) {
 	ours := regexp.MustCompile(`\b[A-Z][a-z0-9]+[A-Z]\w*|\b[a-z]+\.[A-Z]\w*|\[[A-Z]\w*\]|\bpackage\b`)
 	known := map[string]bool{}

@@ -13,7 +13,7 @@ import (
 
 var numbered = regexp.MustCompile(`\[((?:can|field|obj|merkle|cap|eff|led|ev|ir|wire|ds|learn|tool|tree)-[1-9][0-9]*)\]`)
 
-// rules lists the numbers that the pages give, each at the head of its rule.
+// rules lists the numbers on the pages, each at the head of its rule.
 func rules(t *testing.T) map[string]bool {
 	t.Helper()
 	given := map[string]bool{}
@@ -44,7 +44,7 @@ func rules(t *testing.T) map[string]bool {
 	return given
 }
 
-// TestEveryRuleHasANumber: go generate gives one to each that has none.
+// TestEveryRuleHasANumber: go generate gives a number to each rule that has none.
 func TestEveryRuleHasANumber(t *testing.T) {
 	if n := len(rules(t)); n < 700 {
 		t.Errorf("only %d rules were seen", n)
@@ -57,7 +57,7 @@ func TestEveryRuleHasANumber(t *testing.T) {
 	}
 }
 
-// TestCitedRules: code and vectors cite rules that are there; every file of vectors does.
+// TestCitedRules: the rules that code and vectors cite exist; every file of vectors cites one.
 func TestCitedRules(t *testing.T) {
 	given, cited := rules(t), 0
 	eachSource(t, func(path string, data []byte) {

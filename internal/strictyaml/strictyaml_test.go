@@ -81,7 +81,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// FuzzUnmarshal: what is taken is taken the same way when it is written anew.
+// FuzzUnmarshal: what is accepted is read the same way after it is written again.
 func FuzzUnmarshal(f *testing.F) {
 	for _, s := range []string{"name: a\nlist: [b]\n", "inner: [{on: true, n: 7}]\n", "any: {a: {b: c}}\n", "&a [*a]\n", "name: 0x10\n"} {
 		f.Add([]byte(s))

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// confined runs this binary in confinement, with dir as the one folder that it may write.
+// confined runs this binary confined, with dir as the only folder that it may write.
 func confined(t *testing.T, dir string, args ...string) map[string]string {
 	t.Helper()
 	if err := supervise.Confinable(); err != nil {
@@ -55,7 +55,7 @@ func confined(t *testing.T, dir string, args ...string) map[string]string {
 	return got
 }
 
-// attempts tries everything and prints an outcome a line.
+// attempts tries everything and prints one outcome per line.
 func attempts(args []string) {
 	outside, inside, socket, outsider := args[0], args[1], args[2], atoi(args[3])
 	say := func(name string, err error) {
@@ -79,7 +79,7 @@ func attempts(args []string) {
 	}
 }
 
-// tryTerminal asks a device which number it has; where that cannot be opened it says "none".
+// tryTerminal asks a device for its number; if the device cannot be opened, it prints "none".
 func tryTerminal() error {
 	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -91,13 +91,13 @@ func tryTerminal() error {
 }
 
 func atoi(text string) (n int) {
-	_, _ = fmt.Sscan(text, &n) // of our own making
+	_, _ = fmt.Sscan(text, &n) // one that we made
 	return n
 }
 
 var types = map[string]int{"stream": unix.SOCK_STREAM, "dgram": unix.SOCK_DGRAM, "seqpacket": unix.SOCK_SEQPACKET, "raw": unix.SOCK_RAW}
 
-// families are all that a kernel may know, and a few that none does.
+// families returns all that a kernel may know, and a few that none does.
 func families() (all []int) {
 	for f := range 64 {
 		all = append(all, f)
@@ -168,8 +168,7 @@ func tryProcesses(who string, pid int, say func(string, error)) {
 	say(who+" ioprio", orNil(errno))
 }
 
-// tryThreads signals the threads that a supervisor may have, one of which is in the same
-// domain as this program.
+// tryThreads signals the threads that a supervisor may have, one of which is in the same domain as this program.
 func tryThreads(say func(string, error)) {
 	var worst error = unix.EPERM
 	for tid := os.Getppid(); tid < os.Getppid()+64; tid++ {
@@ -226,7 +225,7 @@ func tryAttributes(where, path string, say func(string, error)) {
 	say(name("lease"), err)
 }
 
-// tryMachine reaches for what all processes of a machine share.
+// tryMachine tries to reach what all processes of a machine share.
 func tryMachine(say func(string, error)) {
 	_, err := unix.AddKey("user", "mythos", []byte("x"), unix.KEY_SPEC_SESSION_KEYRING)
 	say("machine add_key", err)
@@ -253,9 +252,8 @@ func tryMachine(say func(string, error)) {
 	say("machine clock", unix.ClockSettime(unix.CLOCK_REALTIME, &unix.Timespec{Sec: 1}))
 }
 
-// TestConfinement tries everything under each version of Landlock that this kernel has:
-// what an old one cannot forbid is said where a tool is registered, and no more than that
-// is possible.
+// TestConfinement tries everything under each version of Landlock that this kernel has: what an old one cannot forbid
+// is reported when a tool is registered, and nothing else is possible.
 func TestConfinement(t *testing.T) {
 	have, _, _ := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	for version := uint8(4); version <= 6 && int(version) <= int(have); version++ {
@@ -280,8 +278,7 @@ func TestConfinement(t *testing.T) {
 	}
 }
 
-// TestFamilySignals: under each version of Landlock a program signals what it started, and
-// its own group.
+// TestFamilySignals: under each version of Landlock a program can signal what it started, and its own group.
 func TestFamilySignals(t *testing.T) {
 	if err := supervise.Confinable(); err != nil {
 		t.Skip(err)
@@ -353,7 +350,7 @@ func confinement(t *testing.T, version uint8) {
 			continue // to the other end, whatever the address
 		}
 		if strings.HasSuffix(name, " own group") {
-			continue // the program itself is of it: who else heard shows below
+			continue // the program itself belongs to it: below it shows who else received it
 		}
 		if (outcome == "done") != allowed[name] {
 			t.Errorf("%s: %s", name, outcome)

@@ -26,7 +26,7 @@ type started struct {
 	out *os.File // what it writes
 }
 
-// start runs a shell script. What changes the spec comes last.
+// start runs a shell script. with changes the spec last.
 func start(t *testing.T, pool *supervise.Pool, script string, with func(*supervise.Spec)) started {
 	t.Helper()
 	p, err := try(t, pool, script, with)
@@ -36,7 +36,7 @@ func start(t *testing.T, pool *supervise.Pool, script string, with func(*supervi
 	return p
 }
 
-// try is start for what may be refused.
+// try is start for a program that may be refused.
 func try(t *testing.T, pool *supervise.Pool, script string, with func(*supervise.Spec)) (started, error) {
 	t.Helper()
 	sh, err := os.Open("/bin/sh")
@@ -80,13 +80,13 @@ func (s started) end(t *testing.T) (string, syscall.WaitStatus) {
 	return string(text), status
 }
 
-// alive reports whether a process runs; one that nobody has reaped does not.
+// alive reports whether a process runs; one that nobody has reaped does not count.
 func alive(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil && !bytes.Contains(stat, []byte(") Z "))
 }
 
-// gone waits until a process, which nobody waits for, has ended.
+// gone waits until a process that nobody waits for has ended.
 func gone(t *testing.T, pid int) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); alive(pid); time.Sleep(time.Millisecond) {
@@ -119,8 +119,7 @@ func TestEnds(t *testing.T) {
 	}
 }
 
-// A program and whatever it starts end together: in its group, in a session of its own,
-// without a parent.
+// A program and everything that it starts end together: in its group, in a separate session, without a parent.
 func TestFamily(t *testing.T) {
 	var pool supervise.Pool
 	for name, script := range map[string]string{
@@ -152,7 +151,7 @@ func TestFamily(t *testing.T) {
 	}
 }
 
-// Forking without end does not help.
+// Forking without end does not help a program to survive.
 func TestFleeing(t *testing.T) {
 	var pool supervise.Pool
 	p := start(t, &pool, `flee() { (setsid sh -c "$0" "$0" &) ; }; set -- 'sleep 0.001; (setsid sh -c "$0" "$0" &)'; sh -c "$1" "$1" & sleep 0.1`, nil)
@@ -180,7 +179,7 @@ func TestSignal(t *testing.T) {
 	}
 }
 
-// Descriptors that this process has, and lets children have, are not the program's.
+// Descriptors that this process has, and would pass to children, do not reach the program.
 func TestDescriptors(t *testing.T) {
 	secret, err := os.Open("/etc/passwd")
 	if err != nil {
@@ -243,7 +242,7 @@ func TestAlive(t *testing.T) {
 	}
 }
 
-// When who started a program is killed, the program and its family end.
+// When the process that started a program is killed, the program and its family end.
 func TestStarterKilled(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
@@ -296,7 +295,7 @@ func TestStarter(t *testing.T) {
 	p.Wait()
 }
 
-// A supervisor that is killed takes the program with it, and the loss is told.
+// If a supervisor is killed, its program ends with it, and the loss is reported.
 func TestSupervisorKilled(t *testing.T) {
 	var pool supervise.Pool
 	p := start(t, &pool, "echo $PPID; sleep 100", nil)
@@ -317,8 +316,7 @@ func TestSupervisorKilled(t *testing.T) {
 	}
 }
 
-// TestAbandonedLate: who gives up on a program that has ended meanwhile does not give up on the
-// next one of its supervisor.
+// TestAbandonedLate: abandoning a program that has meanwhile ended does not abandon the next one of its supervisor.
 func TestAbandonedLate(t *testing.T) {
 	pool := &supervise.Pool{}
 	first := start(t, pool, "exit 0", nil)

@@ -9,8 +9,8 @@ import (
 	"github.com/mythos-project/mythos/exec"
 )
 
-// TestRuntimeOfOnesOwn: a runtime that lies in somebody's home, or beside what we work on,
-// takes nothing else of that along.
+// TestRuntimeOfOnesOwn: for a runtime in somebody's home, or next to our working folder, nothing else there may be
+// read.
 func TestRuntimeOfOnesOwn(t *testing.T) {
 	home, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {

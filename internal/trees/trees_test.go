@@ -25,8 +25,8 @@ import (
 
 func newStore() *store.Store { return store.New(memory.New(), memory.New()) }
 
-// write makes files below a folder: a name that ends in a slash is a folder, content that
-// begins with "-> " a link, and one with "#!" executable.
+// write makes files below a folder: a name that ends in a slash is a folder, content that begins with "-> " is a link,
+// and with "#!" an executable file.
 func write(t *testing.T, dir string, files map[string]string) {
 	t.Helper()
 	for name, content := range files {
@@ -67,8 +67,8 @@ func stored(t *testing.T, s *store.Store, dir string, o PutOptions) Stored {
 	return got
 }
 
-// TestThereAndBack puts a folder, unpacks it, and gets the same tree from the copy, from an
-// archive of it, and in another store.
+// TestThereAndBack stores a folder, unpacks it, and gets the same tree from the copy, from an archive of it, and in
+// another store.
 func TestThereAndBack(t *testing.T) {
 	ctx, s, dir := context.Background(), newStore(), t.TempDir()
 	write(t, dir, someFiles)
@@ -150,7 +150,7 @@ func TestCache(t *testing.T) {
 	if less := stored(t, s, dir, o); less.ID != stored(t, newStore(), dir, PutOptions{}).ID || less.Files != first.Files-1 {
 		t.Fatalf("%d files", less.Files)
 	}
-	// What changed a moment ago is read again: its times may not tell of the next change.
+	// What changed a moment ago is read again: its times may not show the next change.
 	o.Now = time.Now()
 	if err := os.Remove(o.Cache); err != nil {
 		t.Fatal(err)
@@ -159,7 +159,7 @@ func TestCache(t *testing.T) {
 	if soon := stored(t, s, dir, o); soon.Read == 0 {
 		t.Fatal("a file that changed a moment ago was not read again")
 	}
-	// A tree that is gone, and a cache that is damaged, are as none.
+	// A tree that is gone, and a damaged cache, are treated as missing.
 	o.Now = time.Now().Add(time.Hour)
 	last := stored(t, s, dir, o)
 	if err := s.RemoveBlob(ctx, last.ID); err != nil {
@@ -205,7 +205,7 @@ func TestIgnore(t *testing.T) {
 	}
 }
 
-// TestHostileArchives: what no tree can say is refused by name, and nothing is visible.
+// TestHostileArchives: what a tree cannot represent is named in the error, and nothing is visible.
 func TestHostileArchives(t *testing.T) {
 	file := func(name string) tar.Header { return tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o644} }
 	link := func(name, to string, kind byte) tar.Header {
@@ -253,7 +253,7 @@ func TestHostileArchives(t *testing.T) {
 	}
 }
 
-// TestDeepArchive: as deep as a tree may be goes out and in again.
+// TestDeepArchive: a tree of maximum depth can be stored and written out again.
 func TestDeepArchive(t *testing.T) {
 	var raw, again bytes.Buffer
 	w := tar.NewWriter(&raw)
@@ -273,7 +273,7 @@ func TestDeepArchive(t *testing.T) {
 	}
 }
 
-// TestCutArchives cuts an archive off everywhere: no part of it is taken for all.
+// TestCutArchives truncates an archive everywhere: no part of it is taken for the whole.
 func TestCutArchives(t *testing.T) {
 	var raw bytes.Buffer
 	w := tar.NewWriter(&raw)
@@ -285,7 +285,7 @@ func TestCutArchives(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	long := strings.Repeat("long", 40) // these have heads of their own before them
+	long := strings.Repeat("long", 40) // these are preceded by their own headers
 	for _, h := range []tar.Header{{Name: "c", Linkname: "a", Typeflag: tar.TypeLink}, {Name: "pax" + long, Format: tar.FormatPAX}, {Name: "gnu" + long, Format: tar.FormatGNU}} {
 		if err := w.WriteHeader(&h); err != nil {
 			t.Fatal(err)
@@ -305,7 +305,7 @@ func TestCutArchives(t *testing.T) {
 	}
 }
 
-// TestHostileTrees unpacks trees that were made to leave the target.
+// TestHostileTrees unpacks trees that were made to escape the target.
 func TestHostileTrees(t *testing.T) {
 	ctx, s := context.Background(), newStore()
 	w := s.NodeWriter(ctx)
@@ -361,7 +361,7 @@ func TestHostileTrees(t *testing.T) {
 	}
 }
 
-// TestGC: a tree keeps its files; one that is forgotten does not, but for what others have.
+// TestGC: a tree keeps its files; once it is removed it does not, except those that others keep.
 func TestGC(t *testing.T) {
 	ctx, s, dir := context.Background(), newStore(), t.TempDir()
 	write(t, dir, someFiles)

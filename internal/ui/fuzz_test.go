@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// FuzzClean: nothing of a foreign text can steer a terminal.
+// FuzzClean: foreign text cannot control a terminal.
 func FuzzClean(f *testing.F) {
 	for _, s := range []string{"a\x1b[31mb", "\u202eabc", "a\rb", "\u009b31m", "x\u200b", "\x9b31m", "a\u2028b", "\u2066x", "e\u0301"} {
 		f.Add(s)

@@ -1,5 +1,5 @@
-// Package ui is what a person sees: tables, colour and progress on a terminal,
-// plain lines when piped. It is the only importer of lipgloss.
+// Package ui is the user interface: tables, colour and progress on a terminal, plain lines in a pipe. It is the only
+// importer of lipgloss.
 package ui
 
 import (
@@ -44,7 +44,7 @@ func System() *Streams {
 	return s
 }
 
-// Width is the width of the terminal in columns, 80 when it is not known.
+// Width returns the width of the terminal in columns, 80 if it is unknown.
 func (s *Streams) Width() int {
 	if s.outWidth > 0 {
 		return s.outWidth
@@ -52,8 +52,8 @@ func (s *Streams) Width() int {
 	return 80
 }
 
-// result is standard output. It remembers the first error of writing there, so that a
-// result which a full disk did not take is no success; it does not matter who wrote it.
+// result is standard output. It remembers the first write error, from any writer, so that a result that did not fit on
+// a full disk is not a success.
 type result struct {
 	w    io.Writer
 	once sync.Once
@@ -69,8 +69,7 @@ func (r *result) Write(data []byte) (int, error) {
 	return n, err
 }
 
-// Lost is why a part of the result could not be written; nil: all of it was. Ask when
-// nobody writes any more.
+// Lost returns why a part of the result could not be written; nil: all of it was. Call it after the last write.
 func (s *Streams) Lost() error {
 	if s.result == nil {
 		return nil
@@ -78,14 +77,13 @@ func (s *Streams) Lost() error {
 	return s.result.err
 }
 
-// Printf writes a part of the result to Out. Names and texts in it may come from strangers:
-// their control characters are quoted. Bytes go to a pipe as they are. Main asks Lost
-// whether that failed.
+// Printf writes a part of the result to Out. Names and texts in it may come from strangers: their control characters
+// are quoted. Bytes for a pipe are not changed. Main asks Lost whether writing failed.
 func (s *Streams) Printf(format string, args ...any) {
 	fmt.Fprintf(s.Out, format, s.harmless(args, s.OutTTY)...)
 }
 
-// Text writes a text that is for programs to Out: to a pipe as it is.
+// Text writes a text for programs to Out; it is not changed for a pipe.
 func (s *Streams) Text(text string) {
 	if s.OutTTY {
 		text = cleanPainted(text)
@@ -101,29 +99,29 @@ func (s *Streams) Notef(format string, args ...any) {
 	}
 }
 
-// Fail writes an error and what to do next to Err, as Notef does. Further lines of the error
-// are indented: none can be taken for one of ours.
+// Fail writes an error and what to do next to Err, like Notef. Further lines of the error are indented, so that none
+// can be mistaken for ours.
 func (s *Streams) Fail(text, hint string) {
 	text = strings.ReplaceAll(s.CleanErr(text), "\n", "\n  ")
 	fmt.Fprintln(s.Err, s.foldErr(s.PaintErr(Bad, "mythos:")+" "+text, "  "))
 	if hint == "" {
 		return
 	}
-	if hint = CleanLines(hint); !strings.HasPrefix(hint, "mythos ") { // a command alone is copied whole
+	if hint = CleanLines(hint); !strings.HasPrefix(hint, "mythos ") { // a command alone is meant to be copied whole
 		hint = s.foldErr("  hint: "+hint, "  ")[len("  hint: "):]
 	}
 	fmt.Fprintln(s.Err, s.PaintErr(Dim, "  hint:")+" "+hint)
 }
 
-// Debugf writes a note to Err when the streams are verbose, as Notef does.
+// Debugf writes a note to Err if the streams are verbose, like Notef.
 func (s *Streams) Debugf(format string, args ...any) {
 	if s.Verbose {
 		fmt.Fprintf(s.Err, format+"\n", s.harmless(args, true)...)
 	}
 }
 
-// harmless are arguments that cannot move the cursor, forge a line or colour what follows. A
-// text that was painted here keeps its colours. raw says that bytes are cleaned, too.
+// harmless returns arguments that cannot move the cursor, forge a line or colour what follows. A text that was painted
+// here keeps its colours. raw says that bytes are also cleaned.
 func (s *Streams) harmless(args []any, raw bool) []any {
 	out := make([]any, len(args))
 	for i, arg := range args {
@@ -144,7 +142,7 @@ func (s *Streams) harmless(args []any, raw bool) []any {
 	return out
 }
 
-// harmlessValue cleans what holds a text. What has a number for a value has none of a stranger's.
+// harmlessValue cleans a value that contains a text. A numeric value contains no foreign text.
 func harmlessValue(arg any) any {
 	switch v := reflect.ValueOf(arg); v.Kind() {
 	case reflect.String:
@@ -162,7 +160,7 @@ func harmlessValue(arg any) any {
 
 var painted = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("\x1b\\[[0-9;]*m") })
 
-// palette are the sequences that paint writes.
+// palette has the sequences that paint writes.
 var palette = sync.OnceValue(func() map[string]bool {
 	all := make(map[string]bool)
 	for m := Plain; m <= Name; m++ {
@@ -173,7 +171,7 @@ var palette = sync.OnceValue(func() map[string]bool {
 	return all
 })
 
-// cleanPainted is CleanLines beside sequences that set colours as we do.
+// cleanPainted is CleanLines, but leaves sequences that set our colours.
 func cleanPainted(text string) string {
 	if !strings.Contains(text, "\x1b") {
 		return CleanLines(text)

@@ -10,8 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// TestNotesAreHarmless: what strangers say cannot forge a line, move the cursor or erase the
-// screen.
+// TestNotesAreHarmless: foreign text cannot forge a line, move the cursor or erase the screen.
 func TestNotesAreHarmless(t *testing.T) {
 	var b bytes.Buffer
 	s := &Streams{Err: &b, Verbose: true}
@@ -32,16 +31,15 @@ func TestNotesAreHarmless(t *testing.T) {
 	}
 }
 
-// named is a value of some package that says how it is called.
+// named is a value of some package with a String method.
 type named struct{ hint string }
 
 func (n named) String() string { return n.hint }
 
 type kind string
 
-// TestResultsAreHarmless: whatever kind of value holds a stranger's text, nothing of it
-// steers a terminal, and what is painted here keeps its colours. Bytes for programs go to a
-// pipe as they are.
+// TestResultsAreHarmless: whatever kind of value contains a foreign text, it cannot control a terminal, and what is
+// painted here keeps its colours. Bytes for programs go to a pipe unchanged.
 func TestResultsAreHarmless(t *testing.T) {
 	const foreign = "a\x1b[8mb\x1b[2Jc\rd\u009b31me\u202ef\x9bg"
 	for _, tty := range []bool{false, true} {

@@ -26,7 +26,7 @@ func TestFold(t *testing.T) {
 	}
 }
 
-// TestFailures: an error is folded on a terminal alone, and a hint that is a command stays one line.
+// TestFailures: an error is folded only on a terminal, and a hint that is a command remains one line.
 func TestFailures(t *testing.T) {
 	text := strings.Repeat("word ", 30) + "end"
 	for _, terminal := range []bool{true, false} {
@@ -45,7 +45,7 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// TestNarrowTables: on a terminal no row is wider than it, whatever is in the columns.
+// TestNarrowTables: no row is wider than the terminal, whatever is in the columns.
 func TestNarrowTables(t *testing.T) {
 	var b bytes.Buffer
 	s := &Streams{Out: &b, OutTTY: true, outWidth: 60}

@@ -18,7 +18,7 @@ func keysOf(n int) (keys []byte) {
 	return keys
 }
 
-// TestFile: what is read finds what was written finds.
+// TestFile: an index that is read again finds what the written one finds.
 func TestFile(t *testing.T) {
 	for name, x := range map[string]*Index{
 		"none":  build(t, [][]float32{{1}}, 0),
@@ -59,8 +59,8 @@ func TestFile(t *testing.T) {
 	}
 }
 
-// TestDamagedFile: a header with any byte changed and a file of another length are refused, or
-// what is read can be searched.
+// TestDamagedFile: a header with any byte changed and a file of another length are refused, or what is read can be
+// searched.
 func TestDamagedFile(t *testing.T) {
 	x := build(t, draw(20, 40, 6), 10)
 	file := filepath.Join(t.TempDir(), "index")

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// draw gives vectors of a few directions and some noise, from a seed. It uses no function whose
-// last bit depends on the machine.
+// draw returns vectors of a few directions and some noise, from a seed. It uses no function whose last bit depends on
+// the machine.
 func draw(dim, n int, seed uint64) [][]float32 {
 	part := func() float32 { return float32(int64(splitmix(&seed)>>32)-1<<31) / (1 << 31) }
 	const rank = 12
@@ -87,8 +87,7 @@ func cosine(a, b []float32) float64 {
 	return ab / math.Sqrt(aa*bb)
 }
 
-// TestCoded: searches that compare codes find what they were measured to find, and look at
-// fewer rows.
+// TestCoded: searches that compare codes find as much as was measured, and look at fewer rows.
 func TestCoded(t *testing.T) {
 	vectors := draw(64, 4200, 2)
 	x := build(t, vectors[:4000], 1000)
@@ -117,8 +116,8 @@ func TestCoded(t *testing.T) {
 	}
 }
 
-// TestSameEverywhere: rows, scores and codes have these bits on every machine. Somebody who
-// changes an operation or its order changes what an index finds.
+// TestSameEverywhere: rows, scores and codes have these bits on every machine. A change of an operation or its order
+// changes what an index finds.
 func TestSameEverywhere(t *testing.T) {
 	vectors := draw(100, 3000, 3)
 	for name, c := range map[string]struct {
@@ -148,7 +147,7 @@ func TestSameEverywhere(t *testing.T) {
 	}
 }
 
-// TestRefused: what is no vector is refused, and zero is near to nothing.
+// TestRefused: what is not a vector is refused, and zero is near to nothing.
 func TestRefused(t *testing.T) {
 	b := NewBuilder(3, 0)
 	nan, inf := float32(math.NaN()), float32(math.Inf(-1))

@@ -33,7 +33,7 @@ func TestBytes(t *testing.T) {
 	}
 }
 
-// TestSameAsWabt compares with wat2wasm, where it is installed.
+// TestSameAsWabt compares with wat2wasm, if it is installed.
 func TestSameAsWabt(t *testing.T) {
 	if _, err := osexec.LookPath("wat2wasm"); err != nil {
 		t.Skip("wat2wasm is not installed")
@@ -62,7 +62,7 @@ func TestSameAsWabt(t *testing.T) {
 	}
 }
 
-// TestRefused: what the assembler does not know is refused with its line.
+// TestRefused: the error for what the assembler does not know names its line.
 func TestRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                      "one list",

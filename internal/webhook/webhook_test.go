@@ -39,8 +39,8 @@ func sender(t *testing.T, url string, change func(*webhook.Options)) *webhook.Se
 
 var request = &approval.Request{ID: object.SumText("request"), ToolID: object.SumText("deploy"), Agents: []object.AgentID{{}}, Need: 2, Role: "ops", ExpiresAt: 2_000_000}
 
-// TestTell: what is told verifies by the library of the standard, is told again after a failure under the same id, and
-// has the request's bytes only where that was asked for. A redirect is not followed.
+// TestTell: a notice verifies with the library of the standard, is sent again after a failure under the same id, and
+// has the request's bytes only if that was asked for. A redirect is not followed.
 func TestTell(t *testing.T) {
 	for _, with := range []bool{false, true} {
 		hook, err := standard.NewWebhook(secret)
@@ -87,7 +87,7 @@ func TestTell(t *testing.T) {
 	}
 }
 
-// TestHangs: a receiver that never answers holds nobody up.
+// TestHangs: a receiver that never answers delays nobody.
 func TestHangs(t *testing.T) {
 	hang, came := make(chan struct{}), make(chan struct{}, 256)
 	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { came <- struct{}{}; <-hang }))
@@ -103,7 +103,7 @@ func TestHangs(t *testing.T) {
 	}
 }
 
-// TestReceiver: only https, or this machine; a secret from a file or given, and in no error.
+// TestReceiver: only https, or this machine; a secret that is given or comes from a file is in no error.
 func TestReceiver(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "hook.secret"), []byte(secret+"\n"), 0o600); err != nil {

@@ -1,5 +1,5 @@
 // Package worker runs the tasks that were submitted to a repository: in `mythos serve`, which accepts them, and in
-// `mythos worker`, which takes those that nobody has.
+// `mythos worker`, which takes those that no process has.
 package worker
 
 import (
@@ -8,18 +8,18 @@ import (
 	"github.com/mythos-project/mythos/internal/task"
 )
 
-// errEnded is why a task has no answer that had begun when its server ended.
+// errEnded is why a task that had begun when its server ended has no answer.
 var errEnded = errors.New("the server ended while the task ran: what the task had begun may have happened, and nobody waits for it any more")
 
-// errDeadly is why a task is not begun again.
+// errDeadly is why a task is not started again.
 var errDeadly = errors.New("each server that ran the task ended meanwhile; it is not tried again")
 
-// ended is how a task fails whose server ended.
+// ended returns the failure of a task whose server ended.
 func ended(why error) task.Failure {
 	return task.Failure{Err: why, Kind: "failed", Hint: "submit the bundle again: effects that have a receipt are not done again, and one whose outcome nobody knows is named then"}
 }
 
-// ErrFull means that no more tasks are taken for now.
+// ErrFull means that the queue accepts no more tasks for now.
 var ErrFull = errors.New("the queue of tasks is full")
 
 // Kinds of processes that have a queue.

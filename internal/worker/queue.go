@@ -24,21 +24,20 @@ const maxQueued = 64
 type Options struct {
 	Repo  *repo.Repo
 	Log   *slog.Logger
-	Kind  string     // of process, as others are told
-	Slots int        // tasks that run at a time; 0: none, what is accepted is left to others
-	Most  func() int // tasks of one author that wait or run; nil: no bound
+	Kind  string     // kind of process, as shown to others
+	Slots int        // tasks running at a time; 0: none, accepted tasks are left to others
+	Most  func() int // tasks of one author that wait or run; nil: no limit
 
-	// Explain says the kind and the hint that the command line would give an error.
+	// Explain returns the kind and the hint that the command line would give for an error.
 	Explain func(error) (kind, hint string)
-	Ended   func() // is called when a task has ended; may be nil
+	Ended   func() // called when a task has ended; may be nil
 }
 
-// Queue runs submitted tasks, a few at a time, whether or not anybody waits for them.
-// What it has accepted is in the repository, with the server that has it. Queues beside one
-// another leave each other's tasks alone; those of one that is gone, and those that nobody has,
-// are taken over: what had not begun is run, by the one that claims it. What had begun
-// is run again where every effect that it can reach has a key, as these are not done twice. Any other
-// counts as failed, as it may have acted.
+// Queue runs submitted tasks, a few at a time, whether or not anybody waits for them. Accepted tasks are stored in the
+// repository, with the server that has them. Concurrent queues leave each other's tasks alone. Tasks of a queue that is
+// gone, and those that nobody has, are taken over: a task that had not begun is run by the queue that claims it. A task
+// that had begun is run again if every effect that it can reach has a key, since these do not happen twice. Any other
+// task counts as failed, since it may have acted.
 type Queue struct {
 	Options
 
@@ -48,28 +47,28 @@ type Queue struct {
 	wg  sync.WaitGroup
 
 	watching sync.WaitGroup
-	look     chan struct{} // has one when there is room for another task
+	look     chan struct{} // has one item if there is room for another task
 
 	mu      sync.Mutex
 	wake    *sync.Cond
 	closed  bool
 	waiting []*job
-	of      map[string]int // tasks of an author
+	of      map[string]int // number of tasks by author
 	jobs    map[object.Hash]*job
 	running int
 }
 
-// job is a task that waits or runs, here or, where there are no slots, elsewhere.
+// job is a task that waits or runs, here or, without slots, elsewhere.
 type job struct {
 	task.Task
 	ctx  context.Context
 	stop context.CancelCauseFunc
 	done chan struct{} // closed when there is nothing more to wait for
 
-	ending bool // it is being answered, having been cancelled
+	ending bool // its cancellation is being answered
 }
 
-// Start makes this process known, and takes up what others left.
+// Start makes this process known, and takes over tasks that others left.
 func Start(ctx context.Context, o Options) (*Queue, error) {
 	q := &Queue{Options: o, of: map[string]int{}, jobs: map[object.Hash]*job{}, look: make(chan struct{}, 1)}
 	q.wake = sync.NewCond(&q.mu)
@@ -92,7 +91,7 @@ func Start(ctx context.Context, o Options) (*Queue, error) {
 	return q, nil
 }
 
-// Server is who has a task that is accepted now: this process, or nobody yet.
+// Server returns who has a task that is accepted now: this process, or nobody yet.
 func (q *Queue) Server() string {
 	if q.Slots == 0 {
 		return ""
@@ -100,14 +99,14 @@ func (q *Queue) Server() string {
 	return q.me.ID
 }
 
-// Running is how many tasks run here.
+// Running returns how many tasks run here.
 func (q *Queue) Running() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.running
 }
 
-// Add puts a task that is kept into the queue. The error wraps ErrFull when it does not take it.
+// Add adds a stored task to the queue. The error wraps ErrFull if there is no room.
 func (q *Queue) Add(t task.Task) error {
 	most := math.MaxInt
 	if q.Most != nil {
@@ -137,7 +136,7 @@ func (q *Queue) Add(t task.Task) error {
 	return nil
 }
 
-// EndOf is closed when a task has ended; nil: it is not under way.
+// EndOf returns a channel that is closed when a task has ended; nil: the task is not under way.
 func (q *Queue) EndOf(id object.Hash) <-chan struct{} {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -147,8 +146,8 @@ func (q *Queue) EndOf(id object.Hash) <-chan struct{} {
 	return nil
 }
 
-// Cancel stops a task: one that runs by its context, and one that waits is next, to be
-// answered without having begun. Of one that is not under way nothing comes.
+// Cancel stops a task. A running task is stopped by its context; a waiting one is next, and is answered without having
+// begun. It has no effect on other tasks.
 func (q *Queue) Cancel(id object.Hash) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -168,8 +167,8 @@ func (q *Queue) Cancel(id object.Hash) {
 	}
 }
 
-// LookAround is how often the queue looks for tasks that were cancelled by a command on
-// this repository, or at a server beside this one, and for those of servers that are gone.
+// LookAround is how often the queue looks for tasks that were cancelled by a command on this repository or by another
+// server, and for those of servers that are gone.
 const LookAround = 500 * time.Millisecond
 
 // watch looks around until the time of the tasks is over.
@@ -197,7 +196,7 @@ func (q *Queue) watch() {
 	}
 }
 
-// Stopping reports whether the queue takes no more tasks.
+// Stopping reports whether the queue accepts no more tasks.
 func (q *Queue) Stopping() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -235,7 +234,7 @@ func (q *Queue) next() *job {
 	return j
 }
 
-// leave tells who waits for a task that ran here that there is nothing more to wait for.
+// leave tells those who wait for a task that ran here that there is nothing more to wait for.
 func (q *Queue) leave(j *job) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -253,7 +252,7 @@ func (q *Queue) drop(j *job) {
 	j.stop(nil)
 }
 
-// one runs a task, if this server gets it, and keeps its answer.
+// one runs a task, if this server gets it, and stores its answer.
 func (q *Queue) one(j *job) {
 	n, ctx := q.Repo, context.WithoutCancel(q.ctx)
 	_, cancelled, err := n.Tasks.Claim(ctx, j.ID, q.me.ID)
@@ -309,12 +308,12 @@ func (q *Queue) answer(j *job) ([]byte, error) {
 	return answer, err
 }
 
-// Stop takes no more tasks, and waits for those that run; when ctx ends, they are told
-// to end, and have another few seconds.
+// Stop accepts no more tasks, and waits for the running ones; when ctx ends, they are told to end, and get a few more
+// seconds.
 func (q *Queue) Stop(ctx context.Context) error {
 	q.mu.Lock()
 	q.closed = true
-	for _, j := range q.waiting { // it is kept, and not begun
+	for _, j := range q.waiting { // it is stored, and has not begun
 		q.Log.Info("left for the next server", "task", j.ID.Short())
 		q.drop(j)
 	}

@@ -17,12 +17,13 @@ import (
 const (
 	// maxLeft is how many tasks a process leaves to others at a time.
 	maxLeft = 10_000
-	// maxBegun is how often a task is begun whose servers end.
+	// maxBegun is how often a task is started whose servers end.
 	maxBegun = 3
 )
 
-// takeOver takes what nobody has, and what servers that are gone have left, the oldest first, as far as there is room, and says
-// how many that was. Where there are no slots it finds out instead which of the tasks that were left have ended.
+// takeOver takes tasks that nobody has, and those that servers which are gone have left, oldest first, as far as there
+// is room, and returns their number. Without slots, it instead finds out which of the tasks that were left to others
+// have ended.
 func (q *Queue) takeOver(ctx context.Context) (taken int, err error) {
 	mine := q.known()
 	alive := map[string]bool{q.me.ID: true, "": false}
@@ -57,14 +58,14 @@ func (q *Queue) takeOver(ctx context.Context) (taken int, err error) {
 	return len(found), err
 }
 
-// known are the tasks that wait or run here, or were left to others.
+// known returns the tasks that wait or run here, or were left to others.
 func (q *Queue) known() []*job {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return slices.Collect(maps.Values(q.jobs))
 }
 
-// dropEnded forgets which of some tasks others have ended.
+// dropEnded forgets those of some tasks that others have ended.
 func (q *Queue) dropEnded(mine []*job, open map[object.Hash]bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -75,7 +76,7 @@ func (q *Queue) dropEnded(mine []*job, open map[object.Hash]bool) {
 	}
 }
 
-// cancelled ends a task that is to end: one that is here, or that waits and nobody has.
+// cancelled ends a task that is to end: one that is here, or one that waits and nobody has.
 func (q *Queue) cancelled(ctx context.Context, id object.Hash) error {
 	if q.EndOf(id) == nil {
 		t, err := q.Repo.Tasks.Get(ctx, id)
@@ -88,7 +89,7 @@ func (q *Queue) cancelled(ctx context.Context, id object.Hash) error {
 		if t.State == task.Queued && t.Server == "" {
 			err = q.Add(t)
 		}
-		if err != nil && !errors.Is(err, ErrFull) { // else there is another time
+		if err != nil && !errors.Is(err, ErrFull) { // otherwise there is another time
 			return err
 		}
 	}
@@ -96,8 +97,8 @@ func (q *Queue) cancelled(ctx context.Context, id object.Hash) error {
 	return nil
 }
 
-// some are the tasks to take up now. A queue in a server takes what it can, the oldest first, as it did when it was alone. A
-// worker leaves others their share: it takes what it can run soon, at random among the oldest, as others choose at the same time.
+// some returns the tasks to take over now. A queue in a server takes what it can, oldest first. A worker leaves others
+// their share: it takes what it can run soon, at random among the oldest, since others choose at the same time.
 func (q *Queue) some(found []task.Task) []task.Task {
 	slices.SortStableFunc(found, func(a, b task.Task) int { return cmp.Compare(a.Submitted, b.Submitted) })
 	if q.Kind != KindWorker {
@@ -111,7 +112,7 @@ func (q *Queue) some(found []task.Task) []task.Task {
 	return oldest[:min(len(oldest), room)]
 }
 
-// takeUp goes on with a task that was left.
+// takeUp continues a task that was left.
 func (q *Queue) takeUp(ctx context.Context, t task.Task) {
 	var err error
 	switch {
@@ -128,12 +129,12 @@ func (q *Queue) takeUp(ctx context.Context, t task.Task) {
 	default:
 		err = q.Add(t)
 	}
-	if err != nil && !errors.Is(err, ErrFull) && !errors.Is(err, task.ErrClaimed) { // else there is another time, or another server
+	if err != nil && !errors.Is(err, ErrFull) && !errors.Is(err, task.ErrClaimed) { // otherwise there is another time, or another server
 		q.Log.Error("task of another server", "task", t.ID.Short(), "error", err)
 	}
 }
 
-// unrepeatable says why a task that had begun must not be begun again; nil: it may be.
+// unrepeatable says why a task that had begun must not be started again; nil: it may be.
 func (q *Queue) unrepeatable(ctx context.Context, t task.Task) error {
 	if t.Begun >= maxBegun {
 		return errDeadly

@@ -7,7 +7,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// FuzzValues: values of flags are bounded, and print as what reads as the same.
+// FuzzValues: values of flags are bounded, and their printed form reads as the same value.
 func FuzzValues(f *testing.F) {
 	for _, s := range []string{"4MiB", "0", "1h30m", "0:0", "7:9", "-1:2", "now", "7d", "2026-01-02", "1e9", "9223372036854775807", "-9223372036854775808", "KiB"} {
 		f.Add(s)

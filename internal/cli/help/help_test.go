@@ -48,8 +48,7 @@ func TestEveryHelpFitsOnAScreen(t *testing.T) {
 	})
 }
 
-// What the screen leaves out, `mythos help COMMAND` says, within the columns wherever a word
-// allows it.
+// What the screen leaves out, `mythos help COMMAND` says, within the line width if the words allow it.
 func TestManualSaysEverything(t *testing.T) {
 	all(t, func(c *cobra.Command) {
 		if !c.HasParent() {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// TestInTime: a body that does not come is given up, and an answer may take longer than that.
+// TestInTime: a body that does not arrive is given up, while an answer may take longer than that.
 func TestInTime(t *testing.T) {
 	t.Parallel()
 	const limit = 50 * time.Millisecond
@@ -27,7 +27,7 @@ func TestInTime(t *testing.T) {
 		}
 	}), limit))
 	defer s.Close()
-	ask := func(request string) string { // in one piece: what of the body is there is there at once
+	ask := func(request string) string { // in one piece, so that the sent part of the body is there at once
 		t.Helper()
 		c, err := net.Dial("tcp", s.Listener.Addr().String())
 		if err != nil {

@@ -13,8 +13,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// TestRefusalCodes: a refusal has the exit code that it stands for over there, and advice
-// that helps.
+// TestRefusalCodes: a refusal has the same exit code as at the peer, and advice that helps.
 func TestRefusalCodes(t *testing.T) {
 	now := object.TimeOf(time.Unix(1_700_000_000, 0))
 	for _, c := range []struct {
@@ -43,7 +42,7 @@ func TestRefusalCodes(t *testing.T) {
 	}
 }
 
-// TestHaltedCodes: a task that was halted over there has the exit code that it has here.
+// TestHaltedCodes: a task that was halted at a peer has the same exit code as one that was halted here.
 func TestHaltedCodes(t *testing.T) {
 	for code, want := range map[vm.HaltCode]int{vm.HaltCPU: clierr.Refused, vm.HaltSpawn: clierr.Refused, vm.HaltQuota: clierr.Refused,
 		vm.HaltConflict: clierr.Conflict, vm.HaltDivergent: clierr.Conflict, vm.HaltEnsures: clierr.Failed, vm.HaltOperand: clierr.Failed} {

@@ -22,7 +22,7 @@ func TestScripts(t *testing.T) {
 			t.Errorf("%s: %d commands", name, steps.commands())
 		}
 		for line := range strings.Lines(source) {
-			if len(strings.TrimPrefix(line, "## ")) > 79 { // with its line end; "$ " comes before it
+			if len(strings.TrimPrefix(line, "## ")) > 79 { // with its line end; "$ " is printed before it
 				t.Errorf("%s: too wide for a terminal: %s", name, line)
 			}
 		}

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A release says what the linker was told; any other build what the go command knew.
+// A release reports what the linker was given; any other build what the go command knew.
 func TestVersion(t *testing.T) {
 	info := &debug.BuildInfo{Main: debug.Module{Version: "v1.2.3-pre"}, Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "abc"}}}
 	for _, c := range []struct {

@@ -9,9 +9,8 @@ import (
 	"github.com/mythos-project/mythos/internal/conform/golden/input"
 )
 
-// TestSingleByteChangesAreRefused changes each byte of what the golden vectors hold
-// to be good: packets, capabilities, receipts and proofs, with the nodes in them.
-// Every change is refused.
+// TestSingleByteChangesAreRefused changes each byte of what the golden vectors say is valid: packets, capabilities,
+// receipts and proofs, including the nodes in them. Every change is refused.
 func TestSingleByteChangesAreRefused(t *testing.T) {
 	sets := vectorsHere(t)
 	for _, c := range []struct {

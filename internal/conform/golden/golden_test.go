@@ -13,8 +13,7 @@ import (
 	"github.com/mythos-project/mythos/spec/vectors"
 )
 
-// vectorsHere reads the golden vectors, without the largest blobs, which take
-// seconds each, when tests are to be short.
+// vectorsHere reads the golden vectors; in short tests without the largest blobs, which take seconds each.
 func vectorsHere(t *testing.T) map[string]Set {
 	t.Helper()
 	files, err := Files(vectors.FS)
@@ -98,7 +97,7 @@ func TestChangedGoldenFails(t *testing.T) {
 			set.Vectors = set.Vectors[:4]
 		}
 		for i, v := range set.Vectors {
-			if i%5 != 0 { // a fifth of them will do
+			if i%5 != 0 { // a fifth of them is enough
 				continue
 			}
 			at := bytes.LastIndexAny(v.Out, "0123456789abcdef")
@@ -115,7 +114,7 @@ func TestChangedGoldenFails(t *testing.T) {
 	}
 }
 
-// TestHostileSets: files that are no sets are errors, not passes.
+// TestHostileSets: files that are not vector sets are errors, not passes.
 func TestHostileSets(t *testing.T) {
 	for _, text := range []string{`{}`, `{"class":"nonsense","about":"","vectors":[{"id":"x","in":{},"out":{}}]}`, `{"class":"ids","about":"","vectors":[]}`,
 		`{"class":"ids","vectors":[{"id":"x","in":{"bytes":"00"},"out":{},"more":1}]}`, `[`} {

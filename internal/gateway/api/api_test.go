@@ -61,7 +61,7 @@ func serve(t *testing.T) *gate {
 	return g
 }
 
-// made is a bearer for calls of a tool.
+// made makes a bearer token for calls of a tool.
 func (g *gate) made(t *testing.T, tool object.Hash) string {
 	t.Helper()
 	sc, err := scope.New(&scope.ToolCall{ToolID: tool, MaxCalls: 100})
@@ -80,7 +80,7 @@ func (g *gate) made(t *testing.T, tool object.Hash) string {
 	return text
 }
 
-// said is what an answer says, whichever it is.
+// said is the content of any answer.
 type said struct {
 	HTTP     int    `json:"-"`
 	Status   int    `json:"status"`
@@ -113,8 +113,8 @@ func (g *gate) ask(ctx context.Context, key, body string, headers ...string) (sa
 	return v, json.NewDecoder(res.Body).Decode(&v)
 }
 
-// TestCutConnection: an attempt goes on when who asked for it is gone. Meanwhile the key is
-// under way, and its answer comes from the record afterwards.
+// TestCutConnection: an attempt continues when its caller is gone. Meanwhile the key is under way, and afterwards its
+// answer comes from the record.
 func TestCutConnection(t *testing.T) {
 	g := serve(t)
 	begun, hold := make(chan struct{}, 1), make(chan struct{})
@@ -157,8 +157,8 @@ func TestCutConnection(t *testing.T) {
 	}
 }
 
-// TestOutcomes: what nobody knows is told from what certainly did not happen, at once and
-// each time after.
+// TestOutcomes: an unknown outcome is distinguished from one that certainly did not happen, at once and every time
+// afterwards.
 func TestOutcomes(t *testing.T) {
 	g := serve(t)
 	for _, c := range []struct {
@@ -190,7 +190,7 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-// TestAuthority: what a bearer does not cover is refused before anything is registered.
+// TestAuthority: what a bearer token does not cover is refused before anything is registered.
 func TestAuthority(t *testing.T) {
 	g := serve(t)
 	good := g.bearer
@@ -217,7 +217,7 @@ func TestAuthority(t *testing.T) {
 	}
 }
 
-// TestVerify: anybody may ask what a receipt is worth here.
+// TestVerify: anybody may ask whether a receipt counts here.
 func TestVerify(t *testing.T) {
 	g := serve(t)
 	v, err := g.ask(t.Context(), "k", "")
@@ -272,7 +272,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// TestDescription: the description that is served names every operation.
+// TestDescription: the served description names every operation.
 func TestDescription(t *testing.T) {
 	g := serve(t)
 	res, err := http.Get(g.url + "/v1/openapi.json")

@@ -53,7 +53,7 @@ func TestPatience(t *testing.T) {
 	}
 }
 
-// TestBearersOverPlainHTTP: a bearer that others on the way could read is not taken.
+// TestBearersOverPlainHTTP: a bearer token that others on the way could read is refused.
 func TestBearersOverPlainHTTP(t *testing.T) {
 	s := &Service{Now: func() object.Time { return 0 }}
 	for remote, local := range map[string]bool{"127.0.0.1:9": true, "[::1]:9": true, "[::ffff:127.0.0.1]:9": true, "192.0.2.1:9": false, "[2001:db8::1]:9": false, "": false} {
@@ -70,7 +70,7 @@ func TestBearersOverPlainHTTP(t *testing.T) {
 	}
 }
 
-// TestProblemsAreExplained: the type of each problem is a place of the page.
+// TestProblemsAreExplained: the type of each problem is an anchor of the page.
 func TestProblemsAreExplained(t *testing.T) {
 	page, err := os.ReadFile("../../../docs/gate.md")
 	if err != nil {

@@ -22,7 +22,7 @@ var (
 
 const hour = object.Time(time.Hour / time.Microsecond)
 
-// through is a chain from the owner through alice to the server.
+// through returns a chain from the owner through alice to the server.
 func through(t testing.TB) caps.Chain {
 	t.Helper()
 	sc, err := scope.New(&scope.ToolCall{ToolID: object.SumText("tool"), MaxCalls: 5})
@@ -40,8 +40,8 @@ func through(t testing.TB) caps.Chain {
 	return caps.Chain{leaf, root}
 }
 
-// TestBearer: a bearer counts at its server, in its time, when it is by who let the server
-// act; a capability alone is none.
+// TestBearer: a bearer token counts at its server, in its time, if it was made by the agent that let the server act; a
+// capability alone does not count.
 func TestBearer(t *testing.T) {
 	chain := through(t)
 	text, err := bearer.Make(alice, chain, 10*hour, 11*hour)
@@ -71,8 +71,8 @@ func TestBearer(t *testing.T) {
 	}
 }
 
-// TestNobodyElse: neither the holder of an earlier link nor the server makes a bearer, and
-// none is good for longer than a day.
+// TestNobodyElse: neither the holder of an earlier link nor the server can make a bearer token, and none is valid for
+// longer than a day.
 func TestNobodyElse(t *testing.T) {
 	chain := through(t)
 	for _, key := range []*sign.Key{owner, server} {

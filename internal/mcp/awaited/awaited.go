@@ -1,10 +1,9 @@
-// Package awaited keeps the records of calls without a key of the client's own: a call is awaited from its
-// register until its answer was written, so that an equal call can take it over where the client went
-// away before that (spec/tools.md#mcp-clients).
+// Package awaited stores the records of calls for which the client sent no key: a call is awaited from its register
+// until its answer was written, so that an equal call can take it over if the client went away before that
+// (spec/tools.md#mcp-clients).
 //
-// Each process says, too, that it has such records. Looking for the calls of other processes costs
-// more, the more equal calls there were, as the store reads over what was deleted: without another
-// process that says so nobody looks.
+// Each process also records that it has such records. Looking for the calls of other processes costs more the more
+// equal calls there were, since the store reads over deleted keys, so nobody looks unless another process has records.
 package awaited
 
 import (
@@ -19,39 +18,39 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// KeepDefault is how long a call whose client went away waits for an equal one, where nothing else is said.
+// KeepDefault is how long a call whose client went away waits for an equal one by default.
 const KeepDefault = 15 * time.Minute
 
-// Call is a call whose answer was not written yet.
+// Call is a call whose answer was not yet written.
 type Call struct {
 	Key      string        `json:"key"`
 	Instance string        `json:"instance"`
 	At       object.Time   `json:"at"`             // when it began
-	Gone     object.Time   `json:"gone,omitempty"` // when its client went away; 0: that is not known
-	Keep     time.Duration `json:"keep,omitempty"` // how long it waits for an equal one after that; 0: KeepDefault
+	Gone     object.Time   `json:"gone,omitempty"` // when its client went away; 0: unknown
+	Keep     time.Duration `json:"keep,omitempty"` // how long it then waits for an equal one; 0: KeepDefault
 }
 
-// Old reports whether an orphan has waited long enough. Of one whose process was killed nobody knows when its
-// client went away: it has waited since it began.
+// Old reports whether an orphan has waited long enough. If its process was killed, it is unknown when its client went
+// away: then it has waited since it began.
 func (c Call) Old(now object.Time, keep time.Duration) bool { return now > max(c.At, c.Gone).Add(keep) }
 
-// process is what a process says of its records of an agent's calls.
+// process is the record of a process that it has records of an agent's calls.
 type process struct {
-	Gone object.Time   `json:"gone,omitempty"` // when somebody first saw that it is no more; 0: nobody did
+	Gone object.Time   `json:"gone,omitempty"` // when it was first seen to have ended; 0: never
 	Keep time.Duration `json:"keep,omitempty"` // of its calls
 }
 
-// Records are those of one repository.
+// Records are the records of one repository.
 type Records struct {
 	KV    kv.KV
 	Now   func() object.Time
 	Alive func(instance string) (bool, error)
 }
 
-// Space begins the records of the processes with calls of an agent.
+// Space is the prefix of the records of the processes with calls of an agent.
 func Space(agent string) string { return kv.Awaiting + object.SumText(agent).String() + "/" }
 
-// Begin says that a process has records of an agent's calls, before it has the first.
+// Begin records that a process has records of an agent's calls, before it has the first.
 func (r Records) Begin(ctx context.Context, agent, instance string, keep time.Duration) error {
 	raw, err := json.Marshal(process{Keep: keep})
 	if err == nil {
@@ -60,14 +59,14 @@ func (r Records) Begin(ctx context.Context, agent, instance string, keep time.Du
 	return err
 }
 
-// End says that it has none any more.
+// End records that it no longer has any.
 func (r Records) End(ctx context.Context, agent, instance string) error {
 	_, err := r.KV.Update(ctx, nil, map[string][]byte{Space(agent) + instance: nil})
 	return err
 }
 
-// Others reports whether a process other than own, of those whose records begin with space, may have left a
-// call that somebody can take over. One that ended long enough ago is forgotten, with its calls.
+// Others reports whether a process other than own, whose record begins with space, may have left a call that can be
+// taken over. A process that ended long enough ago is forgotten, with its calls.
 func (r Records) Others(ctx context.Context, space, own string, keep time.Duration) (there bool, err error) {
 	all, err := r.read(ctx, space)
 	if err != nil {
@@ -101,14 +100,14 @@ func (r Records) Others(ctx context.Context, space, own string, keep time.Durati
 	return there, nil
 }
 
-// seen notes when a process is first seen to have ended. It reports whether that is long enough ago.
+// seen records when a process is first seen to have ended. It reports whether that is long enough ago.
 func (r Records) seen(ctx context.Context, one entry, keep time.Duration) (forgotten bool, err error) {
 	var p process
 	if err := json.Unmarshal(one.raw, &p); err != nil {
 		return false, fmt.Errorf("record %s: %w", one.key, err)
 	}
 	if alive, err := r.Alive(one.instance()); err != nil || alive {
-		return false, nil // what cannot be told lives
+		return false, nil // if it is unknown, it counts as alive
 	}
 	if p.Gone != 0 {
 		return r.Now() > p.Gone.Add(max(keep, p.Keep)), nil
@@ -144,7 +143,7 @@ func (r Records) sweep(ctx context.Context) error {
 		alive, known := lives[c.Instance]
 		if !known {
 			if alive, err = r.Alive(c.Instance); err != nil {
-				alive = true // what cannot be told lives
+				alive = true // if it is unknown, it counts as alive
 			}
 			lives[c.Instance] = alive
 		}
@@ -174,7 +173,7 @@ func (r Records) Check(ctx context.Context, report func(key string, err error)) 
 	return nil
 }
 
-// entry is a record as it is in the store.
+// entry is a record in the store.
 type entry struct {
 	key string
 	raw []byte

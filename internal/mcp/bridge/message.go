@@ -15,14 +15,14 @@ import (
 	"github.com/mythos-project/mythos/internal/mcp/door"
 )
 
-// message is a message as far as the transport looks at it.
+// message is what the transport needs of a message.
 type message struct {
 	text     []byte // on one line
 	id       json.RawMessage
 	method   string // empty: it is an answer
-	name     string // of what it is about
+	name     string // of the tool, resource or prompt
 	args     json.RawMessage
-	version  string // that its _meta names
+	version  string // in its _meta
 	progress string // its token
 	code     string // of an error
 }
@@ -52,7 +52,7 @@ func parse(text []byte) (message, error) {
 	}
 	params, err := jsontext.FieldsOf(fields.Get("params"))
 	if err != nil {
-		return m, nil // what is no object has no members
+		return m, nil // only an object has members
 	}
 	if about, err := jsontext.FieldsOf(params.Get("_meta")); err == nil {
 		m.version, _ = jsontext.TextOf(about.Get("io.modelcontextprotocol/protocolVersion"))
@@ -72,7 +72,7 @@ func parse(text []byte) (message, error) {
 	return m, nil
 }
 
-// read takes the message of a request, or says what is wrong with it.
+// read reads the message of a request, or says what is wrong with it.
 func read(w http.ResponseWriter, r *http.Request) (message, bool) {
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
 		http.Error(w, "Content-Type application/json is expected", http.StatusUnsupportedMediaType)
@@ -102,7 +102,7 @@ func read(w http.ResponseWriter, r *http.Request) (message, bool) {
 	return m, true
 }
 
-// Codes of errors that are the transport's.
+// Error codes of the transport.
 const (
 	codeParse    = -32700
 	codeInvalid  = -32600
@@ -111,7 +111,7 @@ const (
 	codeMismatch = -32020
 )
 
-// refuse answers a message that goes no further.
+// refuse answers a message that is not passed on.
 func refuse(w http.ResponseWriter, status int, m message, code int, why string) {
 	id := m.id
 	if id == nil {
@@ -122,7 +122,7 @@ func refuse(w http.ResponseWriter, status int, m message, code int, why string) 
 	fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":%s}}`, id, code, jsontext.Text(why))
 }
 
-// mismatch says which header says otherwise than the body; empty: none does.
+// mismatch says which header differs from the body; empty: none does.
 func (m message) mismatch(h http.Header) (code int, why string) {
 	version := h.Get(headerVersion)
 	switch {
@@ -140,13 +140,13 @@ func (m message) mismatch(h http.Header) (code int, why string) {
 	return 0, ""
 }
 
-// differs reports whether a header does not say a text.
+// differs reports whether a header differs from a text.
 func differs(h http.Header, name, text string) bool {
 	said, ok := streamable.TextOf(h.Get(name))
 	return !ok || said != text
 }
 
-// statusOf is the status of an answer that is an error, in versions that say it.
+// statusOf returns the HTTP status of an error answer, in versions that use it.
 func statusOf(code string) int {
 	switch code {
 	case "-32601":

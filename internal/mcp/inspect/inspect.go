@@ -1,5 +1,5 @@
-// Package inspect tells an agent what it did here, and what it may do: read-only tools and
-// resources over its own receipts. What belongs to others is not there for it.
+// Package inspect tells an agent what it did here, and what it may do, with read-only tools and resources over its own
+// receipts. What belongs to others looks as if it did not exist.
 package inspect
 
 import (
@@ -23,9 +23,9 @@ import (
 // View is what one agent sees of a repository. It is safe for concurrent use.
 type View struct {
 	Repo *repo.Repo
-	// Agent is who looks, as its keys begin.
+	// Agent is the agent that looks, as at the beginning of its keys.
 	Agent string
-	// Held are the capabilities that its calls are, and were, made under.
+	// Held returns the capabilities under which its calls are, and were, made.
 	Held func(ctx context.Context) ([]caps.Chain, error)
 	// All says that it is the owner, who sees everything.
 	All bool
@@ -34,8 +34,7 @@ type View struct {
 	reached map[object.Hash]bool // blobs that were looked for and found
 }
 
-// mine tells what is the agent's: what was done under its capabilities, and what it asked for
-// and was refused.
+// mine decides what is the agent's: what was done under its capabilities, and what it asked for and was refused.
 type mine struct {
 	all bool
 	history.Client
@@ -65,7 +64,7 @@ func (m mine) event(h history.Event) bool {
 	return (h.Refused || h.Kind != "effect") && bytes.HasPrefix([]byte(h.Key), m.Key)
 }
 
-// receipt is a receipt of the agent. The error wraps serve.ErrNotReached where there is none.
+// receipt returns a receipt of the agent. The error wraps serve.ErrNotReached if there is none.
 func (v *View) receipt(ctx context.Context, id object.Hash) (*ledger.Receipt, []byte, error) {
 	raw, err := v.Repo.Source.ReceiptBytes(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
@@ -117,12 +116,11 @@ func (v *View) Blob(ctx context.Context, cid object.Hash, offset, length int64) 
 }
 
 const (
-	page       = 512  // entries of the ledger that are read at a time
+	page       = 512  // ledger entries that are read at a time
 	maxReached = 4096 // blobs that are remembered
 )
 
-// reaches reports whether a receipt of the agent names a blob. It reads the ledger from its end,
-// as far as it has to.
+// reaches reports whether a receipt of the agent names a blob. It reads the ledger from its end, as far as necessary.
 func (v *View) reaches(ctx context.Context, cid object.Hash) (bool, error) {
 	v.mu.Lock()
 	known := v.reached[cid]

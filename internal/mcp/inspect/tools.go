@@ -25,7 +25,7 @@ const (
 	maxNames  = 20 // tools of a capability that are named
 )
 
-// Tools are those that let an agent look.
+// Tools are the tools with which an agent looks.
 func (v *View) Tools() []serve.Own {
 	own := func(name, what, input string, run func(context.Context, json.RawMessage) (string, error)) serve.Own {
 		return serve.Own{Name: name, Description: what, Input: json.RawMessage(input), Run: run}
@@ -69,7 +69,7 @@ func (v *View) log(ctx context.Context, arguments json.RawMessage) (string, erro
 			return "", err
 		}
 		if m.event(e) && (!a.Failed || e.Kind != "effect" || e.Status >= 400) {
-			e.Scope = "" // of many tools it is a long list of ids; mythos_capabilities says what it is
+			e.Scope = "" // for many tools the scope is a long list of ids; mythos_capabilities explains it
 			events = append(events, e)
 		}
 		if len(events) >= min(a.Count, maxEvents) {
@@ -122,7 +122,7 @@ func (v *View) why(ctx context.Context, arguments json.RawMessage) (string, erro
 // authority is a capability as the agent reads it.
 type authority struct {
 	Capability object.Hash       `json:"capability"`
-	Scope      string            `json:"scope,omitempty"` // of one tool: with its constraints
+	Scope      string            `json:"scope,omitempty"` // for a single tool: with its constraints
 	Tools      []string          `json:"tools"`           // the first few, by their names for the client
 	More       int               `json:"more_tools,omitempty"`
 	Left       map[string]uint64 `json:"left,omitempty"` // absent: no limit

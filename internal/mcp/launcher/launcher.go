@@ -1,6 +1,5 @@
-// Package launcher tells whether a command that starts a package by its name, such as npx,
-// names one exact version of it. Of such a command only the launcher is pinned: what it
-// starts is another program tomorrow, unless it says which.
+// Package launcher checks whether a command that starts a package by its name, such as npx, names one exact version.
+// Only the launcher of such a command is pinned: without a version, it may start another program tomorrow.
 package launcher
 
 import (
@@ -12,7 +11,7 @@ import (
 	"sync"
 )
 
-// FloatingError means that a command starts whatever version there is.
+// FloatingError means that a command does not name the version that it starts.
 type FloatingError struct{ Launcher, Package, Want string }
 
 func (e *FloatingError) Error() string {
@@ -29,8 +28,8 @@ var (
 	digest = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`@sha256:[0-9a-f]{64}$`) })
 )
 
-// Check refuses a command that starts whatever version there is: a *FloatingError. Of programs
-// that start no packages it knows nothing.
+// Check refuses a command that starts any version of a package: a *FloatingError. It ignores programs that are not
+// launchers.
 func Check(argv []string) error {
 	if len(argv) == 0 {
 		return nil
@@ -56,7 +55,7 @@ func exact(launcher, pkg string, form *regexp.Regexp, want string) error {
 	return &FloatingError{launcher, pkg, want}
 }
 
-// Flags of the launchers that a value of its own follows.
+// Flags of the launchers that are followed by a value.
 var (
 	npxValues    = []string{"-p", "--package", "-c", "--call", "-w", "--workspace"}
 	uvxValues    = []string{"--from", "--with", "-p", "--python", "--index", "--index-url", "--with-requirements", "--spec"}
@@ -64,8 +63,7 @@ var (
 		"--network", "--net", "--env-file", "-l", "--label", "--entrypoint", "-m", "--memory", "--cpus", "--platform", "--tmpfs", "--add-host", "--cap-add", "--cap-drop", "--security-opt", "-h", "--hostname", "--pull", "--runtime", "--ulimit", "--dns"}
 )
 
-// named is the package that arguments name: the value of one of some flags, or the first
-// word that is no flag.
+// named returns the package in the arguments: the value of one of the flags, or the first word that is not a flag.
 func named(args, values []string, flags ...string) string {
 	for i := 0; i < len(args); i++ {
 		arg := args[i]

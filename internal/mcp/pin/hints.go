@@ -7,7 +7,7 @@ import (
 	"github.com/mythos-project/mythos/exec/definition"
 )
 
-// Claimed counts the tools that the server says only read, and those that it says may be repeated beside them.
+// Claimed counts the tools that according to the server only read, and the others that according to it may be repeated.
 func Claimed(tools []definition.Tool) (reads, repeats int) {
 	for _, d := range tools {
 		switch h := definition.HintsOf(d.Text); {
@@ -20,7 +20,8 @@ func Claimed(tools []definition.Tool) (reads, repeats int) {
 	return reads, repeats
 }
 
-// policy is that of a new or changed tool. A changed one keeps what it had, but for what its server claimed and claims no more.
+// policy returns the policy of a new or changed tool. A changed tool keeps its policy, except what its server claimed
+// and no longer claims.
 func (s *Server) policy(ctx context.Context, c Change, of exec.Policy) (exec.Policy, error) {
 	now := definition.HintsOf(c.now.Text)
 	if c.was != nil {
@@ -38,7 +39,7 @@ func (s *Server) policy(ctx context.Context, c Change, of exec.Policy) (exec.Pol
 	return of, nil
 }
 
-// AcceptHints believes what the server claims of the tools that are registered of it.
+// AcceptHints accepts what the server claims about its registered tools.
 func (s *Server) AcceptHints(ctx context.Context, tools []definition.Tool) error {
 	var list []exec.Tool
 	for _, d := range tools {

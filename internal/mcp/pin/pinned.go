@@ -10,13 +10,13 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// pinned is what the id of a tool of a server stands for.
+// pinned is what the id of a server's tool stands for.
 type pinned struct {
 	tool       string // its name at the server
 	definition object.Hash
 }
 
-// remember keeps what the id of a tool pins: nobody can change that, unless the id was given.
+// remember caches what the id of a tool pins: that cannot change, unless the id was given.
 func (s *Server) remember(t exec.Tool) pinned {
 	p := pinned{tool: t.Module.Tool}
 	if t.Module.Kind == exec.KindMCP && t.Module.Definition != nil {
@@ -28,10 +28,10 @@ func (s *Server) remember(t exec.Tool) pinned {
 	return p
 }
 
-// many is from how many tools on their ids are read together.
+// many is the number of tools from which their ids are read together.
 const many = 32
 
-// Pinned reports which tools are registered with just these definitions.
+// Pinned reports which tools are registered with exactly these definitions.
 func (s *Server) Pinned(ctx context.Context, list []definition.Tool) ([]bool, error) {
 	registered := func(name string) (exec.Tool, error) { return s.Tools.Find(ctx, name) }
 	ids := map[string]object.Hash{}
@@ -64,7 +64,7 @@ func (s *Server) Pinned(ctx context.Context, list []definition.Tool) ([]bool, er
 	return same, nil
 }
 
-// common is what the names here of some tools all begin with.
+// common returns the common prefix of the local names of some tools.
 func (s *Server) common(list []definition.Tool) string {
 	begin := ToolName(s.Name, list[0].Name)
 	for _, d := range list[1:] {

@@ -11,7 +11,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Repin is a server with the hashes that its files have now.
+// Repin returns a server with the present hashes of its files.
 func Repin(m exec.ModuleRef) (exec.ModuleRef, error) {
 	if m.URL != "" {
 		return m, nil
@@ -30,8 +30,8 @@ func Repin(m exec.ModuleRef) (exec.ModuleRef, error) {
 	return m, nil
 }
 
-// Hash names all that would be registered of a server: how it is started, and what it says of
-// its tools. Who approves a hash approves nothing else.
+// Hash returns a hash of everything that would be registered for a server: how it is started, and what it says about
+// its tools. Whoever approves a hash approves nothing else.
 func Hash(m exec.ModuleRef, tools []definition.Tool) (object.Hash, error) {
 	h, err := bare(m).Hash()
 	if err != nil {

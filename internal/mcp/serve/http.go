@@ -19,13 +19,13 @@ import (
 
 // Front serves agents over HTTP. A request's bearer token says whose it is.
 type Front struct {
-	// Agent is whom a token stands for, and until when. The error wraps ErrToken where it
-	// stands for nobody.
+	// Agent returns the agent of a token, and until when it is valid. The error wraps ErrToken if the token belongs to
+	// nobody.
 	Agent func(ctx context.Context, token string) (name string, until time.Time, err error)
 	// Server serves an agent; it is the same one every time.
 	Server func(ctx context.Context, agent string) (*Server, error)
 	Notef  func(format string, args ...any)
-	// Until ends the streams on which nothing but news is waited for.
+	// Until ends the streams that only wait for news.
 	Until context.Context //nolint:containedctx // it is the process's
 
 	places door.Places
@@ -34,16 +34,16 @@ type Front struct {
 	open map[string]*ticket // requests in sessions that wait for their answer
 }
 
-// ErrToken means that a token stands for nobody.
+// ErrToken means that a token belongs to nobody.
 var ErrToken = errors.New("no agent has this token")
 
 const (
-	modernVersion = "2026-07-28" // from it on there are no sessions
+	modernVersion = "2026-07-28" // from this version on there are no sessions
 	versionHeader = "Mcp-Protocol-Version"
 	sessionHeader = "Mcp-Session-Id"
 
 	maxBody     = 4 << 20  // bytes of a request
-	maxEvents   = 32 << 20 // bytes of answers that are kept for clients that come back
+	maxEvents   = 32 << 20 // bytes of answers that are held for clients that come back
 	maxSessions = 256      // of one agent
 	maxOpen     = 4096     // requests in sessions that wait for an answer
 	idleTime    = time.Hour
@@ -77,7 +77,7 @@ func (f *Front) verify(ctx context.Context, token string, _ *http.Request) (*aut
 	return &auth.TokenInfo{UserID: name, Expiration: until}, nil
 }
 
-// server is the agent's; nil: it cannot be served now.
+// server returns the agent's server; nil: it cannot be served now.
 func (f *Front) server(r *http.Request) *mcp.Server {
 	s, err := f.Server(r.Context(), auth.TokenInfoFromContext(r.Context()).UserID)
 	if err != nil {
@@ -87,7 +87,7 @@ func (f *Front) server(r *http.Request) *mcp.Server {
 	return s.mcp
 }
 
-// pass gives a request a ticket, and hands it on.
+// pass gives a request a ticket, and passes it on.
 func (f *Front) pass(to http.Handler, w http.ResponseWriter, r *http.Request) {
 	session := r.Header.Get(sessionHeader)
 	a := &answers{ResponseWriter: w, front: f, session: session}
@@ -140,7 +140,7 @@ func (f *Front) pass(to http.Handler, w http.ResponseWriter, r *http.Request) {
 	to.ServeHTTP(a, r)
 }
 
-// hang hands on a request that has no end of its own.
+// hang passes on a request without an end of its own.
 func (f *Front) hang(to http.Handler, w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
@@ -164,7 +164,7 @@ func (f *Front) crowded(r *http.Request) bool {
 func (f *Front) enter(name string, t *ticket) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.open) >= maxOpen { // of sessions that are over: nobody reads their answers
+	if len(f.open) >= maxOpen { // of ended sessions: nobody reads their answers
 		for old := range f.open {
 			delete(f.open, old)
 			break
@@ -230,7 +230,7 @@ func (a *answers) note(data []byte) {
 	}
 }
 
-// FlushError sends what was written: what then has not failed counts as answered.
+// FlushError sends what was written: if that succeeds, it counts as answered.
 func (a *answers) FlushError() error {
 	err := http.NewResponseController(a.ResponseWriter).Flush()
 	if err == nil {

@@ -15,12 +15,11 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Reads finds what the receipts of an agent reach, and nothing else: what they do not reach is
-// not there. Its errors wrap ErrNotReached then.
+// Reads finds what the receipts of an agent reach, and nothing else. For everything else the error wraps ErrNotReached.
 type Reads interface {
-	// Receipt is a receipt as JSON.
+	// Receipt returns a receipt as JSON.
 	Receipt(ctx context.Context, id object.Hash) ([]byte, error)
-	// Blob is a part of the request or the response of a call, and the size of the whole.
+	// Blob returns a part of the request or the response of a call, and the size of the whole.
 	Blob(ctx context.Context, cid object.Hash, offset, length int64) (part []byte, size int64, err error)
 }
 
@@ -40,7 +39,7 @@ func (s *Server) resources() {
 		Description: "What a call of yours sent or got, or a part of it: at most 1 MiB at a time"}, s.read)
 }
 
-// read answers resources/read. What is not reached, and what is no address, is not found.
+// read answers resources/read. What is not reached, and an invalid address, is not found.
 func (s *Server) read(ctx context.Context, req *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
 	uri := req.Params.URI
 	contents, err := s.contents(ctx, uri)
@@ -102,10 +101,10 @@ func rangeOf(q url.Values) (offset, length int64, err error) {
 const fetchInput = `{"type":"object","properties":{"cid":{"type":"string","description":"as in mythos://blob/CID"},` +
 	`"offset":{"type":"integer","minimum":0},"length":{"type":"integer","minimum":1,"maximum":65536}},"required":["cid"],"additionalProperties":false}`
 
-// FetchName is what Fetch is called.
+// FetchName is the name of Fetch.
 const FetchName = "mythos_fetch"
 
-// Fetch is a tool that reads blobs, for clients that read no resources.
+// Fetch returns a tool that reads blobs, for clients that cannot read resources.
 func Fetch(from Reads) Own {
 	return Own{Name: FetchName, Description: "Read a part of what a call of yours sent or got: a text, or base64 where it is none. At most 64 KiB at a time.", Input: json.RawMessage(fetchInput),
 		Run: func(ctx context.Context, arguments json.RawMessage) (string, error) {

@@ -22,7 +22,7 @@ const (
 	maxShown = 4 << 10  // bytes that are shown of a longer one
 )
 
-// rawResult is a result as its bytes say it. The library adds to its _meta alone.
+// rawResult is a result given by its bytes. The library adds only to its _meta.
 type rawResult struct {
 	*mcp.CallToolResult
 	raw json.RawMessage
@@ -30,7 +30,7 @@ type rawResult struct {
 
 func newResult(raw json.RawMessage) *rawResult { return &rawResult{&mcp.CallToolResult{}, raw} }
 
-// MarshalJSON gives the bytes, with what the library says of this server in _meta.
+// MarshalJSON returns the bytes, with what the library says about this server in _meta.
 func (r *rawResult) MarshalJSON() ([]byte, error) {
 	if len(r.Meta) == 0 {
 		return r.raw, nil
@@ -46,7 +46,7 @@ func (r *rawResult) MarshalJSON() ([]byte, error) {
 	return session.AddMeta(r.raw, more), nil
 }
 
-// answer is what the client reads of a call.
+// answer returns what the client reads about a call.
 func (s *Server) answer(c session.Call, t *tool, r session.Reply) (mcp.Result, error) {
 	if r.Err == nil && t.Module.Kind != exec.KindMCP {
 		return s.told(newResult(s.output(t, r)), r), nil
@@ -65,7 +65,7 @@ func (s *Server) answer(c session.Call, t *tool, r session.Reply) (mcp.Result, e
 	return s.told(newResult(result), r), nil
 }
 
-// told says a call's receipt in a text, too, where that is asked for.
+// told adds a call's receipt as a text, if that is asked for.
 func (s *Server) told(res *rawResult, r session.Reply) *rawResult {
 	if !s.Tell || r.ReceiptID.IsZero() {
 		return res
@@ -91,7 +91,7 @@ func (s *Server) told(res *rawResult, r session.Reply) *rawResult {
 	return res
 }
 
-// output is the result of a tool that answers with bytes.
+// output returns the result of a tool that answers with bytes.
 func (s *Server) output(t *tool, r session.Reply) json.RawMessage {
 	var content []json.RawMessage
 	text := utf8.Valid(r.Body)
@@ -131,7 +131,7 @@ func (s *Server) output(t *tool, r session.Reply) json.RawMessage {
 	return res.JSON()
 }
 
-// conforms holds what a tool answered to what is said of it.
+// conforms checks a tool's answer against its description.
 func conforms(t *tool, body []byte) error {
 	schema, err := t.answers()
 	if err != nil {
@@ -143,7 +143,7 @@ func conforms(t *tool, body []byte) error {
 	return schema.Check(body)
 }
 
-// why says how a tool failed: its status, and what its receipt notes.
+// why says how a tool failed: its status, and the note in its receipt.
 func why(r session.Reply) string {
 	text := fmt.Sprintf("The tool failed (%d).", r.Status)
 	switch r.Status {
@@ -158,15 +158,15 @@ func why(r session.Reply) string {
 	return text
 }
 
-// shortened is a long result of a server: the beginning of its texts, and where the rest is. What
-// its schema promises stays whole, as clients insist on it.
+// shortened returns a long result of a server cut short: the beginning of its texts, and where the rest is. Structured
+// content with a schema is not cut, since clients insist on it.
 func (s *Server) shortened(t *tool, r session.Reply, result json.RawMessage) json.RawMessage {
 	fields, err := jsontext.FieldsOf(result)
 	if err != nil || r.ResponseHash.IsZero() {
 		return result
 	}
 	var text strings.Builder
-	list, _ := jsontext.ListOf(fields.Get("content")) // what is no list has no texts
+	list, _ := jsontext.ListOf(fields.Get("content")) // only a list has texts
 	for _, raw := range list {
 		one, err := jsontext.FieldsOf(raw)
 		if err != nil || text.Len() > maxShown {
@@ -194,7 +194,7 @@ func (s *Server) shortened(t *tool, r session.Reply, result json.RawMessage) jso
 	return short.JSON()
 }
 
-// beginning is what is shown of a long text.
+// beginning returns the part of a long text that is shown.
 func beginning(text string) string {
 	if len(text) <= maxShown {
 		return text

@@ -1,7 +1,6 @@
-// Package serve is a server of the Model Context Protocol. Its tools are those that are
-// registered here and that one agent has a capability for; each call goes through the gate
-// (spec/tools.md#mcp-clients). The library speaks the protocol, in all of its versions; what
-// a result is, is for this package to say: it passes on the bytes that a tool answered.
+// Package serve is a server of the Model Context Protocol. Its tools are the registered tools for which one agent has a
+// capability; each call goes through the executor (spec/tools.md#mcp-clients). The library speaks the protocol, in all
+// of its versions; this package decides what a result is: it passes on the bytes of a tool's answer.
 package serve
 
 import (
@@ -23,7 +22,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Registry is what is needed of the registry of tools; *exec.Tools is one.
+// Registry is the part of the tool registry that is needed; *exec.Tools is one.
 type Registry interface {
 	List(ctx context.Context, fn func(exec.Tool) error) error
 }
@@ -33,19 +32,19 @@ type Registry interface {
 type Server struct {
 	Session  *session.Session
 	Registry Registry
-	// Texts finds the definition of a tool by its hash.
+	// Texts returns the definition of a tool by its hash.
 	Texts func(ctx context.Context, h object.Hash) ([]byte, error)
 	// Usable says why a capability does not count now; nil: it does.
 	Usable func(caps.Chain) error
 	// Reads finds what the agent's receipts reach; nil: there are no resources.
 	Reads Reads
-	// Own are tools of this program, beside those that are registered.
+	// Own are tools of this program, besides the registered ones.
 	Own []Own
-	// Besides is waited for when the server is closed: what its own tools began; nil: nothing.
+	// Besides is called when the server is closed, and waits for what its own tools began; may be nil.
 	Besides func()
-	// Tell adds to each result a text that says its receipt, for clients that hide _meta.
+	// Tell adds a text with its receipt to each result, for clients that hide _meta.
 	Tell bool
-	// Beat is how often a call that runs says so, where its client asks for progress.
+	// Beat is how often a running call reports progress, if its client asks for that.
 	Beat time.Duration
 	// Notef tells a person what goes wrong.
 	Notef func(format string, args ...any)
@@ -53,7 +52,7 @@ type Server struct {
 	mcp     *mcp.Server
 	working sync.WaitGroup
 
-	refreshing sync.Mutex // held by who looks at the registry
+	refreshing sync.Mutex // held by who reads the registry
 	seen       object.Hash
 	noted      sync.Map // texts
 
@@ -61,27 +60,25 @@ type Server struct {
 	tools map[string]*tool // by their names for the client
 }
 
-// Own is a tool of this program, which is listed for every agent. What it does it asks the gate
-// for itself.
+// Own is a tool of this program, which is listed for every agent. It uses the executor itself.
 type Own struct {
 	Name, Description string
 	Input             json.RawMessage // the schema of its arguments
-	Alias             string          // another name that it is called by; empty: none
+	Alias             string          // another name for it; empty: none
 	Writes            bool            // it does more than read
-	// Run answers with a text. What it cannot answer is an error, which the model reads.
+	// Run answers with a text. An error is read by the model.
 	Run func(ctx context.Context, arguments json.RawMessage) (string, error)
 }
 
 const (
-	// BeatDefault is how often a call that runs says so.
+	// BeatDefault is how often a running call reports progress by default.
 	BeatDefault = 10 * time.Second
 	pageSize    = 1000
-	listTTL     = 5000 // milliseconds that a list may be kept
+	listTTL     = 5000 // milliseconds for which a list may be cached
 	lookTime    = time.Second
 )
 
-// Start reads what is registered and held. The error wraps ErrNames where two tools would have
-// one name.
+// Start reads what is registered and held. The error wraps ErrNames if two tools would get the same name.
 func (s *Server) Start(ctx context.Context) error {
 	if s.Beat == 0 {
 		s.Beat = BeatDefault
@@ -101,8 +98,8 @@ func (s *Server) Start(ctx context.Context) error {
 	return s.refresh(ctx, true)
 }
 
-// Watch looks for what was registered, issued or revoked meanwhile, until ctx ends. It takes at
-// most a twentieth of the time.
+// Watch looks for what was registered, issued or revoked meanwhile, until ctx ends. It takes at most a twentieth of the
+// time.
 func (s *Server) Watch(ctx context.Context) {
 	for pause := lookTime; ; {
 		select {
@@ -127,7 +124,7 @@ func (s *Server) Close() error {
 	return s.Session.Close()
 }
 
-// noteOnce tells a person something once, however often it is so.
+// noteOnce tells a person something only once, however often it happens.
 func (s *Server) noteOnce(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if _, said := s.noted.LoadOrStore(text, true); !said {
@@ -160,10 +157,10 @@ func (s *Server) find(name string) *tool {
 	return s.tools[name]
 }
 
-// elsewhere is the library's handler of a tool, which receive stands before.
+// elsewhere is the library's handler of a tool, which is never reached because of receive.
 func elsewhere(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	return nil, &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: "this tool is not offered any more"}
 }
 
-// ErrNames means that two tools would have one name for the client.
+// ErrNames means that two tools would get the same name for the client.
 var ErrNames = errors.New("two tools would have one name for the client")

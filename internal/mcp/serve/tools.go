@@ -23,18 +23,18 @@ import (
 // tool is a registered tool as the client sees it.
 type tool struct {
 	exec.Tool
-	offered bool                               // it is listed; others are known, so that their refusal says why
-	about   *mcp.Tool                          // of one that is offered
+	offered bool                               // it is listed; others are known only so that their refusal says why
+	about   *mcp.Tool                          // for an offered tool
 	schema  func() (*jsonschema.Schema, error) // and of its arguments
-	answers func() (*jsonschema.Schema, error) // of its structured content; nil: it says nothing of it
+	answers func() (*jsonschema.Schema, error) // of its structured content; nil: it has no schema
 	whole   bool                               // its request is the arguments, not a text in them
 }
 
-// maxName is how long a tool's name may be for every client.
+// maxName is the length of a tool's name that every client accepts.
 const maxName = 64
 
-// ClientName is what a tool is called for clients: some drop all tools over one dot or one long
-// name. A long name ends with a part of its hash.
+// ClientName returns the name of a tool for clients: some drop all tools because of one dot or one long name. A long
+// name ends with a part of its hash.
 func ClientName(name string) string {
 	text := strings.ReplaceAll(name, ".", "_")
 	if len(text) <= maxName {
@@ -44,7 +44,7 @@ func ClientName(name string) string {
 	return text[:maxName-9] + "_" + hex.EncodeToString(sum[:4])
 }
 
-// refresh reads what is registered and held, where it is not what was read last, and lists it.
+// refresh reads what is registered and held, if that has changed, and lists it.
 func (s *Server) refresh(ctx context.Context, first bool) error {
 	s.refreshing.Lock()
 	defer s.refreshing.Unlock()
@@ -67,7 +67,7 @@ func (s *Server) refresh(ctx context.Context, first bool) error {
 	return nil
 }
 
-// state is which tools the agent may call now, and a hash of all that its list depends on.
+// state returns which tools the agent may call now, and a hash of everything that its list depends on.
 func (s *Server) state(ctx context.Context) (may map[object.Hash]bool, sum object.Hash, err error) {
 	held, err := s.Session.Held(ctx)
 	if err != nil {
@@ -91,8 +91,7 @@ func (s *Server) state(ctx context.Context) (may map[object.Hash]bool, sum objec
 	return may, object.Sum(h.Sum(nil)), err
 }
 
-// registered are the tools by their names for the client, and those that share one with an
-// offered tool.
+// registered returns the tools by their names for the client, and those that share a name with an offered tool.
 func (s *Server) registered(ctx context.Context, may map[object.Hash]bool) (map[string]*tool, [][]string, error) {
 	all := map[string][]*tool{}
 	err := exec.SkipDangling(s.Registry.List(ctx, func(t exec.Tool) error {
@@ -114,14 +113,14 @@ func (s *Server) registered(ctx context.Context, may map[object.Hash]bool) (map[
 			next[name] = same[0]
 		case len(same) > 1:
 			taken = append(taken, []string{same[0].Name, same[1].Name})
-		case len(all[name]) == 1: // nobody offers it: it is known by its name alone
+		case len(all[name]) == 1: // nobody offers it: it is known only by name
 			next[name] = all[name][0]
 		}
 	}
 	return next, taken, err
 }
 
-// list tells the library what changed. What it does not take for a tool is left out.
+// list tells the library what changed. What the library does not accept as a tool is left out.
 func (s *Server) list(ctx context.Context, next map[string]*tool) {
 	s.mu.Lock()
 	before := s.tools
@@ -157,7 +156,7 @@ func (s *Server) list(ctx context.Context, next map[string]*tool) {
 	}
 }
 
-// add offers a tool, unless the library refuses it: it panics over a schema that it cannot use.
+// add offers a tool, unless the library refuses it: it panics about a schema that it cannot use.
 func (s *Server) add(t *tool) {
 	defer func() {
 		if why := recover(); why != nil {
@@ -167,11 +166,10 @@ func (s *Server) add(t *tool) {
 	s.mcp.AddTool(t.about, elsewhere)
 }
 
-// inputSchema is that of a tool which says nothing of its arguments: its request is a text.
+// inputSchema is the schema for a tool without a description of its arguments: its request is a text.
 const inputSchema = `{"type":"object","properties":{"input":{"type":"string","description":"the request, as the tool reads it"}},"additionalProperties":false}`
 
-// describe says of a tool what the client reads: what its server says of it, or what is known
-// of any tool.
+// describe sets what the client reads about a tool: what its server says about it, or what is known of any tool.
 func (s *Server) describe(ctx context.Context, name string, t *tool) {
 	t.about = &mcp.Tool{Name: name, InputSchema: json.RawMessage(inputSchema), Description: fmt.Sprintf("The tool %s (%s).", t.Name, exec.KindName(t.Module.Kind))}
 	if t.Module.Kind == exec.KindMCP {
@@ -185,7 +183,7 @@ func (s *Server) describe(ctx context.Context, name string, t *tool) {
 	t.schema = jsonschema.Once(t.about.InputSchema.(json.RawMessage))
 }
 
-// define takes over what is said of a tool, as it was registered.
+// define applies the definition with which a tool was registered.
 func (s *Server) define(ctx context.Context, t *tool) error {
 	text, err := s.Texts(ctx, *t.Module.Definition)
 	if err != nil {
@@ -222,8 +220,7 @@ func (s *Server) define(ctx context.Context, t *tool) error {
 	return nil
 }
 
-// ofObjects is a schema that says that arguments are an object: servers leave it out, and clients
-// insist on it.
+// ofObjects returns a schema that says that arguments are an object: servers leave that out, and clients insist on it.
 func ofObjects(raw json.RawMessage) json.RawMessage {
 	members, err := jsontext.FieldsOf(raw)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// forgetting removes records: with the register of a call that soon follows, or else beside the
-// calls, as many in one update as have come together.
+// forgetting removes records: together with the register of a call that soon follows, or else separately, as many in
+// one update as have accumulated.
 type forgetting struct {
 	kv kv.KV
 
@@ -23,9 +23,9 @@ type forgetting struct {
 
 const (
 	forgetTime = 10 * time.Second
-	forgetWait = 3 * time.Millisecond // for a register: an update of its own would delay the next one
+	forgetWait = 3 * time.Millisecond // for a register: a separate update would delay the next one
 	maxRiding  = 32                   // records that are removed with one register
-	recordSize = 160                  // bytes of a record's name, at most
+	recordSize = 160                  // maximum length of a record's name, in bytes
 )
 
 func (f *forgetting) add(records ...string) {
@@ -38,7 +38,7 @@ func (f *forgetting) add(records ...string) {
 	}
 }
 
-// riding removes records with a register; end is told afterwards whether that may have failed.
+// riding removes records with a register; end is called afterwards and told whether that may have failed.
 func (f *forgetting) riding() (r ledger.Rider, end func(failed bool)) {
 	var took []string
 	r = ledger.Rider{Size: maxRiding * recordSize, Ride: func(func(string) ([]byte, error)) (map[string][]byte, error) {

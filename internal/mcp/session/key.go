@@ -11,19 +11,19 @@ import (
 	"github.com/mythos-project/mythos/ledger"
 )
 
-// Members of a request's _meta that say which call it is.
+// Members of a request's _meta that identify the call.
 const (
 	metaKey     = "mythos/idempotencyKey"
 	metaToolUse = "claudecode/toolUseId"
 )
 
-// maxKey is how long a key of a client may be, in bytes.
+// maxKey is the maximum length of a client's key, in bytes.
 const maxKey = 1024
 
-// ErrKey means that what a client sends as a key is none.
+// ErrKey means that a client's key is malformed.
 var ErrKey = errors.New("a key is a text of 1 to 1024 bytes")
 
-// key is under which key a call happens.
+// key is the key of a call.
 type key struct {
 	text    string
 	made    bool // it is not the client's own name for the call
@@ -32,9 +32,9 @@ type key struct {
 	riders  []ledger.Rider
 }
 
-// keyFor finds the key of a call: the first of what the client sends, what the tool's policy
-// names (of a read: none), a call whose client went away, one that people were asked to agree to, a fresh one. Each begins with the
-// agent's name.
+// keyFor finds the key of a call: the first of the client's own, the one that the tool's policy names (none for a
+// read), that of a call whose client went away, that of a call that people were asked to approve, a fresh one. Each
+// begins with the agent's name.
 func (s *Session) keyFor(ctx context.Context, c Call) (key, error) {
 	for _, source := range []struct{ member, letter string }{{metaKey, "k"}, {metaToolUse, "t"}} {
 		raw := c.Meta.Get(source.member)

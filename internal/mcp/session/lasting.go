@@ -8,9 +8,9 @@ import (
 	"github.com/mythos-project/mythos/ledger"
 )
 
-// lasting is the context of a call: it ends with the client's until the call is registered, and
-// not with it afterwards, unless the tool is told that it is cancelled. begun goes with the register, and refuses it
-// where the client was faster.
+// lasting returns the context of a call: it ends with the client's until the call is registered, and afterwards no
+// longer, unless the tool is told that it is cancelled. begun is added to the register, and refuses it if the client
+// was faster.
 func (s *Session) lasting(client context.Context, told bool) (work context.Context, begun ledger.Rider, end func()) {
 	work, stopped := context.WithCancelCause(context.WithoutCancel(client))
 	cancel := func() { stopped(nil) }

@@ -10,7 +10,7 @@ func (s *Session) records() awaited.Records {
 	return awaited.Records{KV: s.KV, Now: s.Gate.Now, Alive: s.Alive}
 }
 
-// own says that this process has records, before it has the first.
+// own records that this process has records, before it has the first.
 func (s *Session) own(ctx context.Context) error {
 	s.marking.Lock()
 	defer s.marking.Unlock()
@@ -22,7 +22,7 @@ func (s *Session) own(ctx context.Context) error {
 	return err
 }
 
-// unmark says that this process has no records any more, where that is so.
+// unmark records that this process no longer has records, if that is so.
 func (s *Session) unmark() error {
 	s.mu.Lock()
 	left := len(s.waiting)
@@ -38,7 +38,7 @@ func (s *Session) unmark() error {
 	return s.records().End(ctx, s.Agent, s.Instance)
 }
 
-// others reports whether another process may have left a call that somebody can take over.
+// others reports whether another process may have left a call that can be taken over.
 func (s *Session) others(ctx context.Context) (there bool, err error) {
 	return s.records().Others(ctx, awaited.Space(s.Agent), s.Instance, s.keep())
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/mythos-project/mythos/ledger"
 )
 
-// Refusal is why a call has no result of its tool, in words that a model can act upon.
+// Refusal says why a call has no result of its tool, in words that a model can act upon.
 type Refusal struct {
 	Status  uint16 // as in the receipt; 0: there is none
 	Kind    string // denied, quota, rate, frozen, approval, drift, request, not_started, unknown, conflict, failed
@@ -34,7 +34,7 @@ const (
 	uncertain = "It may have happened. Check before asking again."
 )
 
-// refusal is the result that says why a call was not made, or what is not known of it.
+// refusal returns the result that says why a call was not made, or what is unknown about it.
 func (s *Session) refusal(c Call, r Reply) json.RawMessage {
 	f := s.Explain(c, r.Err)
 	about := r.About()
@@ -111,13 +111,13 @@ func (s *Session) Explain(c Call, err error) Refusal {
 	return Refusal{status, "failed", "The call could not be made: " + err.Error() + ".", uncertain, ""}
 }
 
-// server is the name of a tool's server here.
+// server returns the local name of a tool's server.
 func server(tool string) string {
 	name, _, _ := strings.Cut(tool, ".")
 	return name
 }
 
-// denial says which capability falls short, and how.
+// denial says which capability is insufficient, and how.
 func (s *Session) denial(c Call, d *caps.DeniedError) string {
 	if d.Check == caps.CheckActive || d.Cap.IsZero() {
 		return fmt.Sprintf("%s holds no capability for tool %s", s.Agent, c.Tool.Name)
@@ -144,7 +144,7 @@ func constraints(call *scope.ToolCall) (words []string) {
 	return words
 }
 
-// scopeOf is the scope of the capability that a call was denied under.
+// scopeOf returns the scope of the capability under which a call was denied.
 func (s *Session) scopeOf(d *caps.DeniedError) *scope.ToolCall {
 	held := s.held.Load()
 	if held == nil {
@@ -164,8 +164,8 @@ func (s *Session) scopeOf(d *caps.DeniedError) *scope.ToolCall {
 	return nil
 }
 
-// allow is the command that lets this very call happen, once: what the capability that falls
-// short constrains is held to what the call has there.
+// allow returns the command that allows exactly this call, once: what the insufficient capability constrains is fixed
+// to the values of the call.
 func (s *Session) allow(c Call, d *caps.DeniedError) string {
 	if s.Bounded {
 		return remedy.Grant(s.Agent, "--tools", c.Tool.Name, "--calls", "1")

@@ -13,11 +13,11 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-const ownPrefix = "mythos/" // begins the members of _meta that are ours
+const ownPrefix = "mythos/" // the prefix of our members of _meta
 
-// Answer is a call's answer as the client reads it: one of the two is set. The tool's result
-// is as its server wrote it, but for our own members of _meta; an error is as it was written.
-// What the gate did not let through is a result, so that the model reads it.
+// Answer returns a call's answer as the client reads it: one of the two is set. The tool's result is as its server
+// wrote it, except for our own members of _meta; an error is as it was written. What the executor refused is a result,
+// so that the model reads it.
 func (s *Session) Answer(c Call, r Reply) (result, rpc json.RawMessage) {
 	if r.Err != nil {
 		return s.refusal(c, r), nil
@@ -29,7 +29,7 @@ func (s *Session) Answer(c Call, r Reply) (result, rpc json.RawMessage) {
 	if isResult(r.Body) {
 		return withMeta(r.Body, about), nil
 	}
-	// Too long, too late, or recorded by a call that went another way.
+	// Too long, too late, or recorded by another kind of call.
 	text := string(bytes.ToValidUTF8(r.Body, []byte("\uFFFD")))
 	switch r.Status {
 	case exec.StatusTimeout:
@@ -40,7 +40,7 @@ func (s *Session) Answer(c Call, r Reply) (result, rpc json.RawMessage) {
 	return textResult(text, r.Status >= 400, about), nil
 }
 
-// About is what the client is told of a call in _meta.
+// About returns what the client is told about a call in _meta.
 func (r Reply) About() jsontext.Fields {
 	var about jsontext.Fields
 	if !r.ReceiptID.IsZero() {
@@ -64,8 +64,7 @@ func (r Reply) About() jsontext.Fields {
 	return about
 }
 
-// receipt is the id of the call's receipt, of its refusal's where it was refused; the zero Hash where
-// it has none.
+// receipt returns the id of the call's receipt, or of its refusal's; the zero Hash if there is none.
 func (r Reply) receipt() object.Hash {
 	var refused *exec.RefusedError
 	if errors.As(r.Err, &refused) {
@@ -100,18 +99,17 @@ func textResult(text string, failed bool, about jsontext.Fields) json.RawMessage
 	return r.JSON()
 }
 
-// withMeta is a result with about in its _meta instead of what it had there under our names.
-// No other byte of it changes.
+// withMeta returns a result with about in its _meta, replacing our members there. No other byte of it changes.
 func withMeta(result []byte, about jsontext.Fields) json.RawMessage {
 	return addMeta(result, about, func(name string) bool { return !strings.HasPrefix(name, ownPrefix) })
 }
 
-// AddMeta is a result with more in its _meta. No other byte of it changes.
+// AddMeta returns a result with more in its _meta. No other byte of it changes.
 func AddMeta(result []byte, more jsontext.Fields) json.RawMessage {
 	return addMeta(result, more, func(name string) bool { return !more.Has(name) })
 }
 
-// addMeta keeps of what is there what keep says.
+// addMeta keeps the existing members that keep selects.
 func addMeta(result []byte, about jsontext.Fields, keep func(name string) bool) json.RawMessage {
 	start, end := valueOf(result, "_meta")
 	if start < 0 {
@@ -124,7 +122,7 @@ func addMeta(result []byte, about jsontext.Fields, keep func(name string) bool) 
 		return splice(result, last, last, []byte(comma+`"_meta":`+string(about.JSON())))
 	}
 	list, err := jsontext.FieldsOf(result[start:end])
-	if err != nil { // null, or nothing that anybody could add to
+	if err != nil { // null, or something to which nothing can be added
 		if string(result[start:end]) != "null" {
 			return result
 		}
@@ -145,7 +143,7 @@ func splice(text []byte, start, end int, with []byte) json.RawMessage {
 	return out
 }
 
-// valueOf is where the value of a member of an object stands; start -1: it has none.
+// valueOf returns where the value of a member of an object stands; start -1: there is none.
 func valueOf(object []byte, name string) (start, end int) {
 	dec := json.NewDecoder(bytes.NewReader(object))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {

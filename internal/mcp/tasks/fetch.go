@@ -25,8 +25,8 @@ func (d *Desk) whole(ctx context.Context, cid object.Hash, most int64) ([]byte, 
 	return part, err
 }
 
-// blob reads a part of a blob that the agent published, or holds blob.read for. The error is
-// that of one which is not there.
+// blob reads a part of a blob that the agent published, or for which it holds blob.read. Otherwise the error is as for
+// a missing blob.
 func (d *Desk) blob(ctx context.Context, cid object.Hash, offset, length int64) ([]byte, int64, error) {
 	ok, err := d.mayRead(ctx, cid, offset, length)
 	if err != nil {
@@ -80,7 +80,7 @@ type wanted struct {
 	Length  int64  `json:"length"`
 }
 
-// content is what is there of a name.
+// content is the stored content of a name.
 type content struct {
 	CID          object.Hash     `json:"cid"`
 	Verification string          `json:"verification"`
@@ -115,8 +115,7 @@ func (d *Desk) fetch(ctx context.Context, arguments json.RawMessage) (any, error
 	return out, out.show(part, a.As)
 }
 
-// reached reads what a task of the agent gave, what it published or may read, or what its receipts
-// name.
+// reached reads what a task of the agent returned, what the agent published or may read, or what its receipts name.
 func (d *Desk) reached(ctx context.Context, cid object.Hash, a wanted) ([]byte, int64, error) {
 	if a.TaskRef != "" {
 		ref, err := parse("task_ref", a.TaskRef)
@@ -154,7 +153,7 @@ func (d *Desk) result(ctx context.Context, ref, cid object.Hash, offset, length 
 	return raw[from : from+min(length, size-from)], size, err
 }
 
-// show puts bytes into the form that was asked for.
+// show converts bytes to the requested form.
 func (c *content) show(part []byte, as string) error {
 	switch {
 	case as == "json":

@@ -93,7 +93,7 @@ func (a publication) request(agent string) (*vm.BlobPutRequest, error) {
 	return q, err
 }
 
-// record says that the agent published a blob.
+// record is the key of the record that the agent published a blob.
 func (d *Desk) record(cid object.Hash) string {
 	return kv.Published + object.SumText(d.Agent).String() + "/" + cid.String()
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// view is where a task stands.
+// view is the state of a task.
 type view struct {
 	TaskRef   object.Hash  `json:"task_ref"`
 	State     string       `json:"state"` // running, done, failed, unknown, divergent, abandoned, released, unverifiable
@@ -25,13 +25,13 @@ type view struct {
 	Error     string       `json:"error,omitempty"`
 }
 
-// stated is a task with what the ledger has of it.
+// stated is a task with what the ledger has about it.
 type stated struct {
 	view
 	receipt *ledger.Receipt // nil: it has no outcome
 }
 
-// find finds a task of the agent. What is another's, or no task, wraps ErrNoTask.
+// find finds a task of the agent. For another agent's task, or no task, the error wraps ErrNoTask.
 func (d *Desk) find(ctx context.Context, ref object.Hash) (stated, error) {
 	var v stated
 	s, err := d.Repo.Ledger.Read(ctx, ref)
@@ -95,12 +95,12 @@ func (d *Desk) status(ctx context.Context, arguments json.RawMessage) (any, erro
 
 // States of what is verified.
 const (
-	verified = "verified" // the bytes hash to their name, and the receipt's signature holds
-	absent   = "absent"   // they are not kept here
-	corrupt  = "corrupt"  // they do not hash to their name: they are not shown
+	verified = "verified" // the bytes match their name, and the receipt's signature is valid
+	absent   = "absent"   // they are not stored here
+	corrupt  = "corrupt"  // they do not match their name, and are not shown
 )
 
-// state is what is known of bytes that were read, or were not.
+// state returns what is known of bytes that were read, or could not be.
 func state(err error) (string, error) {
 	switch {
 	case err == nil:
@@ -119,15 +119,15 @@ type value struct {
 	Halted       bool            `json:"halted"`
 	Verification string          `json:"verification"`
 	Size         int             `json:"size"`
-	Value        json.RawMessage `json:"value,omitempty"` // absent where it is long
+	Value        json.RawMessage `json:"value,omitempty"` // absent: it is long
 }
 
-// given is what a task gave.
+// given is what a task returned.
 type given struct {
 	view
 	Results  []value       `json:"results,omitempty"`
 	CPUus    uint64        `json:"cpu_us,omitempty"`
-	Receipts []object.Hash `json:"receipts,omitempty"` // of the effects of the task, as its receipt names them
+	Receipts []object.Hash `json:"receipts,omitempty"` // of the effects of the task, as named in its receipt
 }
 
 func (d *Desk) results(ctx context.Context, arguments json.RawMessage) (any, error) {
@@ -160,7 +160,7 @@ func (d *Desk) results(ctx context.Context, arguments json.RawMessage) (any, err
 	return out, nil
 }
 
-// spawned is the response of a task that is done.
+// spawned returns the response of a task that is done.
 func (d *Desk) spawned(ctx context.Context, v stated) (*vm.Spawned, error) {
 	body, err := d.Repo.Store.Bytes(ctx, v.receipt.ResponseHash)
 	if err != nil {

@@ -25,7 +25,7 @@ import (
 
 var spawnTool = exec.BuiltinID("compute.spawn")
 
-// submission is what an agent asks for.
+// submission is an agent's request.
 type submission struct {
 	Key    string `json:"key"`
 	Bundle string `json:"bundle"`
@@ -68,7 +68,7 @@ func (d *Desk) submit(ctx context.Context, arguments json.RawMessage) (any, erro
 	return d.admit(ctx, a, effect, request, raw)
 }
 
-// bundle is what is to run.
+// bundle returns the bundle to run.
 func (d *Desk) bundle(ctx context.Context, a submission) ([]byte, error) {
 	if (a.Bundle == "") == (a.Inline == "") {
 		return nil, errors.New("one of bundle and bundle_base64 is expected. Nothing happened")
@@ -98,8 +98,8 @@ func inline(name, text string) ([]byte, error) {
 	return raw, nil
 }
 
-// request is the effect's, but for the id of the bundle. Its task is the only one where none is
-// named, and its budget the task's own where none is asked for.
+// request returns the effect's request, without the id of the bundle. Its task is the only one if none is named, and
+// its budget the task's own if none is requested.
 func (a submission) request(raw []byte) (*vm.SpawnRequest, error) {
 	b, _, err := ir.Validate(raw)
 	if err != nil {
@@ -129,8 +129,8 @@ func (a submission) request(raw []byte) (*vm.SpawnRequest, error) {
 	return q, nil
 }
 
-// authority is what the task may activate, and after it what running it needs: of the last one a
-// refusal tells why it does not cover that.
+// authority returns the capabilities that the task may activate, followed by those for running it; a refusal explains
+// why the last of them does not cover that.
 func (d *Desk) authority(ctx context.Context, named []string) ([]caps.Chain, error) {
 	if len(named) > maxCaps {
 		return nil, fmt.Errorf("at most %d capabilities can be named. Nothing happened", maxCaps)
@@ -155,7 +155,7 @@ func (d *Desk) authority(ctx context.Context, named []string) ([]caps.Chain, err
 	return append(chains, may...), err
 }
 
-// admit has a task begin that was not submitted before.
+// admit starts a task that was not submitted before.
 func (d *Desk) admit(ctx context.Context, a submission, e exec.Effect, q *vm.SpawnRequest, raw []byte) (any, error) {
 	what := fmt.Sprintf("compute.spawn:local,workers=1,cpu=%dus,io=%d", q.CPUus, q.IO)
 	if err := d.mayRun(ctx, e, q); err != nil {
@@ -202,7 +202,7 @@ func (d *Desk) admit(ctx context.Context, a submission, e exec.Effect, q *vm.Spa
 	return admitted{v.view, "accepted"}, nil
 }
 
-// mayRun refuses a task before anything is kept of it.
+// mayRun refuses a task before anything of it is stored.
 func (d *Desk) mayRun(ctx context.Context, e exec.Effect, q *vm.SpawnRequest) error {
 	use := scope.Use{Kind: scope.KindComputeSpawn, Pool: q.PoolID, Workers: uint64(len(q.Tasks)), CPUus: q.CPUus, IO: uint64(q.IO)}
 	var why error = &caps.DeniedError{Check: caps.CheckActive, Reason: d.Agent + " holds no compute.spawn capability"}
@@ -248,7 +248,7 @@ func statusOf(err error) uint16 {
 	return exec.StatusDenied
 }
 
-// known is a task that was submitted before under the key of an effect; nil: there is none.
+// known returns a task that was submitted before under the key of an effect; nil: there is none.
 func (d *Desk) known(ctx context.Context, e exec.Effect) (any, error) {
 	s, err := d.Repo.Ledger.Read(ctx, ledger.IdemID(e.Tool, e.Key))
 	if err != nil || s.Request == nil || s.At(d.Repo.Now()) == ledger.StatusReleased {
@@ -264,10 +264,10 @@ func (d *Desk) known(ctx context.Context, e exec.Effect) (any, error) {
 	return admitted{v.view, "known"}, nil
 }
 
-// lookPause is between two looks whether a task that was let through has begun.
+// lookPause is the time between two checks whether an admitted task has begun.
 const lookPause = 2 * time.Millisecond
 
-// start has a task run in this process, and returns when it stands in the ledger, or why it does not.
+// start runs a task in this process, and returns when it is in the ledger, or the reason why it is not.
 func (d *Desk) start(ctx context.Context, e exec.Effect) error {
 	d.mu.Lock()
 	if d.running >= maxRunning {

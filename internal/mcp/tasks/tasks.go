@@ -1,7 +1,7 @@
-// Package tasks lets an MCP client submit programs and publish what they need: the tools of
-// `mcp serve --with tasks` (spec/tools.md#tasks). A submission is the effect compute.spawn, a
-// publication the effect blob.put, each through the gate under the agent's own capabilities;
-// what stands in the ledger is all that is known of either. What is another's is not there.
+// Package tasks lets an MCP client submit programs and publish what they need: the tools of `mcp serve --with tasks`
+// (spec/tools.md#tasks). A submission is the effect compute.spawn, a publication the effect blob.put, each through the
+// executor under the agent's own capabilities; only the ledger knows of either. What belongs to another agent looks as
+// if it did not exist.
 package tasks
 
 import (
@@ -24,19 +24,19 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// Desk is where one agent submits. Its exported fields are set before the first call. It is
-// safe for concurrent use.
+// Desk serves the submissions of one agent. Its exported fields are set before the first call. It is safe for
+// concurrent use.
 type Desk struct {
 	Repo *repo.Repo
-	// Agent is who submits, as its keys begin.
+	// Agent is the submitting agent, as at the beginning of its keys.
 	Agent string
 	// Bounded says that it is an agent of `mythos agent add`, and not the owner.
 	Bounded bool
-	// Held are all the agent's capabilities.
+	// Held returns all the agent's capabilities.
 	Held func(ctx context.Context) ([]caps.Chain, error)
 	// Reads finds what the agent's receipts reach.
 	Reads serve.Reads
-	// Until ends the tasks that run, whatever becomes of them.
+	// Until ends the running tasks in any case.
 	Until context.Context //nolint:containedctx // it is the process's
 
 	mu      sync.Mutex
@@ -44,22 +44,21 @@ type Desk struct {
 	all     sync.WaitGroup
 }
 
-// Bounds of what an agent sends and gets.
+// Bounds of requests and answers.
 const (
 	maxInline  = 4 << 20  // bytes of a bundle, or of data, in the arguments
-	maxBundle  = 16 << 20 // bytes of a bundle that is named
+	maxBundle  = 16 << 20 // bytes of a bundle given by its name
 	maxKey     = 256      // bytes
 	maxCaps    = 64       // capabilities of a task
-	maxRunning = 16       // tasks of one agent in this process
+	maxRunning = 16       // tasks of one agent running in this process
 	maxValue   = 16 << 10 // bytes of a result that is shown
 	maxFetch   = 64 << 10 // bytes at a time
 )
 
-// Names of the tools: dots are for those who go by the protocol's own names.
+// Names of the tools; dots are for clients that use the protocol's own names.
 const prefix = "mythos."
 
-// Tools are the five. With dotted, they are listed by their dotted names; they are called by
-// either.
+// Tools returns the five tools. With dotted, they are listed by their dotted names; they can be called by either.
 func (d *Desk) Tools(dotted bool) []serve.Own {
 	own := func(name, what, input string, writes bool, run func(context.Context, json.RawMessage) (any, error)) serve.Own {
 		o := serve.Own{Name: serve.ClientName(prefix + name), Alias: prefix + name, Description: what, Input: json.RawMessage(input), Writes: writes,
@@ -100,7 +99,7 @@ const (
 		`"offset":{"type":"integer","minimum":0},"length":{"type":"integer","minimum":1,"maximum":65536}},"required":["cid"],"additionalProperties":false}`
 )
 
-// Close waits for the tasks that run.
+// Close waits for the running tasks.
 func (d *Desk) Close() { d.all.Wait() }
 
 // Errors that a client reads.
@@ -119,7 +118,7 @@ func reading[T any](arguments json.RawMessage) (a T, err error) {
 	return a, err
 }
 
-// held are the agent's capabilities of a kind.
+// held returns the agent's capabilities of a kind.
 func (d *Desk) held(ctx context.Context, kind uint8) (fit []caps.Chain, err error) {
 	all, err := d.Held(ctx)
 	for _, chain := range all {
@@ -130,7 +129,7 @@ func (d *Desk) held(ctx context.Context, kind uint8) (fit []caps.Chain, err erro
 	return fit, err
 }
 
-// refused puts into words why the gate did not let an effect through, and what a person can do.
+// refused says why the executor did not allow an effect, and what a person can do.
 func (d *Desk) refused(err error, what string) error {
 	var refused *exec.RefusedError
 	switch {
@@ -166,7 +165,7 @@ func ringZero(ring *uint64) error {
 	return nil
 }
 
-// checkKey refuses what is no key.
+// checkKey refuses an invalid key.
 func checkKey(key string) error {
 	if key == "" || len(key) > maxKey || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return fmt.Errorf("key: 1 to %d bytes without control characters are expected. Nothing happened", maxKey)
@@ -174,7 +173,7 @@ func checkKey(key string) error {
 	return nil
 }
 
-// missing reports whether something is not there, as far as the agent may know.
+// missing reports whether something does not exist, as far as the agent may know.
 func missing(err error) bool {
 	return errors.Is(err, store.ErrNotFound) || errors.Is(err, serve.ErrNotReached)
 }

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// FuzzSignedText: two requests that differ in anything that counts have different signed
-// texts, so that nobody can show a signature for another request.
+// FuzzSignedText: two requests that differ in anything that counts have different signed texts, so that a signature
+// cannot be used for another request.
 func FuzzSignedText(f *testing.F) {
 	f.Add("to", "1", "nonce", "digest", "cap", "to", "1", "nonce", "digest", "cap2")
 	f.Add("to\n1", "", "n", "d", "c", "to", "1", "n", "d", "c")
@@ -18,7 +18,7 @@ func FuzzSignedText(f *testing.F) {
 			r := &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/v1/x"}, Header: http.Header{}}
 			for i, name := range []string{HeaderTo, HeaderTime, HeaderNonce, HeaderDigest, HeaderCap} {
 				if strings.ContainsAny(values[i], "\r\n\x00") {
-					return "", false // no header can have these
+					return "", false // a header cannot contain these
 				}
 				r.Header.Set(name, values[i])
 			}

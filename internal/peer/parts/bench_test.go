@@ -14,7 +14,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// BenchmarkPull moves a blob of 256 MiB over loopback, both sides in one process.
+// BenchmarkPull transfers a blob of 256 MiB over loopback, both sides in one process.
 func BenchmarkPull(b *testing.B) {
 	far := peertest.Repo(b, "far")
 	data := make([]byte, 256<<20)

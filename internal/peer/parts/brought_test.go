@@ -27,7 +27,7 @@ import (
 	"github.com/mythos-project/mythos/store"
 )
 
-// pushed is the answer to a push of parts for a root.
+// pushed returns the answer to a push of parts for a root.
 func (s *Service) pushed(t *testing.T, h http.Handler, key *sign.Key, chain caps.Chain, root object.Hash, parts ...transfer.Part) (int, string) {
 	t.Helper()
 	var body bytes.Buffer
@@ -63,7 +63,7 @@ func (s *Service) pushRaw(t *testing.T, h http.Handler, key *sign.Key, chain cap
 	return w.Code, strings.TrimSpace(w.Body.String())
 }
 
-// listOf is the tree of a list of hashes, as parts.
+// listOf returns the tree of a list of hashes, as parts.
 func listOf(t *testing.T, values ...object.Hash) (object.Hash, []transfer.Part) {
 	t.Helper()
 	nodes := collected{}
@@ -88,8 +88,8 @@ func (c *collected) PutNode(cid object.Hash, raw []byte) error {
 	return nil
 }
 
-// TestPushesTellNothing: a pusher gets the same answer about what others have stored as
-// about what nobody has, in every way to ask, and no ref keeps what it did not bring.
+// TestPushesTellNothing: a pusher gets the same answer about what others have stored as about what nobody has, however
+// it asks, and no ref keeps what it did not send.
 func TestPushesTellNothing(t *testing.T) {
 	s, h := lone(t)
 	key := sign.FromSeed([32]byte{1}, "one")
@@ -165,8 +165,8 @@ func TestPushesTellNothing(t *testing.T) {
 	}
 }
 
-// TestPushedIsPaidOnce: a push that is cut off costs what arrived, the next one the rest; a
-// third one, and one whose bytes are under another capability, nothing.
+// TestPushedIsPaidOnce: an interrupted push costs what arrived, and the next one the rest; a third one, and one whose
+// bytes are under another capability, nothing.
 func TestPushedIsPaidOnce(t *testing.T) {
 	s, h := lone(t)
 	var busy sync.WaitGroup
@@ -237,7 +237,7 @@ func TestPushedIsPaidOnce(t *testing.T) {
 	}
 }
 
-// cutting breaks the connection off in a body.
+// cutting breaks the connection in the middle of a body.
 type cutting struct{ after int64 }
 
 func (c cutting) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -251,8 +251,8 @@ type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
-// TestPushBeyondWhatIsLeft: more than a capability has left is refused before it is read,
-// and of two pushes at the same time no more is kept than it allows.
+// TestPushBeyondWhatIsLeft: more than a capability allows is refused before it is read, and two pushes at the same time
+// store no more than it allows.
 func TestPushBeyondWhatIsLeft(t *testing.T) {
 	s, h := lone(t)
 	key := sign.FromSeed([32]byte{1}, "one")

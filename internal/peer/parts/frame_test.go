@@ -11,8 +11,7 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// FuzzFrame holds the reader of frames to the decoder of objects: what one refuses the
-// other does, and they read the same.
+// FuzzFrame compares the reader of frames with the decoder of objects: both refuse the same, and read the same.
 func FuzzFrame(f *testing.F) {
 	var b bytes.Buffer
 	for _, p := range []transfer.Part{

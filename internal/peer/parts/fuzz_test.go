@@ -9,7 +9,7 @@ import (
 	"github.com/mythos-project/mythos/internal/transfer"
 )
 
-// FuzzRange: what is read of a range lies in the object.
+// FuzzRange: a parsed range lies inside the object.
 func FuzzRange(f *testing.F) {
 	for _, text := range []string{"0-0", "-1", "5-", "9-3", "-0", "18446744073709551615-", "0-18446744073709551615", "1-2,3-4", " 1-2", "1-2-3", "+1-2"} {
 		f.Add(text, uint64(10))

@@ -46,8 +46,8 @@ func putTree(t *testing.T, n *repo.Repo) (object.Hash, []byte) {
 	return got.ID, large
 }
 
-// TestPathOfATree: only what is on the way to a path and below it moves, each part proved by
-// the id of the tree, and no byte that was changed on the way is believed.
+// TestPathOfATree: only what is on the way to a path and below it is transferred, each part is proved by the id of the
+// tree, and a byte that was changed on the way is detected.
 func TestPathOfATree(t *testing.T) {
 	far, near := peertest.Repo(t, "far"), peertest.Repo(t, "near")
 	root, large := putTree(t, far)
@@ -90,8 +90,7 @@ func TestPathOfATree(t *testing.T) {
 	}
 }
 
-// TestPathOfALyingPeer changes one byte of the answer, wherever it is: what is written is the
-// file or nothing.
+// TestPathOfALyingPeer changes one byte anywhere in the answer: what is written is the file or nothing.
 func TestPathOfALyingPeer(t *testing.T) {
 	far, near := peertest.Repo(t, "far"), peertest.Repo(t, "near")
 	root, _ := putTree(t, far)

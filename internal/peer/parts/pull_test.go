@@ -48,8 +48,8 @@ func content(t *testing.T, n *repo.Repo, cid object.Hash) []byte {
 	return out.Bytes()
 }
 
-// TestPullMovesWhatIsMissing: a second pull, of a file with one changed chunk, moves one
-// chunk and the nodes above it; a third one nothing.
+// TestPullMovesWhatIsMissing: a second pull, of a file with one changed chunk, transfers one chunk and the nodes above
+// it; a third one nothing.
 func TestPullMovesWhatIsMissing(t *testing.T) {
 	far, near := peertest.Repo(t, "far"), peertest.Repo(t, "near")
 	at := serve(t, far)
@@ -75,7 +75,7 @@ func TestPullMovesWhatIsMissing(t *testing.T) {
 	}
 }
 
-// through is a proxy before a peer that can do harm.
+// through is a proxy in front of a peer, which can do harm.
 func through(t *testing.T, at string, harm func(*http.Response)) string {
 	t.Helper()
 	to, err := url.Parse(at)
@@ -91,7 +91,7 @@ func through(t *testing.T, at string, harm func(*http.Response)) string {
 	return s.URL
 }
 
-// flipped changes a byte far into a body.
+// flipped changes a byte late in a body.
 type flipped struct {
 	io.ReadCloser
 	left int
@@ -105,8 +105,8 @@ func (f *flipped) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// TestPullFromSeveral: of three peers one changes what it sends and one breaks off. They
-// are named and left out, and the third one gives the rest.
+// TestPullFromSeveral: of three peers one changes what it sends and one breaks off. They are named and left out, and
+// the third one sends the rest.
 func TestPullFromSeveral(t *testing.T) {
 	far, near := peertest.Repo(t, "far"), peertest.Repo(t, "near")
 	at := serve(t, far)
@@ -144,7 +144,7 @@ func TestPullFromSeveral(t *testing.T) {
 	}
 }
 
-// TestPullGoesOn: what has arrived before the connection broke does not move again.
+// TestPullGoesOn: what arrived before the connection broke is not transferred again.
 func TestPullGoesOn(t *testing.T) {
 	far, near := peertest.Repo(t, "far"), peertest.Repo(t, "near")
 	at := serve(t, far)
@@ -172,7 +172,7 @@ func TestPullGoesOn(t *testing.T) {
 	}
 }
 
-// TestLyingPeer pulls from peers that answer with rubbish: each pull fails.
+// TestLyingPeer pulls from peers that answer with garbage: each pull fails.
 func TestLyingPeer(t *testing.T) {
 	near, far := peertest.Repo(t, "near"), peertest.Repo(t, "far")
 	self := far.Self()
@@ -247,7 +247,7 @@ func TestFetch(t *testing.T) {
 	}
 }
 
-// TestPush sends what is missing, once, as far as the capability goes.
+// TestPush sends what is missing, once, as far as the capability allows.
 func TestPush(t *testing.T) {
 	far, near := peertest.Repo(t, "far"), peertest.Repo(t, "near")
 	c := &peer.Client{Repo: near, URL: serve(t, far)}
@@ -295,8 +295,8 @@ func refused(t *testing.T, what string, err error, status int) {
 	}
 }
 
-// TestRequestsAreForOnePeerOnce replays a signed request, turns it to another peer, and
-// changes each thing that it is about.
+// TestRequestsAreForOnePeerOnce replays a signed request, sends it to another peer, and changes everything that it is
+// about.
 func TestRequestsAreForOnePeerOnce(t *testing.T) {
 	far, other, near := peertest.Repo(t, "far"), peertest.Repo(t, "other"), peertest.Repo(t, "near")
 	at, elsewhere := serve(t, far), serve(t, other)
@@ -363,7 +363,7 @@ func TestRequestsAreForOnePeerOnce(t *testing.T) {
 	}
 }
 
-// TestBlobOverHTTP: what stock tools know of HTTP works: ranges, ETags, caching.
+// TestBlobOverHTTP: standard HTTP features work: ranges, ETags, caching.
 func TestBlobOverHTTP(t *testing.T) {
 	far, near := peertest.Repo(t, "far"), peertest.Repo(t, "near")
 	at := serve(t, far)
@@ -380,7 +380,7 @@ func TestBlobOverHTTP(t *testing.T) {
 	}
 }
 
-// TestTooLarge sends frames that say they are too large.
+// TestTooLarge sends frames that claim to be too large.
 func TestTooLarge(t *testing.T) {
 	far := peertest.Repo(t, "far")
 	at := serve(t, far)
@@ -397,7 +397,7 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
-// TestForeignRefIsChecked: what a peer says of a push is a ref that can be.
+// TestForeignRefIsChecked: the ref in a peer's answer to a push must be a valid one.
 func TestForeignRefIsChecked(t *testing.T) {
 	n := peertest.Repo(t, "near")
 	self := n.Self()

@@ -32,7 +32,7 @@ import (
 	"github.com/mythos-project/mythos/store/postgres"
 )
 
-// lone is a service whose handlers are called directly, beside the one of tasks.
+// lone returns a service whose handlers are called directly, and the service of tasks.
 func lone(t *testing.T) (*Service, http.Handler) {
 	t.Helper()
 	return at(t, peertest.Repo(t, "far"))
@@ -55,9 +55,9 @@ func at(t *testing.T, n *repo.Repo) (*Service, http.Handler) {
 	return s, h
 }
 
-// TestNothingBeyondTheCapability asks every route that answers with stored bytes, under
-// capabilities that are narrower than the object, with every combination of queries and
-// headers: no byte that a capability does not cover leaves, and what one covers does.
+// TestNothingBeyondTheCapability asks every route that answers with stored bytes, under capabilities that are narrower
+// than the object, with every combination of queries and headers: no byte that a capability does not cover is sent, and
+// what one covers is.
 func TestNothingBeyondTheCapability(t *testing.T) {
 	s, h := lone(t)
 	key := sign.FromSeed([32]byte{1}, "one")
@@ -98,14 +98,13 @@ type ask struct {
 	body           []byte
 }
 
-// asks are all the ways: every combination of queries with the headers that change which
-// bytes are sent.
+// asks returns all ways: every combination of queries with the headers that change which bytes are sent.
 func asks(cid object.Hash) (all []ask) {
 	list := encodeKeys([]transfer.Key{{Rank: 0, ID: cid}, {Rank: 1, ID: cid}})
 	for i, target := range targets(cid) {
 		for j, hd := range conditions(cid) {
 			if i > 2 && j > 2 {
-				break // the door lets no query through beside which these count
+				break // no query is allowed with which these would count
 			}
 			all = append(all, ask{http.MethodGet, target, hd, nil})
 			if i < 3 {
@@ -116,7 +115,7 @@ func asks(cid object.Hash) (all []ask) {
 	return all
 }
 
-// targets are the paths that answer with stored bytes, with every combination of queries.
+// targets returns the paths that answer with stored bytes, with every combination of queries.
 func targets(cid object.Hash) []string {
 	all := []string{"/v1/trees/" + cid.String(), "/v1/trees/" + cid.String() + "/missing", "/v1/blobs/" + cid.String(),
 		"/v1/trees/" + cid.String() + "?path=61", "/v1/trees/" + cid.String() + "?path=61&proof"}
@@ -141,8 +140,8 @@ func conditions(cid object.Hash) []http.Header {
 	}
 }
 
-// outside reports bytes of data beyond [from, to) in an answer: sixteen of them in a row,
-// next to the borders and here and there.
+// outside reports bytes of data beyond [from, to) in an answer: sixteen of them in a row, next to the borders and at
+// other places.
 func outside(answer, data []byte, from, to int) string {
 	const n = 16
 	places := []int{0, from - n, to, to + 1, len(data) - n}
@@ -160,7 +159,7 @@ func outside(answer, data []byte, from, to int) string {
 	return ""
 }
 
-// TestExactlyTheCapability: what a narrow capability covers is sent, no more and no less.
+// TestExactlyTheCapability: exactly what a narrow capability covers is sent.
 func TestExactlyTheCapability(t *testing.T) {
 	s, h := lone(t)
 	key := sign.FromSeed([32]byte{1}, "one")
@@ -211,7 +210,7 @@ func TestExactlyTheCapability(t *testing.T) {
 	}
 }
 
-// TestOneWayToRead: stored bytes leave a server through a reading, and through nothing else.
+// TestOneWayToRead: stored bytes leave a server only through a reading.
 func TestOneWayToRead(t *testing.T) {
 	reads := []string{"OpenBlob", "OpenRef", "Bytes", "ReadBytes", "Chunk", "ReadRange", "Copy", "Send", "Items", "Object", "FindObject", "Nodes"}
 	files, err := filepath.Glob("../*.go")
@@ -253,7 +252,7 @@ func TestOneWayToRead(t *testing.T) {
 	}
 }
 
-// ofServer reports whether an expression is the node of a server, or its store.
+// ofServer reports whether an expression is the repository of a server, or its store.
 func ofServer(x ast.Expr) bool {
 	for {
 		sel, ok := x.(*ast.SelectorExpr)
@@ -267,8 +266,8 @@ func ofServer(x ast.Expr) bool {
 	}
 }
 
-// TestTheDoor: a request that can be read in two ways, or that says what its route does
-// not know, is refused before anything else is asked of it.
+// TestTheDoor: a request that can be read in two ways, or that has something its route does not know, is refused before
+// anything else is checked.
 func TestTheDoor(t *testing.T) {
 	s, h := lone(t)
 	key := sign.FromSeed([32]byte{1}, "one")
@@ -329,7 +328,7 @@ func TestTheDoor(t *testing.T) {
 	}
 }
 
-// frames is a stream with one part.
+// frames returns a stream with one part.
 func frames(t *testing.T, end bool) io.Reader {
 	t.Helper()
 	var out bytes.Buffer
@@ -344,8 +343,8 @@ func frames(t *testing.T, end bool) io.Reader {
 	return &out
 }
 
-// TestNoncesOfSeveralServers: a signed request works once, at whichever server on the
-// repository, also at the one that comes after a restart.
+// TestNoncesOfSeveralServers: a signed request works once, at any server on the repository, even one that is started
+// afterwards.
 func TestNoncesOfSeveralServers(t *testing.T) {
 	s, first := lone(t)
 	stop, err := s.Repo.ServeLocal()
@@ -423,7 +422,7 @@ func answeredOnce(t *testing.T, n *repo.Repo, first, second http.Handler) {
 	}
 }
 
-// TestStrangersLeaveNothing: a request that is refused leaves no nonce behind.
+// TestStrangersLeaveNothing: a refused request leaves no nonce behind.
 func TestStrangersLeaveNothing(t *testing.T) {
 	s, h := lone(t)
 	stranger := sign.FromSeed([32]byte{9}, "stranger")
@@ -439,7 +438,7 @@ func TestStrangersLeaveNothing(t *testing.T) {
 	}
 }
 
-// receiver is the name of the type that a method is of.
+// receiver returns the name of a method's type.
 func receiver(fn *ast.FuncDecl) string {
 	t := fn.Recv.List[0].Type
 	if star, ok := t.(*ast.StarExpr); ok {

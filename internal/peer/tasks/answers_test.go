@@ -17,8 +17,8 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// TestAnswersFit: an answer must name the packet, the bundle and the task that were sent,
-// and its receipts must be by who answers, or by somebody who is trusted for ledgers.
+// TestAnswersFit: an answer must name the packet, the bundle and the task that were sent, and its receipts must be
+// signed by the answering agent, or by one that is trusted for ledgers.
 func TestAnswersFit(t *testing.T) {
 	ctx := context.Background()
 	n := peertest.Repo(t, "far")
@@ -75,7 +75,7 @@ func TestAnswersFit(t *testing.T) {
 	}
 }
 
-// TestSentIsForgotten: what was left with a peer is remembered for a month.
+// TestSentIsForgotten: a submission to a peer is remembered for a month.
 func TestSentIsForgotten(t *testing.T) {
 	ctx := context.Background()
 	var later atomic.Int64

@@ -17,7 +17,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// TestClocksThatDiffer: who is refused because the two clocks differ hears of both.
+// TestClocksThatDiffer: a peer that is refused because the two clocks differ is told both times.
 func TestClocksThatDiffer(t *testing.T) {
 	ctx := context.Background()
 	for _, ahead := range []time.Duration{time.Hour, -time.Hour} {
@@ -33,7 +33,7 @@ func TestClocksThatDiffer(t *testing.T) {
 		if _, err := Status(ctx, cl, object.SumText("task")); err == nil || !strings.Contains(strings.ReplaceAll(err.Error(), "59m59s", "1h0m0s"), says) || !strings.Contains(err.Error(), "more than 5m0s apart") {
 			t.Errorf("a signed request: %v", err)
 		}
-		if ahead > 0 { // a submission from an hour ahead is good
+		if ahead > 0 { // a submission from an hour ahead is valid
 			bundle, err := asm.Assemble([]byte(peertest.Hello))
 			if err != nil {
 				t.Fatal(err)
@@ -50,8 +50,8 @@ func TestClocksThatDiffer(t *testing.T) {
 	}
 }
 
-// TestForeignTextIsChecked: what a peer says of a task is one of the things that it can say,
-// and nothing for a terminal.
+// TestForeignTextIsChecked: what a peer says about a task is one of the allowed values, and contains nothing for a
+// terminal.
 func TestForeignTextIsChecked(t *testing.T) {
 	ctx := context.Background()
 	n := peertest.Repo(t, "near")

@@ -25,8 +25,8 @@ func bomb(t *testing.T) []byte {
 	return raw
 }
 
-// TestStrangersMemory: what a packet that nobody who is trusted has signed costs in memory
-// is its own size and a little more, whatever it would be when it is decoded.
+// TestStrangersMemory: a packet that no trusted agent has signed costs little more memory than its own size, however
+// large its decoded form would be.
 func TestStrangersMemory(t *testing.T) {
 	_, _, h := started(t, peertest.Repo(t, "far"))
 	raw := bomb(t)

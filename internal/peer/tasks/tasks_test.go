@@ -28,7 +28,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// started is a service whose server is started, and what answers.
+// started returns a service whose server is started, and the server's handler.
 func started(t *testing.T, n *repo.Repo, more ...peer.Service) (*Service, *peer.Server, http.Handler) {
 	t.Helper()
 	s := &Service{Repo: n}
@@ -46,9 +46,9 @@ func started(t *testing.T, n *repo.Repo, more ...peer.Service) (*Service, *peer.
 	return s, server, h
 }
 
-// TestCancel: a task that runs is stopped, one that waits is dropped, both with a signed
-// answer that says so; one that has ended stays as it is. Only its author may, or who
-// runs the repository, by a note that the server finds, or that the next one does.
+// TestCancel: a running task is stopped, a waiting one is dropped, both with a signed answer that says so; an ended one
+// does not change. Only its author may cancel it, or the owner of the repository, by a record that the server finds, or
+// the next one.
 func TestCancel(t *testing.T) {
 	ctx := context.Background()
 	n, mine, other := peertest.Repo(t, "far"), peertest.Repo(t, "far"), peertest.Repo(t, "far")
@@ -110,7 +110,7 @@ func TestCancel(t *testing.T) {
 	for i, id := range append([]object.Hash{waits}, running...) {
 		var err error
 		switch i {
-		case 1: // who runs the repository, by a command beside the server
+		case 1: // the owner of the repository, by a command beside the server
 			_, err = n.Tasks.Cancel(ctx, id)
 		case 2: // and with its key
 			_, err = Cancel(ctx, &peer.Client{Repo: n, URL: server.URL, Key: &self}, id)
@@ -143,7 +143,7 @@ func statusIn(err error) int {
 	return 0
 }
 
-// TestOneServerClaims: of many servers that find tasks that were left, one runs each.
+// TestOneServerClaims: of many servers that find tasks that were left, exactly one runs each.
 func TestOneServerClaims(t *testing.T) {
 	ctx := context.Background()
 	n := peertest.Repo(t, "far")
@@ -189,7 +189,7 @@ func TestOneServerClaims(t *testing.T) {
 	}
 }
 
-// TestInstances: a server is alive until it ends, and what it leaves is removed.
+// TestInstances: a server is alive until it ends, and its leftover file is removed.
 func TestInstances(t *testing.T) {
 	n := peertest.Repo(t, "far")
 	one, err := n.Tasks.NewInstance(engine.Member{})
@@ -232,8 +232,8 @@ func TestInstances(t *testing.T) {
 	}
 }
 
-// TestAnswersAreNotLost: connections that are cut after the peer took a packet, and while
-// its answer is waited for, cost no answer, and nothing is submitted twice.
+// TestAnswersAreNotLost: if connections break after the peer has accepted a packet, or while its answer is waited for,
+// no answer is lost, and nothing is submitted twice.
 func TestAnswersAreNotLost(t *testing.T) {
 	ctx := context.Background()
 	n := peertest.Repo(t, "far")
@@ -272,8 +272,8 @@ func TestAnswersAreNotLost(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotTakenCostsNothing: a submission that is not taken, and a codebook that is
-// refused, cost their author nothing; one that is taken is charged with its task.
+// TestWhatIsNotTakenCostsNothing: a submission that is not accepted, and a codebook that is refused, cost their author
+// nothing; an accepted one is charged with its task.
 func TestWhatIsNotTakenCostsNothing(t *testing.T) {
 	ctx := context.Background()
 	offers := &codebooks.Service{Repo: peertest.Repo(t, "far"), RequireCap: true}
