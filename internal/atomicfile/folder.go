@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 )
 
-// Folder is a new folder, which is there when all of its files are whole, or not at all.
+// Folder is a new folder that appears with all of its files complete, or not at all.
 type Folder struct {
 	name, temp string
 	below      []string // the folders in it
@@ -48,8 +48,8 @@ func TempFolder(inside string) (string, error) {
 	return temp, errors.Join(os.Remove(probe), os.Chmod(temp, st.Mode().Perm()))
 }
 
-// Create makes a file of the folder, durable when it is closed. The name is a path with
-// slashes, whose folders Mkdir made.
+// Create makes a file in the folder; Close makes it durable. The name is a path with slashes, whose folders Mkdir
+// made.
 func (f *Folder) Create(name string, executable bool) (io.WriteCloser, error) {
 	path, err := f.path(name)
 	if err != nil {

@@ -194,17 +194,19 @@ func (au *Authority) sealed(ctx context.Context, d caps.Draft) (sign.Signer, cap
 	return key, link, nil
 }
 
-// permit refuses a capability that the issuance policy does not allow. Without a policy everything may be issued.
+// permit refuses what the issuance policy does not allow, and records the refusal [cap-151]. Without a policy,
+// everything may be issued.
 func (au *Authority) permit(ctx context.Context, d caps.Draft) error {
 	policy, _, err := au.Policies.Current(ctx)
 	if err != nil || policy == nil {
 		return err
 	}
 	rule, err := policy.Permit(d, au.ID.Now())
-	if err == nil {
-		au.Debugf("issuance policy %s, rule %q", policy.PolicyID.Short(), rule)
+	if err != nil {
+		return errors.Join(err, au.Refuse(ctx, policy.RefusedTo(au.ID.Self(), d.Scope.String(), nil), err))
 	}
-	return err
+	au.Debugf("issuance policy %s, rule %q", policy.PolicyID.Short(), rule)
+	return nil
 }
 
 // Attenuate delegates a part of a capability that is here. The issuance policy applies.

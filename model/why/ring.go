@@ -175,6 +175,9 @@ func (w *walker) indexState(n *Node, raw []byte, depth int) {
 	}
 	n.Label = fmt.Sprintf("index %s, state %d: %s", s.Name, s.Sequence, units.Count(int(s.Count), "episode"))
 	w.manifest(n, s.Manifest, nil, depth)
+	if s.Vectors != nil {
+		nodes{w}.vectors(n, s, depth)
+	}
 	if len(w.related(id, registry.AboutDecision)) > 0 {
 		w.decision(n, depth, sameBytes(raw), model.IndexUpdateTool, model.IndexRollbackTool)
 	}

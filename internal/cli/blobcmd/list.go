@@ -11,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store"
 )
 
 // entry is a blob in the JSON of ls and stat.
@@ -22,8 +23,8 @@ type entry struct {
 	Chunks     uint32        `json:"chunks"`
 	Encrypted  bool          `json:"encrypted,omitempty"`
 	Parents    []object.Hash `json:"parents,omitempty"`
-	PinnedTill *object.Time  `json:"pinned_until,omitempty"`
-	Pinned     bool          `json:"pinned,omitempty"`
+	Pinned     bool          `json:"pinned,omitempty"`       // gc keeps it, whatever refers to it
+	PinnedTill *object.Time  `json:"pinned_until,omitempty"` // absent: for ever
 }
 
 func entryOf(ref object.BlobRef) entry {
@@ -32,6 +33,13 @@ func entryOf(ref object.BlobRef) entry {
 		e.Parents = ref.Provenance.Parents
 	}
 	return e
+}
+
+// pin says that the blob is kept until a time; 0: for ever.
+func (e *entry) pin(until object.Time) {
+	if e.Pinned = true; until != 0 {
+		e.PinnedTill = &until
+	}
 }
 
 func newLs(f *cmdutil.Factory) *cobra.Command {
@@ -50,9 +58,23 @@ func runLs(ctx context.Context, f *cmdutil.Factory) error {
 		return err
 	}
 	var rows [][]ui.Cell
+	pins := map[object.Hash]object.Time{}
+	if f.JSON {
+		err := n.Store.Pins(ctx, func(p store.Pin) error {
+			pins[p.CID] = p.Until
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
 	err = n.Store.Blobs(ctx, func(ref object.BlobRef) error {
 		if f.JSON {
-			return f.Emit(entryOf(ref), nil)
+			e := entryOf(ref)
+			if until, pinned := pins[ref.CID]; pinned {
+				e.pin(until)
+			}
+			return f.Emit(e, nil)
 		}
 		rows = append(rows, []ui.Cell{
 			{Text: f.IO.Hash(ref.CID.String()), Meaning: ui.Name},

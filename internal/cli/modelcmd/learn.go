@@ -3,11 +3,13 @@ package modelcmd
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/internal/calls"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
@@ -112,6 +114,9 @@ func runTrain(ctx context.Context, f *cmdutil.Factory, o *trainOptions, spec lea
 		f.Lineage(n).Trained(ctx, spec.Recipe, spec.Dataset, object.Hash{}, failed.Receipt)
 	}
 	if err != nil {
+		if less := lessBudget(err, spec); less != "" {
+			return clierr.New(clierr.Refused, "%w", err).With(less)
+		}
 		return jobError(err, n.Self().KeyHex(), "train.run:"+spec.Recipe.String()+",jobs=1")
 	}
 	if o.Ref != "" {
@@ -122,6 +127,24 @@ func runTrain(ctx context.Context, f *cmdutil.Factory, o *trainOptions, spec lea
 	f.IO.Notef("trained on %s, receipt %s", units.Count(res.Examples, "example"), called.ReceiptID.Short())
 	return f.Emit(trained{res.Model.ModelID, res.Examples, res.Tokens, res.GPUms, res.Metrics,
 		called.ReceiptID, called.Replayed}, func() { f.IO.Printf("%s\n", res.Model.ModelID) })
+}
+
+// lessBudget says how to ask for less, if a training was refused because it asked for all that its capability allows.
+func lessBudget(err error, s learn.TrainSpec) string {
+	var d *caps.DeniedError
+	if !errors.As(err, &d) || d.Check != caps.CheckQuota {
+		return ""
+	}
+	for _, of := range []struct {
+		what scope.Resource
+		flag string
+		said bool
+	}{{scope.Tokens, "--max-tokens N", s.MaxTokens != nil}, {scope.GPUms, "--max-gpu D", s.MaxGPUms != nil}} {
+		if !of.said && strings.Contains(d.Reason, " "+string(of.what)+",") {
+			return of.flag + " asks for less than all that the capability allows, which is the budget without it"
+		}
+	}
+	return ""
 }
 
 // jobError adds the remedy.
