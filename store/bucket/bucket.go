@@ -145,7 +145,7 @@ func (b *Bucket) explain(ctx context.Context, what string, err error) error {
 	}
 	if r := minio.ToErrorResponse(err); r.StatusCode != 0 {
 		err = fmt.Errorf("%s (HTTP %d): %s", r.Code, r.StatusCode, r.Message)
-		if r.StatusCode < http.StatusInternalServerError && r.StatusCode != http.StatusTooManyRequests {
+		if r.StatusCode < http.StatusInternalServerError && r.StatusCode != http.StatusTooManyRequests || r.StatusCode == http.StatusNotImplemented {
 			return fmt.Errorf("%s bucket %s: %w", what, b.bucket, err)
 		}
 	}

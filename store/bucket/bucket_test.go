@@ -247,7 +247,7 @@ func TestOverwritingBucket(t *testing.T) {
 	}
 }
 
-// TestUnreachable: no answer is distinguished from a negative answer.
+// TestUnreachable: no answer, and that of a server which cannot serve now, are distinguished from a negative answer.
 func TestUnreachable(t *testing.T) {
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
@@ -256,6 +256,14 @@ func TestUnreachable(t *testing.T) {
 	b := at(t, "s3://bucket?region=r&path_style=true&endpoint="+gone.URL, nil)
 	if err := b.Owned(t.Context(), [16]byte{1}); !errors.Is(err, bucket.ErrUnreachable) {
 		t.Error(err)
+	}
+	for status, away := range map[int]bool{http.StatusInsufficientStorage: true, http.StatusNotImplemented: false, http.StatusForbidden: false} { // neither is tried again
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+		b := at(t, "s3://bucket?region=r&path_style=true&endpoint="+server.URL, nil)
+		if err := b.Owned(t.Context(), [16]byte{1}); err == nil || errors.Is(err, bucket.ErrUnreachable) != away {
+			t.Errorf("HTTP %d: %v", status, err)
+		}
+		server.Close()
 	}
 }
 
