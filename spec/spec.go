@@ -1,5 +1,5 @@
-// Package spec is the protocol in words. Its pages are Markdown; their tables are
-// written from the Go types by `go generate ./spec`.
+// Package spec has the pages of the protocol's specification. They are Markdown; `go generate ./spec` writes their
+// tables from the Go types.
 package spec
 
 //go:generate go run ../internal/specgen .. .

@@ -30,7 +30,7 @@ var sources embed.FS
 // Sources is the file system with the tools' sources: one folder per tool.
 func Sources() fs.FS { return sources }
 
-// Module is the module of a tool that is shipped assembled; nil: the tool is built.
+// Module returns the module of a tool that is shipped assembled; nil: the tool is built from source.
 func Module(name string) []byte {
 	if name == "wordvec" {
 		return wordvec.Module
@@ -38,11 +38,11 @@ func Module(name string) []byte {
 	return nil
 }
 
-// Names are the names of the tools that are built from Go, ascending.
+// Names returns the names of the tools that are built from Go, ascending.
 func Names() []string { return []string{"linear", "ngram", "scorer", "textstat"} }
 
-// Files are the paths in Sources of a tool's source files, ascending. The error
-// wraps fs.ErrNotExist when there is no such tool.
+// Files returns the paths in Sources of a tool's source files, ascending. The error wraps fs.ErrNotExist if there is no
+// such tool.
 func Files(name string) ([]string, error) {
 	if !slices.Contains(Names(), name) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
@@ -52,20 +52,18 @@ func Files(name string) ([]string, error) {
 	return files, err
 }
 
-// GoMod is the go.mod to put beside the files of a tool, or above the folders of
-// all of them, to build them outside this repository.
+// GoMod is the go.mod to put next to the files of a tool, or above the folders of all of them, to build them outside
+// this repository.
 const GoMod = "module mythos.tools\n\ngo 1.26\n"
 
-// BuildEnv is what the environment of the go command needs, beyond what it has,
-// to build a module that any WASI runtime runs. It takes away what could make the
-// bytes depend on the machine.
+// BuildEnv returns the additional environment that the go command needs to build a module for any WASI runtime. It
+// removes everything that could make the bytes depend on the machine.
 func BuildEnv() []string {
 	return []string{"GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOFLAGS=", "GOWASM=", "GOEXPERIMENT=", "GOWORK=off", "GO111MODULE=on"}
 }
 
-// BuildArgs are the arguments of the go command that builds the package in the
-// working directory to the file out. With the same toolchain and sources, the
-// file has the same bytes on every machine.
+// BuildArgs returns the arguments of the go command that builds the package in the working directory to the file out.
+// With the same toolchain and sources, the file has the same bytes on every machine.
 func BuildArgs(out string) []string {
 	return []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", out, "."}
 }

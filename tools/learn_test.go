@@ -66,7 +66,7 @@ func checkSafetensors(t *testing.T, data []byte, label string) {
 	}
 }
 
-// TestLinearGoesOn trains in two steps, from weights.
+// TestLinearGoesOn trains in two steps, the second from the weights of the first.
 func TestLinearGoesOn(t *testing.T) {
 	bin := native(t, "linear")
 	first, second := []byte(line("alpha beta", "x=a")+line("gamma", "x=b")), []byte(line("delta", "x=c"))
@@ -186,8 +186,8 @@ func TestNgramLearns(t *testing.T) {
 	}
 }
 
-// TestNgramIsExact compares with a case that can be done by hand: after "aa", a
-// text of one a. C = c = 2 and N = 1, so p = (2 + 1/256)/3.
+// TestNgramIsExact compares with a case that can be computed by hand: after "aa", a text of one a. C = c = 2 and N = 1,
+// so p = (2 + 1/256)/3.
 func TestNgramIsExact(t *testing.T) {
 	bin := native(t, "ngram")
 	out, err := run(t, bin, join(`{"op":"train","params":{"order":"1"}}`, []byte(line("aa", "x=a"))))

@@ -105,7 +105,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// goFiles are the paths of some of the toolchain's own files, every step-th.
+// goFiles returns the paths of some of the toolchain's own files, every step-th.
 func goFiles(t testing.TB, step int, dirs ...string) []string {
 	t.Helper()
 	var files []string
@@ -168,7 +168,7 @@ func lines(t testing.TB, files []string) [][]byte {
 	if t.Failed() {
 		t.FailNow()
 	}
-	slices.SortFunc(out, bytes.Compare) // by episode, as a dataset is
+	slices.SortFunc(out, bytes.Compare) // by episode, like a dataset
 	return out
 }
 
@@ -200,8 +200,7 @@ func split(t testing.TB, out []byte) (response, []byte) {
 	return r, weights
 }
 
-// TestModules builds every tool as a module and compares what it answers with the
-// native tool: the same bytes.
+// TestModules builds every tool as a module and compares its answers with the native tool's: the same bytes.
 func TestModules(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds modules")
@@ -268,7 +267,7 @@ func TestEmbedded(t *testing.T) {
 	if _, err := tools.Files("none"); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
-	// The two trainers speak the same protocol, by the same code.
+	// The two trainers use the same protocol, with the same code.
 	a, errA := fs.ReadFile(tools.Sources(), "linear/wire.go")
 	b, errB := fs.ReadFile(tools.Sources(), "ngram/wire.go")
 	if errA != nil || errB != nil || !bytes.Equal(a, b) {
@@ -332,8 +331,8 @@ func quote(s string) string {
 	return string(b)
 }
 
-// BenchmarkTextstatModule is one call of textstat as a module, with a file of
-// usual size: what a run over many files pays for each.
+// BenchmarkTextstatModule is one call of textstat as a module, with a file of typical size: the cost per file of a run
+// over many.
 func BenchmarkTextstatModule(b *testing.B) {
 	code, err := os.ReadFile(build(b, "textstat", tools.BuildEnv()))
 	if err != nil {

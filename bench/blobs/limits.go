@@ -11,11 +11,11 @@ import (
 	"sync"
 )
 
-// piece is what is read, hashed and written at a time, in bytes.
+// piece is how much is read, hashed and written at a time, in bytes.
 const piece = 1 << 20
 
-// limit is what no program that does the same can beat by much: read and hash with
-// all processors, and write with as few system calls and syncs as there can be.
+// limit measures what no program with the same task can beat by much: read and hash with all processors, and write with
+// the fewest possible system calls and syncs.
 func limit(args []string) error {
 	if len(args) != 3 {
 		return errors.New("limit WHAT SOURCE TARGET")
@@ -36,7 +36,7 @@ func limit(args []string) error {
 	return fmt.Errorf("no limit %q", what)
 }
 
-// hashAll hashes a file, or all files of a folder, with all processors.
+// hashAll hashes a file, or all files in a folder, with all processors.
 func hashAll(source string) error {
 	st, err := os.Stat(source)
 	if err != nil {
@@ -98,7 +98,7 @@ func copyHashed(source, target string, durable bool) error {
 	return errors.Join(err, out.Close())
 }
 
-// hashRange reads and hashes 4 MiB out of the middle.
+// hashRange reads and hashes 4 MiB from the middle.
 func hashRange(source string) error {
 	f, err := os.Open(source)
 	if err != nil {
@@ -118,8 +118,7 @@ func hashRange(source string) error {
 	return err
 }
 
-// pack reads and hashes all files of a folder with all processors, and writes their
-// bytes into one file with one sync.
+// pack reads and hashes all files in a folder with all processors, and writes their bytes into one file with one sync.
 func pack(source, target string) error {
 	out, err := os.Create(target)
 	if err != nil {
@@ -146,7 +145,7 @@ func pack(source, target string) error {
 	return errors.Join(err, out.Close())
 }
 
-// hashFolder hashes all files of a folder, and calls fn for the bytes of each.
+// hashFolder hashes all files in a folder, and calls fn for the bytes of each.
 func hashFolder(source string, fn func([]byte) error) (n int, err error) {
 	list, err := os.ReadDir(source)
 	if err != nil {

@@ -1,14 +1,12 @@
-// Command blobs measures `mythos blob` side by side with the raw limits of the
-// machine and with git, restic and borg, as far as they are installed.
+// Command blobs measures `mythos blob` side by side with the raw limits of the machine and with git, restic and borg,
+// as far as they are installed.
 //
 //	go build -o /tmp/mythos ./cmd/mythos
 //	go run ./bench/blobs -mythos /tmp/mythos -dir /var/tmp/bench
 //
-// Each row is measured in pairs: the limit and mythos (and the peers) one after the
-// other, the order changing from pair to pair, each in a fresh store. What counts is
-// the median of the ratios, since a ratio within one pair bears what else happens on
-// the machine. Stores are removed at the end: freshly deleted files would slow down
-// the creation of others.
+// Each row is measured in pairs: the limit and mythos (and the peers) one after the other, the order changing from pair
+// to pair, each in a fresh store. The result is the median of the ratios, since other load on the machine affects both
+// sides of a pair. Stores are removed at the end: freshly deleted files would slow down the creation of others.
 package main
 
 import (
@@ -144,7 +142,7 @@ func (r row) line(limits, ours []taken, peers map[string][]taken) string {
 		cmp.Or(strings.Join(beside, ", "), "-"))
 }
 
-// over divides the times of each pair.
+// over returns the ratios of the times in each pair.
 func over(a, b []taken) []float64 {
 	list := make([]float64, len(a))
 	for i := range a {

@@ -21,8 +21,8 @@ func installed(name string) bool {
 	return err == nil
 }
 
-// adders store files in fresh repositories: git as loose objects with the syncs that
-// it batches, restic and borg without compression, borg without encryption, too.
+// adders store files in fresh repositories: git as loose objects with the syncs that it batches, restic and borg
+// without compression, borg also without encryption.
 func (b *bench) adders(kind string, names []string) map[string]step {
 	m := map[string]step{}
 	if installed("git") {
@@ -53,7 +53,7 @@ func (b *bench) adders(kind string, names []string) map[string]step {
 	return m
 }
 
-// top is the file, or the folder of the files.
+// top returns the file, or the folder of the files.
 func top(names []string) string {
 	first, _, _ := strings.Cut(names[0], "/")
 	return first
@@ -67,7 +67,7 @@ func (b *bench) borg(repo, archive, name string) *exec.Cmd {
 	return b.command(b.borgEnv(), "borg", "create", "-C", "none", "--files-cache", "disabled", repo+"::"+archive, name)
 }
 
-// repeaters store the same file once more; they read it, as we do.
+// repeaters store the same file once more; like us, they read it.
 func (b *bench) repeaters(names []string) map[string]step {
 	return b.after(names, func(pair int) int { return pair }, map[string]step{
 		"restic": func(pair int) (*exec.Cmd, error) { return b.restic(b.store("restic-put", pair), top(names)), nil },
@@ -87,8 +87,8 @@ func (b *bench) readers() map[string]step {
 	})
 }
 
-// after lets steps come after what stores the files, where that has not happened; of
-// says which pair's repository it is.
+// after makes steps run after the one that stores the files, if that has not happened yet; of says which pair's
+// repository to use.
 func (b *bench) after(names []string, of func(pair int) int, steps map[string]step) map[string]step {
 	m := map[string]step{}
 	for name, add := range b.adders("put", names) {
@@ -106,7 +106,7 @@ func (b *bench) after(names []string, of func(pair int) int, steps map[string]st
 	return m
 }
 
-// stored makes sure that a peer's repository of a pair is there.
+// stored makes sure that a peer's repository of a pair exists.
 func (b *bench) stored(name string, pair int, add step) error {
 	if _, err := os.Stat(b.store(name+"-put", pair)); err == nil {
 		return nil

@@ -22,10 +22,10 @@ type bench struct {
 	cid                string   // of the large file
 }
 
-// step makes what a measurement needs, outside of the clock, and returns the command.
+// step prepares a measurement, outside the measured time, and returns the command.
 type step func(pair int) (*exec.Cmd, error)
 
-// row is one thing that is measured.
+// row is one thing to measure.
 type row struct {
 	name, title string
 	goal        float64 // times the limit
@@ -34,7 +34,7 @@ type row struct {
 	peers       map[string]step
 }
 
-// taken is one measurement: seconds of wall clock and processors, bytes at most.
+// taken is one measurement: seconds of wall time and of processor time, and the most memory in bytes.
 type taken struct{ wall, cpu, rss float64 }
 
 func (b *bench) take(list *[]taken, s step, pair int) error {
@@ -45,7 +45,7 @@ func (b *bench) take(list *[]taken, s step, pair int) error {
 	if cmd == nil {
 		return nil // not installed
 	}
-	syscall.Sync() // what others have written is not to be waited for
+	syscall.Sync() // what others have written must not be waited for
 	var errOut bytes.Buffer
 	cmd.Stderr = &errOut
 	start := time.Now()
@@ -120,7 +120,7 @@ func (b *bench) limit(what, source string) step {
 	}
 }
 
-// command is a command over the files to be stored, in their folder.
+// command is a command about the files to store, in their folder.
 func (b *bench) command(env []string, args ...string) *exec.Cmd {
 	c := exec.Command(args[0], args[1:]...)
 	c.Dir, c.Env = b.dir, append(os.Environ(), env...)
@@ -167,8 +167,8 @@ func (b *bench) againIn(kind string, names []string) step {
 	}
 }
 
-// get reads the large file back, or a part of it, always from the same repository: its
-// bytes are in the page cache from the second time on.
+// get reads the large file, or a part of it, always from the same repository: from the second time on its bytes are in
+// the page cache.
 func (b *bench) get(flags ...string) step {
 	return func(int) (*exec.Cmd, error) {
 		repo, err := b.filled("put", []string{"large"}, 0)

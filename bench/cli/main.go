@@ -1,6 +1,6 @@
-// Command cli measures how long short commands take, beside the smallest program with
-// cobra started the same way: go run ./bench/cli. It builds both, runs the commands in
-// turns, and prints wall time and processor time, the least and the median.
+// Command cli measures how long short commands take, compared with a minimal cobra program that is started the same
+// way: go run ./bench/cli. It builds both, runs the commands in turns, and prints minimum and median of wall time and
+// processor time.
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// command is one command under measurement.
+// command is one command to measure.
 type command struct {
 	name string
 	argv []string
@@ -60,7 +60,7 @@ func run(rounds int) error {
 	return nil
 }
 
-// prepare builds the programs, with what the commands need.
+// prepare builds the programs, and what the commands need.
 func prepare(dir string) ([]*command, error) {
 	hello, mythos := filepath.Join(dir, "hello"), filepath.Join(dir, "mythos")
 	for out, pkg := range map[string]string{hello: "./bench/cli/hello", mythos: "./cmd/mythos"} {

@@ -15,7 +15,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// spent is time that passed and time of the processors.
+// spent is wall time and processor time.
 type spent struct{ wall, cpu time.Duration }
 
 func (s *spent) on(b *testing.B, work func()) {
@@ -30,8 +30,8 @@ func (s *spent) report(b *testing.B, name string) {
 	b.ReportMetric(s.cpu.Seconds()/float64(b.N), name+"-cpu-s")
 }
 
-// BenchmarkHashN takes the 10,000 smallest by keyed hash of 1,000,000 ids, here from the
-// embedded store and in DuckDB from a table in memory.
+// BenchmarkHashN selects the 10,000 smallest by keyed hash of 1,000,000 ids, here from the embedded store and in DuckDB
+// from a table in memory.
 func BenchmarkHashN(b *testing.B) {
 	ctx, w, db := context.Background(), newWorld(b, 0, 0), duck(b)
 	const count, n = 1_000_000, 10_000

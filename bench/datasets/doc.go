@@ -1,3 +1,3 @@
-// Package datasets reads exported datasets with DuckDB and Arrow, and measures datasets
-// beside DuckDB (bench/datasets.md).
+// Package datasets reads exported datasets with DuckDB and Arrow, and compares the speed of datasets with DuckDB
+// (bench/datasets.md).
 package datasets

@@ -1,8 +1,8 @@
 package datasets
 
-// DuckDB's library was compiled by GCC 13, the runtime of which has a function that older
-// ones, such as Debian 12's, lack. It is called when an exception leaves a function that
-// must not throw, and ends the program; so does this one, where there is no other.
+// DuckDB's library was compiled by GCC 13, whose runtime has a function that older ones, such as Debian 12's, lack. It
+// is called if an exception leaves a function that must not throw, and ends the program; so does this replacement, if
+// there is no other.
 
 /*
 #include <stdlib.h>

@@ -26,7 +26,7 @@ func duck(tb testing.TB) *sql.DB {
 	return db
 }
 
-// ask gives the rows of a query, a text each.
+// ask returns the rows of a query, as one text each.
 func ask(tb testing.TB, db *sql.DB, query string) (rows []string) {
 	tb.Helper()
 	r := must[*sql.Rows](tb)(db.Query(query))
@@ -85,8 +85,8 @@ func readLines(t *testing.T, w *world, dir string) (lines []export.Line) {
 	return lines
 }
 
-// TestArrowReadsWhatWasExported reads Parquet with Apache Arrow, on which pandas and the
-// usual dataset loaders stand.
+// TestArrowReadsWhatWasExported reads Parquet with Apache Arrow, on which pandas and the usual dataset loaders are
+// based.
 func TestArrowReadsWhatWasExported(t *testing.T) {
 	w, dir := newWorld(t, 200, 300), t.TempDir()
 	w.export(dir, export.Parquet, 1)

@@ -22,8 +22,8 @@ import (
 	"github.com/mythos-project/mythos/store/memory"
 )
 
-// chats have what readers of JSON and of Parquet trip over: whole numbers beyond 2^53,
-// digits after a point, texts that are JSON, escapes, and calls that failed.
+// chats have difficult cases for readers of JSON and of Parquet: whole numbers beyond 2^53, decimal digits, texts that
+// are JSON, escapes, and failed calls.
 const chats = `{"messages":[{"role":"user","content":"<&> \u2028 caf\u00e9 \ud83d\ude00"},{"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"sum","arguments":"{\"n\":9007199254740993}"}}]},{"role":"tool","tool_call_id":"c1","content":"1.0"},{"role":"assistant","content":"{\"n\":1.0}"}],"tools":[{"type":"function","function":{"name":"sum","parameters":{"maximum":9007199254740993}}}],"model":"m","usage":{"total_tokens":12}}
 {"messages":[{"role":"user","content":[{"type":"text","text":"two"},{"type":"image_url","image_url":{"url":"u"}}]},{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"ls","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","is_error":true,"content":"denied"}]},{"role":"assistant","content":"'quoted', \"twice\"\n"}]}
 `
@@ -113,7 +113,7 @@ func TestDuckDBReadsTables(t *testing.T) {
 		text := must[[]byte](t)(os.ReadFile(name + ".jsonl"))
 		var want []string
 		for _, line := range strings.Split(strings.TrimSpace(string(text)), "\n") {
-			if strings.Contains(line, "image_url") { // no column can hold it
+			if strings.Contains(line, "image_url") { // no column can represent it
 				continue
 			}
 			for _, m := range exact(t, line).(map[string]any)[column].([]any) {

@@ -77,7 +77,7 @@ func newWorld(tb testing.TB, n, size int) *world {
 	return w
 }
 
-// payloads keeps texts that compress about as well as JSON does.
+// payloads stores texts that compress about as well as JSON.
 func (w *world) payloads(n, size int) []object.Hash {
 	list := make([]object.Hash, n)
 	var g errgroup.Group
@@ -101,7 +101,7 @@ func payload(seed, size int) []byte {
 	return text[:size]
 }
 
-// def selects by a query from all episodes.
+// def selects from all episodes by a query.
 func (w *world) def(text string, n uint64) *dataset.DatasetDef {
 	ctx := context.Background()
 	ref, _, err := dataset.SnapshotCorpus(ctx, w.store, w.ids)
@@ -124,7 +124,7 @@ func (w *world) export(dir string, format export.Format, shards int) []export.Fi
 		Payload: export.StorePayload(w.store), Open: func(name string) (io.WriteCloser, error) { return os.Create(filepath.Join(dir, name)) }}))
 }
 
-// cpu is what this process has used of all processors.
+// cpu returns what this process has used of all processors.
 func cpu(tb testing.TB) time.Duration {
 	var u unix.Rusage
 	must[struct{}](tb)(struct{}{}, unix.Getrusage(unix.RUSAGE_SELF, &u))

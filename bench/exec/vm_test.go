@@ -1,5 +1,4 @@
-// Package exec_test measures the virtual machine beside interpreters that people know
-// (bench/exec.md).
+// Package exec_test compares the virtual machine with well-known interpreters (bench/exec.md).
 package exec_test
 
 import (
@@ -15,8 +14,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// One iteration of the loop gives a variable the value 1, leaves when it is 0, and begins
-// again. A run has this many of them; starting and checking the program is in the figure.
+// One iteration of the loop sets a variable to 1, leaves the loop if it is 0, and begins again. A run has this many of
+// them; the result includes starting and checking the program.
 const iterations = 1_000_000
 
 func perIteration(b *testing.B) {
@@ -39,7 +38,7 @@ func BenchmarkMythos(b *testing.B) {
 	perIteration(b)
 }
 
-// BenchmarkStarlark is the loop in go.starlark.net, which counts iterations besides.
+// BenchmarkStarlark runs the loop in go.starlark.net, which also counts iterations.
 func BenchmarkStarlark(b *testing.B) {
 	opts := &syntax.FileOptions{}
 	_, prog, err := starlark.SourceProgramOptions(opts, "loop.star", "def main():\n    for i in range(1000000):\n        x = 1\n        if not x:\n            break\n    return x\n", func(string) bool { return false })
@@ -74,7 +73,7 @@ var module = []byte{
 	0x0b, 0x0b, 0x0b,
 }
 
-// BenchmarkWazeroInterpreter is the loop in wazero's interpreter.
+// BenchmarkWazeroInterpreter runs the loop in wazero's interpreter.
 func BenchmarkWazeroInterpreter(b *testing.B) {
 	r := wazero.NewRuntimeWithConfig(b.Context(), wazero.NewRuntimeConfigInterpreter())
 	defer r.Close(b.Context())

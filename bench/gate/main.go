@@ -1,6 +1,6 @@
-// Command gate measures calls that a server records beside calls that are recorded here, and
-// what a server needs for callers that wait for one key (bench/gate.md). Caller and server
-// are processes of the same program on this machine.
+// Command gate compares calls that a server records with calls that are recorded here, and measures what a server needs
+// for callers that wait for one key (bench/gate.md). Caller and server are processes of the same program on this
+// machine.
 package main
 
 import (
@@ -61,8 +61,8 @@ func run(name string, rounds, batch, waiters int) error {
 	return b.waiting(server, waiters)
 }
 
-// bench is a folder with the repositories "far", which serves, "near", whose calls are
-// recorded there, and "here", whose calls are recorded in it.
+// bench is a folder with the repositories "far", which serves, "near", whose calls are recorded there, and "here",
+// whose calls are recorded in it.
 type bench struct{ program, dir, at string }
 
 func (b *bench) mythos(repo string, args ...string) *exec.Cmd {
@@ -71,7 +71,7 @@ func (b *bench) mythos(repo string, args ...string) *exec.Cmd {
 	return c
 }
 
-// out is what a command prints.
+// out returns the output of a command.
 func (b *bench) out(repo string, args ...string) (string, error) {
 	c := b.mythos(repo, args...)
 	var says strings.Builder
@@ -83,7 +83,7 @@ func (b *bench) out(repo string, args ...string) (string, error) {
 	return strings.TrimSpace(string(raw)), nil
 }
 
-// hold is a tool that ends when a file is there.
+// hold is a tool that ends when a file exists.
 const hold = "#!/bin/sh\nuntil test -e \"$(dirname \"$0\")/go\"; do sleep 0.05; done\n"
 
 func (b *bench) setUp() (*server, error) {
@@ -110,7 +110,7 @@ func (b *bench) setUp() (*server, error) {
 	return b.serve()
 }
 
-// tool registers a tool, and lets the repository's identity call it where that is recorded.
+// tool registers a tool, and lets the repository's identity call it where its calls are recorded.
 func (b *bench) tool(repo, key, name, command string) error {
 	id, err := b.out(repo, "tool", "add", name, "--unconfined", "--process", command)
 	if err != nil {
@@ -124,7 +124,7 @@ func (b *bench) tool(repo, key, name, command string) error {
 	return b.hand(issuer, repo, made)
 }
 
-// hand brings a capability from one repository to another.
+// hand copies a capability from one repository to another.
 func (b *bench) hand(from, to, id string) error {
 	text, err := b.out(from, "cap", "export", id)
 	if err != nil {
@@ -135,14 +135,14 @@ func (b *bench) hand(from, to, id string) error {
 	return c.Run()
 }
 
-// server is the process of far.
+// server is the process that serves far.
 type server struct {
 	cmd *exec.Cmd
 	url string
 }
 
 func (b *bench) serve() (*server, error) {
-	// Each waiting caller is a file.
+	// Each waiting caller needs a file descriptor.
 	c := exec.Command("sh", "-c", `ulimit -n 20000; exec "$0" serve --listen 127.0.0.1:0 --rate 1000000`, b.program)
 	c.Dir = filepath.Join(b.dir, "far")
 	says, err := c.StderrPipe()
@@ -183,7 +183,7 @@ func (b *bench) timed(repo, stdin string, args ...string) (time.Duration, error)
 	return time.Since(begin), err
 }
 
-// calls compares one call a process, start included.
+// calls compares one call per process, including its start.
 func (b *bench) calls(rounds int) error {
 	return b.compare(rounds, "one call, a process each", 1, func(round int) (string, []string) {
 		return "", []string{"call", "null", "--key", fmt.Sprint("k", round)}
@@ -201,8 +201,7 @@ func (b *bench) batches(rounds, n int) error {
 	})
 }
 
-// compare runs a command here and elsewhere in turn, and prints the medians and the median
-// of the ratios.
+// compare runs a command here and elsewhere in turn, and prints the medians and the median of the ratios.
 func (b *bench) compare(rounds int, what string, n int, command func(round int) (stdin string, args []string)) error {
 	var here, there []time.Duration
 	var ratios []float64
@@ -216,7 +215,7 @@ func (b *bench) compare(rounds int, what string, n int, command func(round int) 
 		if err != nil {
 			return err
 		}
-		if round > 0 { // the first one warms up
+		if round > 0 { // the first round warms up
 			here, there, ratios = append(here, h), append(there, t), append(ratios, t.Seconds()/h.Seconds())
 		}
 	}

@@ -27,8 +27,8 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 )
 
-// waiting connects callers that wait for one key, lets its attempt end, and prints the most
-// memory that the server had. Each must have its answer after that, and none before.
+// waiting connects callers that wait for one key, lets the attempt at it end, and prints the server's peak memory. Each
+// caller must get its answer after that, and none before.
 func (b *bench) waiting(s *server, n int) error {
 	limit := syscall.Rlimit{Cur: 20000, Max: 20000}
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
@@ -39,7 +39,7 @@ func (b *bench) waiting(s *server, n int) error {
 		return err
 	}
 	w, err := waitersOf(near, b.at)
-	if err = errors.Join(err, near.Close()); err != nil { // its key is all that is needed from now on
+	if err = errors.Join(err, near.Close()); err != nil { // from now on only its key is needed
 		return err
 	}
 	holder := b.mythos("near", "call", "hold", "--key", "held", "--at", b.at)
@@ -94,7 +94,7 @@ type waiters struct {
 	idem, path          string
 	body                []byte
 	chain               caps.Chain
-	turn                chan struct{} // connections are made a few at a time
+	turn                chan struct{} // only a few connections are made at a time
 	connected, answered atomic.Int64
 }
 
@@ -127,8 +127,7 @@ func peerKey(near *repo.Repo, at string) (*object.AgentID, error) {
 	return &key, err
 }
 
-// wait asks until it is answered. Connections that the server has no place for yet are tried
-// again.
+// wait asks until it gets an answer. Connections that the server has no room for yet are tried again.
 func (w *waiters) wait() error {
 	for {
 		w.turn <- struct{}{}
@@ -156,7 +155,7 @@ func (w *waiters) wait() error {
 	}
 }
 
-// answer reads what the attempt left, or that asking again has another answer now.
+// answer reads what the attempt left, or that asking again now has another answer.
 func (w *waiters) answer(res *http.Response) error {
 	raw, err := peer.ReadAll(res, 1<<20)
 	if err != nil {
@@ -172,7 +171,7 @@ func (w *waiters) answer(res *http.Response) error {
 
 var inKiB = regexp.MustCompile(`(?m)^(\w+):\s+(\d+) kB$`)
 
-// memory is what the system says of a process, in bytes.
+// memory returns what the system reports about a process, in bytes.
 func memory(pid int, what string) (uint64, error) {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

@@ -1,5 +1,5 @@
-// Command hook measures what a harness waits for: one start of mythos before a call and one
-// after, beside `mythos version`, in turns: go run ./bench/hook -mythos ./mythos [-n ROUNDS].
+// Command hook measures how long a harness waits: for one start of mythos before a call and one after it, compared in
+// turns with `mythos version`: go run ./bench/hook -mythos ./mythos [-n ROUNDS].
 package main
 
 import (

@@ -1,15 +1,14 @@
 //go:build linux
 
-// Command ledger measures the ledger beside the raw limits of the log device and of
-// Ed25519, and beside SQLite and PostgreSQL as far as they are installed.
+// Command ledger compares the ledger with the raw limits of the log device and of Ed25519, and with SQLite and
+// PostgreSQL if they are installed.
 //
 //	go run ./bench/ledger -dir /var/tmp/bench
 //	go run ./bench/ledger -dir /var/tmp/bench -rows growth -entries 10000000
 //
-// The rows that are compared run one after the other, several times over, and the
-// median of the ratios within a round counts: they bear what else happens on the
-// machine alike. Every rate is per second; every insert is durable, 400 bytes with a
-// unique key. See bench/ledger.md.
+// The rows that are compared run one after the other, several times over, and the median of the ratios within a round
+// counts: they bear what else happens on the machine alike. Every rate is per second; every insert is durable, 400
+// bytes with a unique key. See bench/ledger.md.
 package main
 
 import (
@@ -31,14 +30,14 @@ type options struct {
 	entries int
 }
 
-// figure is how often a second something was done, and what each time took of our
-// own processors (0: of others).
+// figure is how often something was done per second, and how much of our own processor time each one took (0: others'
+// time).
 type figure struct {
 	rate float64
 	cpu  time.Duration
 }
 
-// row measures one thing in a folder of its own.
+// row measures one thing in its own folder.
 type row struct {
 	name string
 	run  func(ctx context.Context, o options, dir string) (figure, error)
@@ -80,8 +79,7 @@ func run(ctx context.Context, o options, rows []string) error {
 	return nil
 }
 
-// rates measures what can be done in a second, and prints the ratios that the goals
-// are about.
+// rates measures what can be done per second, and prints the ratios that the goals are about.
 func rates(ctx context.Context, o options) error {
 	got, cpu := map[string][]float64{}, map[string][]float64{}
 	for round := range o.rounds {

@@ -78,7 +78,7 @@ func timed(d time.Duration, callers int, fn func(i int64) error) (figure, error)
 	return figure{float64(n) / time.Since(begin).Seconds(), (processorTime() - cpu) / time.Duration(n)}, nil
 }
 
-// raw appends records of 400 bytes to a file; those that wait share a sync.
+// raw appends records of 400 bytes to a file; waiting records share a sync.
 func raw(_ context.Context, o options, dir string, callers int) (figure, error) {
 	f, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
@@ -138,7 +138,7 @@ var (
 	standard = standardKey{ed25519.NewKeyFromSeed(make([]byte, 32))}
 )
 
-// unsigned is a signer that signs nothing: what is left is the ledger's own cost.
+// unsigned is a signer that signs nothing: it leaves only the ledger's own cost.
 type unsigned struct{ *sign.Key }
 
 func (unsigned) Sign([]byte) ([64]byte, error) { return [64]byte{}, nil }
@@ -162,14 +162,14 @@ func onLedger(ctx context.Context, o options, dir string, s sign.Signer, callers
 
 var lease = ledger.Policy{Lease: time.Minute}
 
-// register is one entry; nobody is going to commit the effect.
+// register adds one entry; nobody is going to commit the effect.
 func register(ctx context.Context, l *kvledger.Ledger, key string) error {
 	d, err := l.Register(ctx, tool, []byte(key), tool, lease)
 	l.Release(d)
 	return err
 }
 
-// pair is an effect: register, receipt, commit; three signatures.
+// pair makes an effect: register, receipt, commit; three signatures.
 func pair(ctx context.Context, l *kvledger.Ledger, key string) error {
 	d, err := l.Register(ctx, tool, []byte(key), tool, lease)
 	if err != nil {
@@ -182,8 +182,7 @@ func pair(ctx context.Context, l *kvledger.Ledger, key string) error {
 	return l.Commit(ctx, d, receipt)
 }
 
-// fill makes pairs until the ledger has that many entries and returns the processor
-// time and the wall time of one entry.
+// fill makes pairs until the ledger has that many entries, and returns the processor time and the wall time per entry.
 func fill(ctx context.Context, l *kvledger.Ledger, from, to int) (cpu, wall time.Duration, err error) {
 	var next atomic.Int64
 	next.Store(int64(from / 3))
@@ -211,7 +210,7 @@ func fill(ctx context.Context, l *kvledger.Ledger, from, to int) (cpu, wall time
 	return (processorTime() - cpu0) / n, time.Since(begin) / n, nil
 }
 
-// verify measures `ledger verify` beside Ed25519 verification, by processor time.
+// verify compares `ledger verify` with Ed25519 verification, by processor time.
 func verify(ctx context.Context, o options) error {
 	dir := filepath.Join(o.dir, "verify")
 	l, db, err := open(dir, key)
@@ -221,7 +220,7 @@ func verify(ctx context.Context, o options) error {
 	if _, _, err := fill(ctx, l, 0, o.entries); err != nil {
 		return errors.Join(err, db.Close())
 	}
-	if err := db.Close(); err != nil { // what the writer holds, and tidies up, is not verify's
+	if err := db.Close(); err != nil { // the memory and cleanup of the writer do not count for verify
 		return err
 	}
 	if _, db, err = open(dir, key); err != nil {
@@ -260,7 +259,7 @@ func verify(ctx context.Context, o options) error {
 	return nil
 }
 
-// watchHeap returns a function that says how much the heap in use grew to be.
+// watchHeap returns a function that returns how much the heap in use grew.
 func watchHeap() func() uint64 {
 	stop, done := make(chan struct{}), make(chan uint64)
 	go func() {
@@ -280,8 +279,8 @@ func watchHeap() func() uint64 {
 	return func() uint64 { close(stop); return <-done }
 }
 
-// growth measures the cost of an entry in a ledger that grows tenfold again and again:
-// all of it from one size to the next, with what the store tidies up in between.
+// growth measures the cost of an entry in a ledger that grows tenfold repeatedly: all costs from one size to the next,
+// including the store's cleanup in between.
 func growth(ctx context.Context, o options) error {
 	l, db, err := open(filepath.Join(o.dir, "growth"), key)
 	if err != nil {

@@ -23,7 +23,7 @@ const (
 	postgres64  = "PostgreSQL, 64 callers"
 )
 
-// peers are those that are installed: Debian's sqlite3 and postgresql.
+// peers returns the installed ones: Debian's sqlite3 and postgresql.
 func peers() (list []row) {
 	if _, err := exec.LookPath("sqlite3"); err == nil {
 		list = append(list,
@@ -42,8 +42,8 @@ func peers() (list []row) {
 	return list
 }
 
-// sqlite inserts rows through the sqlite3 shell, so many in a transaction, in WAL
-// mode with a sync for each (synchronous=FULL).
+// sqlite inserts rows through the sqlite3 shell, together in a transaction, in WAL mode with a sync for each
+// (synchronous=FULL).
 func sqlite(ctx context.Context, dir string, rows, together int) (figure, error) {
 	var script strings.Builder
 	script.WriteString("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE e (k TEXT PRIMARY KEY, v BLOB);\n")
@@ -68,7 +68,7 @@ func sqlite(ctx context.Context, dir string, rows, together int) (figure, error)
 	return figure{rate: float64(rows) / time.Since(begin).Seconds()}, nil
 }
 
-// postgresBin is the folder of PostgreSQL's programs, of the newest version here.
+// postgresBin returns the folder of PostgreSQL's programs, of the newest installed version.
 func postgresBin() string {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	slices.Sort(found)

@@ -10,7 +10,7 @@ import (
 
 func datasync(f *os.File) error { return syscall.Fdatasync(int(f.Fd())) }
 
-// processorTime is what this process has used on all processors.
+// processorTime returns what this process has used on all processors.
 func processorTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

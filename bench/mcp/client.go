@@ -15,9 +15,9 @@ import (
 	"time"
 )
 
-// client asks a server one thing after another.
+// client asks a server, one request after another.
 type client interface {
-	// ask waits for the answer to a request, and gives its result.
+	// ask waits for the answer to a request, and returns its result.
 	ask(method, params string) (json.RawMessage, error)
 	close() error
 }
@@ -37,7 +37,7 @@ func (a answer) checked() (json.RawMessage, error) {
 	return a.Result, nil
 }
 
-// lines speaks with a program over its standard input and output.
+// lines talks to a program over its standard input and output.
 type lines struct {
 	cmd  *exec.Cmd
 	in   io.WriteCloser
@@ -46,7 +46,7 @@ type lines struct {
 	last int
 }
 
-// starting starts a server and greets it.
+// starting starts a server and initializes it.
 func starting(dir string, argv ...string) (*lines, error) {
 	l := &lines{cmd: exec.Command(argv[0], argv[1:]...)}
 	l.cmd.Dir, l.cmd.Stderr = dir, &l.says
@@ -75,7 +75,7 @@ func (l *lines) send(method, params string) error {
 	return err
 }
 
-// next is the next answer; what is none is passed over.
+// next returns the next answer; other messages are skipped.
 func (l *lines) next() (answer, error) {
 	for {
 		line, err := l.out.ReadBytes('\n')
@@ -110,7 +110,7 @@ func (a answer) failed() error {
 	return err
 }
 
-// many makes n calls, so many of them at a time.
+// many makes n calls, callers of them at a time.
 func (l *lines) many(n, callers int, params func() string) (time.Duration, error) {
 	began := time.Now()
 	sent := 0
@@ -146,7 +146,7 @@ func (l *lines) close() error {
 	return nil
 }
 
-// web speaks with an endpoint of the streamable HTTP transport.
+// web talks to an endpoint of the streamable HTTP transport.
 type web struct {
 	url, token, session string
 	last                int
@@ -210,8 +210,7 @@ func (w *web) greet() error {
 // close implements client.
 func (w *web) close() error { return w.stop() }
 
-// reaching starts a server that says where it listens, or that listens where it was told to, and
-// greets it.
+// reaching starts a server that says where it listens, or that listens where it was told to, and initializes it.
 func reaching(dir, at, token string, argv ...string) (*web, error) {
 	c := exec.Command(argv[0], argv[1:]...)
 	c.Dir = dir
@@ -224,7 +223,7 @@ func reaching(dir, at, token string, argv ...string) (*web, error) {
 	}
 	w := &web{url: at, token: token, stop: func() error {
 		_ = c.Process.Signal(os.Interrupt)
-		_ = c.Wait() // it was told to end: how it does is its own affair
+		_ = c.Wait() // it was told to end; how it ends does not matter
 		return nil
 	}}
 	said := bufio.NewReader(says)

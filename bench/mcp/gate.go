@@ -17,15 +17,15 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// null answers what the bare server answers, without being asked.
+// null gives the answer of the bare server, without asking it.
 type null struct{}
 
 func (null) Run(context.Context, exec.Call) (exec.Response, error) {
 	return exec.Response{Status: exec.StatusOK, Body: []byte(`{"content":[{"type":"text","text":"done"}]}`)}, nil
 }
 
-// bareGate is the gate in this process, with a tool that does nothing: what a call costs that is
-// recorded, whoever asks for it.
+// bareGate is the executor in this process, with a tool that does nothing: the cost of a recorded call, whoever asks
+// for it.
 type bareGate struct {
 	*repo.Repo
 	tool  object.Hash
@@ -63,7 +63,7 @@ func (g *bareGate) call(ctx context.Context) error {
 	return err
 }
 
-// many makes n calls, so many of them at a time.
+// many makes n calls, callers of them at a time.
 func (g *bareGate) many(ctx context.Context, n, callers int) (time.Duration, error) {
 	began := time.Now()
 	var left atomic.Int64

@@ -1,6 +1,6 @@
-// Command mcp measures what stands between an MCP client and a server: the gate in mythos mcp wrap,
-// beside no gate, beside the gate alone, and beside proxies that npm has (bench/mcp.md). The
-// server is this program itself; it does nothing.
+// Command mcp measures the cost of what stands between an MCP client and a server: mythos mcp wrap, compared with no
+// proxy, with the executor alone, and with proxies from npm (bench/mcp.md). The server is this program itself; it does
+// nothing.
 package main
 
 import (
@@ -52,8 +52,8 @@ func serveWeb(address string, tools int) error {
 	return http.Serve(l, newCatalogue(tools))
 }
 
-// bench is a folder with two repositories that are alike: in one the gate stands alone, in the
-// other between a client and the server.
+// bench is a folder with two equal repositories: in one the executor is called directly, in the other it stands between
+// a client and the server.
 type bench struct {
 	mythos, npm, self, dir string
 	rounds, tools          int
@@ -100,7 +100,7 @@ func run(mythos, npm string, rows []string, rounds, tools int) error {
 
 func (b *bench) repo(name string) string { return filepath.Join(b.dir, name) }
 
-// out is what a command prints.
+// out returns the output of a command.
 func (b *bench) out(repo string, args ...string) (string, error) {
 	c := exec.Command(b.mythos, append([]string{"-q"}, args...)...)
 	c.Dir = b.repo(repo)
@@ -116,14 +116,14 @@ func (b *bench) out(repo string, args ...string) (string, error) {
 	return strings.TrimSpace(string(raw)), nil
 }
 
-// timed is how long something takes.
+// timed returns how long something takes.
 func timed(what func() error) (time.Duration, error) {
 	began := time.Now()
 	err := what()
 	return time.Since(began), err
 }
 
-// p50 is the median of n times.
+// p50 returns the median of n times.
 func p50(n int, what func() error) (time.Duration, error) {
 	var all []time.Duration
 	for range n {
@@ -141,8 +141,7 @@ func median[T time.Duration | float64](all []T) T {
 	return all[len(all)/2]
 }
 
-// turns measures several things in turns, as often as there are rounds. The first round is not
-// counted.
+// turns measures several things in turns, once per round. The first round is not counted.
 func (b *bench) turns(all []func() (time.Duration, error)) ([][]time.Duration, error) {
 	times := make([][]time.Duration, len(all))
 	for round := range b.rounds + 1 {
@@ -159,7 +158,7 @@ func (b *bench) turns(all []func() (time.Duration, error)) ([][]time.Duration, e
 	return times, nil
 }
 
-// say prints a ratio of each round, as their median, least and most.
+// say prints the ratios of the rounds: their median, minimum and maximum.
 func say(what string, goal string, rounds int, ratio func(round int) float64) {
 	var all []float64
 	for i := range rounds {
@@ -172,7 +171,7 @@ func times(what string, all []time.Duration) {
 	fmt.Printf("  %-60s %10v (median)\n", what, median(all).Round(time.Microsecond))
 }
 
-// closing ends clients, and adds what is wrong with that.
+// closing closes clients, and adds their errors.
 func closing(err *error, all ...client) {
 	for _, c := range all {
 		*err = errors.Join(*err, c.close())

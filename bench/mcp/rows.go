@@ -13,7 +13,7 @@ import (
 
 const calls = 100 // of each round
 
-// call is the parameters of a call with a key of its own.
+// call returns the parameters of calls with a new key each.
 func (b *bench) call(key string) func() string {
 	n := 0
 	return func() string {
@@ -27,14 +27,14 @@ func plain() string { return `{"name":"t00000","arguments":{"text":"a"}}` }
 // reading calls the tool whose policy says that it only reads.
 func reading() string { return `{"name":"t00001","arguments":{"text":"a"}}` }
 
-// asking is the median of many calls, one after another.
+// asking returns the median time of many calls, one after another.
 func asking(c client, params func() string) func() (time.Duration, error) {
 	return func() (time.Duration, error) {
 		return p50(calls, func() error { _, err := c.ask("tools/call", params()); return err })
 	}
 }
 
-// calls compares what wrap adds to a call with the gate alone.
+// calls compares what wrap adds to a call with the executor alone.
 func (b *bench) calls(ctx context.Context) (err error) {
 	direct, err := starting(b.dir, b.self, "-serve", "2")
 	if err != nil {
@@ -73,7 +73,7 @@ const (
 	burst   = 2000 // calls of each round
 )
 
-// many compares the rate of 64 callers with that of the gate alone.
+// many compares the rate of 64 callers with that of the executor alone.
 func (b *bench) many(ctx context.Context) (err error) {
 	wrapped, err := starting(b.repo("between"), b.mythos, "mcp", "wrap", "s", "--agent", "scout")
 	if err != nil {
@@ -101,7 +101,7 @@ func (b *bench) many(ctx context.Context) (err error) {
 	return nil
 }
 
-// listed asks for all pages, and reads them as clients do.
+// listed asks for all pages, and reads them like a client.
 func listed(c client, want int) error {
 	type tool struct {
 		Name, Description string
@@ -132,7 +132,7 @@ func listed(c client, want int) error {
 	return nil
 }
 
-// globs name all tools, a thousand each: a capability is for 1,024 at most.
+// globs returns patterns that match all tools, a thousand each: a capability is for at most 1,024.
 func globs(tools int) (all []string) {
 	for i := 0; i < tools; i += perPage {
 		all = append(all, fmt.Sprintf("s.t%02d*", i/perPage))
@@ -140,8 +140,8 @@ func globs(tools int) (all []string) {
 	return all
 }
 
-// list compares the list of a server with many tools, bare and through wrap and serve, and says
-// what registering them takes.
+// list compares the list of a server with many tools, bare and through wrap and serve, and reports how long registering
+// them takes.
 func (b *bench) list(context.Context) (err error) {
 	server := []string{b.self, "-serve", fmt.Sprint(b.tools)}
 	added := append([]string{"mcp", "add", "s", "--unconfined", "--"}, server...)
@@ -188,7 +188,7 @@ func (b *bench) list(context.Context) (err error) {
 	for name, c := range map[string]*lines{"the server": direct, "wrap": wrapped, "serve": served} {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
 		if err != nil {
-			continue // this system says it elsewhere
+			continue // this system reports it elsewhere
 		}
 		for line := range strings.Lines(string(text)) {
 			if strings.HasPrefix(line, "VmHWM") || strings.HasPrefix(line, "VmRSS") {
@@ -225,7 +225,7 @@ func (b *bench) start(context.Context) error {
 	return nil
 }
 
-// free is a port that nobody listens at.
+// free returns a port at which nobody listens.
 func free() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// catalogue is what a server with so many tools has, a page of 1,000 in each answer.
+// catalogue is the tool list of a server with so many tools, 1,000 per page.
 type catalogue struct{ pages []string }
 
 const perPage = 1000
@@ -36,7 +36,7 @@ func newCatalogue(n int) catalogue {
 	return c
 }
 
-// tool is a definition of the size that definitions have: half a KiB.
+// tool is a definition of typical size: half a KiB.
 func tool(i int) string {
 	return fmt.Sprintf(`{"name":"t%05d","title":"Tool %[1]d","description":"Finds what is filed under number %[1]d, by a text and a range of dates. Answers with the newest first; `+
 		`what was closed is left out unless it is asked for.","inputSchema":{"type":"object","properties":{"text":{"type":"string","description":"what to look for"},`+
@@ -44,7 +44,7 @@ func tool(i int) string {
 		`"annotations":{"readOnlyHint":true,"openWorldHint":false}}`, i)
 }
 
-// answer is the result of a request, or an error.
+// answer returns the result of a request, or an error.
 func (c catalogue) answer(method string, params json.RawMessage) string {
 	switch method {
 	case "initialize":
@@ -68,7 +68,7 @@ type request struct {
 	Params json.RawMessage
 }
 
-// serveLines is a server that does nothing, as fast as it can.
+// serveLines is a server that does nothing, as fast as possible.
 func serveLines(tools int) error {
 	c := newCatalogue(tools)
 	in, out := bufio.NewReaderSize(os.Stdin, 1<<20), bufio.NewWriterSize(os.Stdout, 1<<20)

@@ -1,6 +1,5 @@
-// Command tree measures what a folder of many small files costs beside git, in turns: putting
-// it beside `git add`, and putting it again, unchanged, beside `git status`:
-// go run ./bench/tree -mythos ./mythos [-files N] [-n ROUNDS].
+// Command tree compares the cost of a folder of many small files with git, in turns: storing it with `git add`, and
+// storing it again, unchanged, with `git status`: go run ./bench/tree -mythos ./mythos [-files N] [-n ROUNDS].
 package main
 
 import (
@@ -28,7 +27,7 @@ func main() {
 	}
 }
 
-// settled is how long a file must be unchanged before either program believes its times.
+// settled is how long a file must be unchanged before both programs trust its times.
 const settled = 3 * time.Second
 
 func run(mythos, parent string, files, rounds int) (err error) {

@@ -21,7 +21,7 @@ import (
 	"github.com/mythos-project/mythos/tools/wordvec"
 )
 
-// besideSQLite asks sqlite-vec and an exact search for the same neighbours.
+// besideSQLite searches for the same neighbours with sqlite-vec and with an exact search.
 func besideSQLite(dir string, m *model) (err error) {
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "vec.db")+"?_pragma=synchronous(OFF)")
 	if err != nil {
@@ -103,8 +103,8 @@ func bytesOf(v []float32) []byte {
 
 var errEnough = errors.New("enough")
 
-// goSources embeds pieces of three lines of the toolchain's sources; asked are pieces that
-// begin a line later, of which two lines are known.
+// goSources embeds pieces of three lines of the toolchain's sources; asked are pieces that begin one line later, and
+// share two lines with a known piece.
 func goSources(n, ask int) (known, asked [][]float32, err error) {
 	root, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {

@@ -1,6 +1,5 @@
-// Command vectors measures searches of internal/vector: exact ones beside a bare loop over the
-// same memory, those by codes beside exact ones, with their recall, and sqlite-vec beside
-// both. See bench/vectors.md.
+// Command vectors measures searches of internal/vector: exact ones compared with a bare loop over the same memory,
+// those by codes compared with exact ones, with their recall, and sqlite-vec compared with both. See bench/vectors.md.
 package main
 
 import (
@@ -67,7 +66,7 @@ func run(dir string) error {
 	})
 }
 
-// model gives vectors as trained models give them: some directions that matter, and noise.
+// model returns vectors like those of trained models: a few directions that matter, and noise.
 type model struct {
 	r          *rand.Rand
 	rank       int
@@ -158,7 +157,7 @@ func measure(dir, title string, n int, asked [][]float32, next func() []float32)
 	return nil
 }
 
-// bareLoop computes the dot product of a vector with every row, and keeps nothing but their sum.
+// bareLoop computes the dot product of a vector with every row, and returns only their sum.
 func bareLoop(f *vector.File, q []float32) (all float32) {
 	for row := range f.Len() {
 		v := f.Row(row)
@@ -191,7 +190,7 @@ func median(list []time.Duration) time.Duration {
 	return list[len(list)/2].Round(10 * time.Microsecond)
 }
 
-// ratio is the median of the ratios of what was measured one after the other.
+// ratio returns the median of the ratios of successive measurements.
 func ratio(a, b []time.Duration) float64 {
 	list := make([]float64, len(a))
 	for i := range a {

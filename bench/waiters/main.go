@@ -1,6 +1,6 @@
-// Command waiters measures how soon those who wait for an effect have its answer: how long
-// after its commit was signed the first byte of their output comes, and how long after that
-// they have ended. Beside it stand as many processes that do nothing but wait for a lock.
+// Command waiters measures how soon those who wait for an effect get its answer: how long after the commit was signed
+// the first byte of their output comes, and how long after that they have ended. For comparison, the same number of
+// processes only wait for a lock.
 package main
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/mythos-project/mythos/internal/flock"
 )
 
-const floorVar = "WAITERS_FLOOR" // names the file that a process of the floor locks
+const floorVar = "WAITERS_FLOOR" // names the file that a process of the comparison locks
 
 func main() {
 	log.SetFlags(0)
@@ -48,10 +48,10 @@ func main() {
 	}
 }
 
-// waiter is one process that waits, and when it had what.
+// waiter is one waiting process, and the times of its steps.
 type waiter struct {
 	cmd     *exec.Cmd
-	waiting chan struct{} // closed when it says that it waits
+	waiting chan struct{} // closed when it reports that it waits
 	answer  time.Time
 	end     time.Time
 }
@@ -99,7 +99,7 @@ func begins(n int, done *sync.WaitGroup, command func() *exec.Cmd) ([]*waiter, e
 			return nil, err
 		}
 	}
-	time.Sleep(time.Second) // from the word to the waiting itself
+	time.Sleep(time.Second) // from the report to the waiting itself
 	return list, nil
 }
 
@@ -115,7 +115,7 @@ func report(what string, since time.Time, list []*waiter) {
 		ms(answers[0]), ms(answers[len(answers)/2]), ms(answers[len(answers)-1]), ms(ends[len(ends)/2]), ms(ends[len(ends)-1]))
 }
 
-// measure lets n processes wait for one that runs a tool.
+// measure makes n processes wait for one that runs a tool.
 func measure(mythos string, n int) error {
 	dir, err := os.MkdirTemp("", "waiters-")
 	if err != nil {
@@ -175,7 +175,7 @@ func measure(mythos string, n int) error {
 	return err
 }
 
-// committed is when the commit of an effect was signed.
+// committed returns when the commit of an effect was signed.
 func committed(state []byte) (at time.Time, err error) {
 	var s struct {
 		History []struct {
@@ -198,7 +198,7 @@ func committed(state []byte) (at time.Time, err error) {
 	return at, fmt.Errorf("no commit in %s", state)
 }
 
-// floor lets n processes wait for a lock.
+// floor makes n processes wait for a lock.
 func floor(n int) error {
 	file, err := os.CreateTemp("", "waiters-floor-")
 	if err != nil {

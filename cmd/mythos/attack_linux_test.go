@@ -12,10 +12,9 @@ import (
 	"testing"
 )
 
-// TestDamagedRepository damages each file of a repository in several ways, at other places
-// each time, and then uses it. Damage is named, or nothing is missing; nothing panics; and
-// what has happened under a key does not happen again. ATTACK_ROUNDS is how often each
-// damage is tried; without it a sixth of them is.
+// TestDamagedRepository damages each file of a repository in several ways, at different places each time, and then uses
+// it. Damage is reported, or nothing is missing; nothing panics; and what has happened under a key does not happen
+// again. ATTACK_ROUNDS is how often each kind of damage is tried; by default only a sixth of them is.
 func TestDamagedRepository(t *testing.T) {
 	t.Parallel()
 	rounds, err := strconv.Atoi(os.Getenv("ATTACK_ROUNDS"))
@@ -78,7 +77,7 @@ var wounds = []struct {
 	}},
 }
 
-// world is what a repository without damage has.
+// world is the content of an undamaged repository.
 type world struct {
 	t     *testing.T
 	ran   string

@@ -62,7 +62,7 @@ func writeFile(t *testing.T, name string, seed uint64, size int) []byte {
 	return data
 }
 
-// kills is how many processes TestKilledPuts kills: `make crash` asks for 200.
+// kills returns how many processes TestKilledPuts kills: `make crash` asks for 200.
 func kills(t *testing.T) int {
 	text := os.Getenv("MYTHOS_KILLS")
 	if text == "" {
@@ -75,18 +75,18 @@ func kills(t *testing.T) int {
 	return n
 }
 
-// crash puts files with commands that are killed, and remembers what was acknowledged.
+// crash stores files with commands that are killed, and remembers what was acknowledged.
 type crash struct {
 	t     *testing.T
 	dir   string
 	acked map[string][]byte // by cid
 	kills int               // processes that were killed before they ended
 	ended int
-	took  time.Duration // what a put that nobody kills takes
+	took  time.Duration // how long a put takes that is not killed
 }
 
-// No acknowledged blob is lost, and none is damaged, whenever `blob put` is killed
-// (kill -9), alone or beside another put, a collection or a server that is killed too.
+// No acknowledged blob is lost or damaged, whenever `blob put` is killed (kill -9), alone or together with another put,
+// a collection or a server that is also killed.
 func TestKilledPuts(t *testing.T) {
 	t.Parallel()
 	c := &crash{t: t, dir: repository(t), acked: map[string][]byte{}}
@@ -116,7 +116,7 @@ func TestKilledPuts(t *testing.T) {
 	t.Logf("%d puts were killed, %d ended; %d blobs were acknowledged", c.kills, c.ended, len(c.acked))
 }
 
-// round puts some files, and kills the command at a random point.
+// round stores some files, and kills the command at a random point.
 func (c *crash) round(round int) {
 	beside := c.beside(round)
 	var names []string
@@ -158,7 +158,7 @@ func (c *crash) round(round int) {
 	}
 }
 
-// beside starts what runs at the same time.
+// beside starts processes that run at the same time.
 func (c *crash) beside(round int) (list []*exec.Cmd) {
 	switch round % 6 {
 	case 1:
@@ -177,8 +177,8 @@ func (c *crash) beside(round int) (list []*exec.Cmd) {
 	return list
 }
 
-// everythingCanGo removes all blobs: a collection leaves nothing of them, and of
-// what the killed puts left only what still has its grace.
+// everythingCanGo removes all blobs: a collection leaves nothing of them, and of what the killed puts left only what is
+// still in its grace period.
 func (c *crash) everythingCanGo() {
 	c.t.Helper()
 	for _, line := range strings.Split(strings.TrimSpace(mustRun(c.t, c.dir, "blob", "ls", "--json")), "\n") {

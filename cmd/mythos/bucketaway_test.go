@@ -13,8 +13,8 @@ import (
 	"github.com/mythos-project/mythos/internal/s3test"
 )
 
-// TestBucketAway: while the object store is away, what needs no large chunk goes on, a large response waits for it, and the status
-// says so. When it is back, the response is kept, and the tool has run once.
+// TestBucketAway: while the object store is unreachable, what needs no large chunk continues, a large response waits
+// for it, and the status says so. When it is back, the response is stored, and the tool has run once.
 func TestBucketAway(t *testing.T) {
 	_ = s3test.Shared(t) // it is installed, and its keys are in the environment
 	s3, err := s3test.Start()

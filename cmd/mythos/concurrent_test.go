@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// 32 processes work on one repository at a time, and all of them succeed: without a
-// server, and through the socket of one.
+// 32 processes work on one repository at the same time, and all of them succeed: without a server, and through the
+// socket of one.
 func TestManyProcesses(t *testing.T) {
 	for _, served := range []bool{false, true} {
 		t.Run(fmt.Sprintf("served=%v", served), func(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 	"github.com/mythos-project/mythos/store/socket"
 )
 
-// started is a mythos process on its way.
+// started is a running mythos process.
 type started struct {
 	*osexec.Cmd
 	out, err bytes.Buffer
@@ -41,7 +41,7 @@ func start(t *testing.T, dir string, args ...string) *started {
 	return s
 }
 
-// end waits and returns the exit code; -1 when the process was killed.
+// end waits and returns the exit code; -1 if the process was killed.
 func (s *started) end() int {
 	err := s.Wait()
 	var exit *osexec.ExitError
@@ -51,8 +51,8 @@ func (s *started) end() int {
 	return 0
 }
 
-// slowTool registers a training tool that notes each call in the file calls, and that
-// sleeps for minutes as long as the file block is there.
+// slowTool registers a training tool that records each call in the file calls, and that sleeps for minutes while the
+// file block exists.
 func slowTool(t *testing.T, dir string) {
 	t.Helper()
 	if _, err := osexec.LookPath("sh"); err != nil {
@@ -72,7 +72,7 @@ printf abc
 	must(t, dir, "recipe", "add", "slow.yaml", "--ref", "slow")
 }
 
-// allow lets so many jobs of the slow tool be done.
+// allow allows so many jobs of the slow tool.
 func allow(t *testing.T, dir string, jobs int) {
 	t.Helper()
 	must(t, dir, "cap", "issue", "--scope", fmt.Sprintf("train.run:@slow,jobs=%d", jobs), "--ttl", "1h")
@@ -86,9 +86,8 @@ func calls(t *testing.T, dir string) int {
 	return bytes.Count(data, []byte("\n"))
 }
 
-// TestInterruptedTraining stops a training as Ctrl-C does: the tool and what it
-// started are gone, nothing is half done, and run the same command to continue under a
-// capability for one job.
+// TestInterruptedTraining stops a training like Ctrl-C: the tool and what it started are gone, nothing is half done,
+// and the advice to run the same command again works under a capability for one job.
 func TestInterruptedTraining(t *testing.T) {
 	t.Parallel()
 	dir := lab(t, learnedLittle)
@@ -135,9 +134,8 @@ func TestInterruptedTraining(t *testing.T) {
 	}
 }
 
-// TestKilledTraining kills a training at its first durable write, then at its second,
-// and so on until it succeeds: the tool's call is committed once, and after that never
-// made again.
+// TestKilledTraining kills a training at its first durable write, then at its second, and so on until it succeeds: the
+// tool's call is committed once, and never made again afterwards.
 func TestKilledTraining(t *testing.T) {
 	t.Parallel()
 	dir := lab(t, learnedLittle)
@@ -193,7 +191,7 @@ func standing(t *testing.T, dir, attempt string, epochs int) string {
 	return m
 }
 
-// ring is the model in ring 0 and its newest record.
+// ring returns the model in ring 0 and its newest record.
 func ring(t *testing.T, dir string) (model, record string) {
 	t.Helper()
 	out := must(t, dir, "model", "log", "--ring", "0", "--json")
@@ -207,8 +205,8 @@ func ring(t *testing.T, dir string) (model, record string) {
 	return newest.Model, newest.Promotion
 }
 
-// TestTwoPromotionsAtOnce starts two at the same time from the same record: one wins,
-// the other says who was first.
+// TestTwoPromotionsAtOnce starts two at the same time from the same record: one wins, the other reports which was
+// first.
 func TestTwoPromotionsAtOnce(t *testing.T) {
 	t.Parallel()
 	dir := lab(t, learnedLittle)
@@ -240,10 +238,9 @@ func TestTwoPromotionsAtOnce(t *testing.T) {
 	must(t, dir, "why", "@ring0")
 }
 
-// TestKilledPromotion kills a promotion right before each of its durable writes: the
-// ring has the old model or the new one, its history is whole, either stands up to why,
-// and the same command finishes what was begun. A rollback then brings the old model
-// back, and is killed in the same way.
+// TestKilledPromotion kills a promotion right before each of its durable writes: the ring has the old model or the new
+// one, its history is complete, why verifies either, and the same command finishes what was begun. Then a rollback
+// restores the old model, and is killed in the same way.
 func TestKilledPromotion(t *testing.T) {
 	t.Parallel()
 	dir := lab(t, learnedLittle)
@@ -292,9 +289,8 @@ func (d *dying) killAtEveryWrite(from, to string, kill, back []string) {
 	}
 }
 
-// TestKilledDecisions kills a freeze, and a policy's coming into force, at each of their
-// writes: whatever has taken effect has a receipt when somebody looks, and the same
-// command finishes.
+// TestKilledDecisions kills a freeze, and putting a policy into force, at each of their writes: whatever has taken
+// effect has a receipt when somebody looks, and the same command finishes.
 func TestKilledDecisions(t *testing.T) {
 	t.Parallel()
 	dir := lab(t, learnedLittle)
@@ -326,16 +322,16 @@ func TestKilledDecisions(t *testing.T) {
 	must(t, dir, "ledger", "verify")
 }
 
-// dying serves a repository to other processes, and kills one of them right before a
-// durable write of its choosing. All that a process leaves is what it wrote before.
+// dying serves a repository to other processes, and kills one of them right before a chosen durable write. A process
+// leaves only what it wrote before.
 type dying struct {
 	store.KV
 	t   *testing.T
 	dir string
 
 	mu     sync.Mutex
-	left   int           // writes until the process is killed; 0: none is
-	killed bool          // it was: it writes nothing any more
+	left   int           // writes until the process is killed; 0: it is not killed
+	killed bool          // it was killed: it writes nothing any more
 	victim chan *started // the process
 }
 

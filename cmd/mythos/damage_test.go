@@ -22,9 +22,8 @@ import (
 	"github.com/mythos-project/mythos/object/merkle"
 )
 
-// damage is the script command "damage REF weights|request": it changes a byte of what
-// the repository in the working directory stores, behind its back: of a model's
-// weights, or of the request of a dataset's first episode.
+// damage is the script command "damage REF weights|request": it changes a stored byte of the repository in the working
+// directory, behind its back: in a model's weights, or in the request of a dataset's first episode.
 func damage(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: damage REF weights|request")
@@ -76,7 +75,7 @@ func cutoff(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(errors.Join(err, f.Close()))
 }
 
-// weightsOf is the first stored byte string of a model's weights.
+// weightsOf returns the first stored byte string of a model's weights.
 func weightsOf(ctx context.Context, n *repo.Repo, id object.Hash) (object.Hash, error) {
 	o, err := n.Store.Object(ctx, id)
 	if err != nil {
@@ -96,7 +95,7 @@ func weightsOf(ctx context.Context, n *repo.Repo, id object.Hash) (object.Hash, 
 
 var errFound = errors.New("found")
 
-// requestOf is the request of the first episode of a dataset.
+// requestOf returns the request of the first episode of a dataset.
 func requestOf(ctx context.Context, n *repo.Repo, manifest object.Hash) (h object.Hash, err error) {
 	err = dataset.ReadList(ctx, n.Store.Nodes(ctx), manifest, func(id object.Hash) error {
 		raw, err := n.Source.Episode(ctx, id)
@@ -120,8 +119,8 @@ func requestOf(ctx context.Context, n *repo.Repo, manifest object.Hash) (h objec
 	return h, err
 }
 
-// flip changes the first byte of a byte string where it is stored: in the database, or
-// in a file of its own or together with others.
+// flip changes the first byte of a byte string where it is stored: in the database, in a file of its own or in a shared
+// file.
 func flip(ctx context.Context, n *repo.Repo, dir string, h object.Hash) error {
 	data, err := n.Store.Bytes(ctx, h)
 	if err != nil {

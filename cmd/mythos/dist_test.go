@@ -10,8 +10,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// TestReleaseNamesWhatIsThere checks .goreleaser.yaml as far as that needs no goreleaser:
-// the files that go into archives and packages exist. `make release-check` does the rest.
+// TestReleaseNamesWhatIsThere checks .goreleaser.yaml as far as possible without goreleaser: the files for archives and
+// packages exist. `make release-check` does the rest.
 func TestReleaseNamesWhatIsThere(t *testing.T) {
 	data, err := os.ReadFile("../../.goreleaser.yaml")
 	if err != nil {

@@ -14,9 +14,8 @@ import (
 	"time"
 )
 
-// TestDocumentationRuns executes every command block of every page, a page in one shell
-// and one fresh folder, and compares output where it is shown
-// (CONTRIBUTING.md#documentation-that-runs).
+// TestDocumentationRuns executes every command block of every page, each page in one shell and one fresh folder, and
+// compares output that is shown (CONTRIBUTING.md#documentation-that-runs).
 func TestDocumentationRuns(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short")
@@ -52,7 +51,7 @@ func TestDocumentationRuns(t *testing.T) {
 	}
 }
 
-// pages are all pages of the repository.
+// pages lists all pages of the repository.
 func pages(t *testing.T) (list []string) {
 	t.Helper()
 	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
@@ -109,7 +108,7 @@ func mythosOnPath(t *testing.T) string {
 	return bin
 }
 
-// docStep is one block of commands, and what it shows.
+// docStep is one block of commands, and the output that it shows.
 type docStep struct {
 	line     int // of the page
 	commands string
@@ -117,7 +116,7 @@ type docStep struct {
 	leftOut  bool // the page says why
 }
 
-// Lines that say, to whoever reads the page, why the next block, or all of the page, is not run.
+// Lines that tell a reader of the page why the next block, or the entire page, is not run.
 var (
 	leftOut    = regexp.MustCompile(`^\*Not run by the tests: .{5,}\.\*$`)
 	allLeftOut = regexp.MustCompile(`^\*Not run by the tests, all of this page: .{5,}\.\*$`)
@@ -127,16 +126,15 @@ var (
 // ofThePage in a line of where means not only the next block.
 const ofThePage = ", all of this page"
 
-// where says the same of blocks that are run only where a target of make asks for it, by the
-// variable that the target sets.
+// where lists lines for blocks that are run only if a target of make asks for it, with the variable that the target
+// sets.
 var where = map[string]string{
 	"*Run by the tests where npm is: `make mcp`.*":          "MYTHOS_TEST_NPM",
 	"*Run by the tests where PyTorch is: `make finetune`.*": "MYTHOS_TEST_FINETUNE",
 }
 
-// parseDoc finds the blocks of a page: fences of sh, shown or hidden in a comment
-// "<!-- run". A fence "output" shows what the block before it prints. No other fence may hold
-// commands.
+// parseDoc finds the blocks of a page: fences of sh, shown or hidden in a comment "<!-- run". A fence "output" shows
+// the output of the block before it. No other fence may hold commands.
 func parseDoc(text string) (steps []docStep, err error) {
 	var block []string
 	kind, start, skip, all := "", 0, false, false
@@ -222,8 +220,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// matches compares output with what is shown: "…" stands for whatever differs from run
-// to run, within a line; a line of "…" alone for any lines.
+// matches compares output with what is shown: within a line, "…" stands for whatever differs from run to run; a line
+// with only "…" stands for any lines.
 func matches(shown, printed string) bool {
 	var re strings.Builder
 	re.WriteString("^")
@@ -242,7 +240,7 @@ func matches(shown, printed string) bool {
 	return regexp.MustCompile(re.String()).MatchString(strings.TrimRight(printed, "\n") + "\n")
 }
 
-// TestDocumentationCanFail shows that a page that is wrong is found out.
+// TestDocumentationCanFail shows that a wrong page is detected.
 func TestDocumentationCanFail(t *testing.T) {
 	if !matches("a … b\n…\nend", "a 1 b\nx\ny\nend\n") || matches("a … b", "a 1 c\n") || matches("a", "a\nb\n") || matches("a\nb", "a\n") {
 		t.Error("matches")

@@ -26,37 +26,37 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// told is what a client reads of its call.
+// told is what a client reads about its call.
 type told struct {
 	text string
 	exit int  // of a command; 0 also where there is none
 	done bool // the call was made, now or before
 }
 
-// door is a way in which calls come to the gate.
+// door is a way in which calls reach the executor.
 type door struct {
 	name  string
 	exit  int  // of a command whose call is refused
-	anew  bool // an equal call that is asked for later is another one, or refused
-	alike bool // another door leads the same way: only what it answers is looked at
-	// ask asks for one call, as a client does; key is its name, where clients name calls.
+	anew  bool // an equal call that is made later is a new one, or refused
+	alike bool // another door leads the same way: only its answers are checked
+	// ask makes one call, like a client; key is its name, if clients name calls.
 	ask func(key, request string) told
 }
 
-// house is a repository, one beside it whose calls this one judges, and what stands open at both.
+// house is a repository, another one whose calls it judges, and the open doors of both.
 type house struct {
 	t            *testing.T
 	dir, near    string
 	tool, once   string   // ids
 	scout, hasty string   // bearer tokens
 	cap          string   // of the owner, for note
-	caps         []string // all that are in force, but those of agents
+	caps         []string // all that are in force, except those of agents
 	bearer       string
 	url          string // of the server
 	stops        []func()
 }
 
-// doorsOf is every door of a house. agent is for whom the calls of agents are made.
+// doorsOf returns every door of a house. The calls of agents are made for agent.
 func (h *house) doorsOf(agent, token string) []*door {
 	h.t.Helper()
 	tool := func(name string) string { return filepath.Join(h.dir, name) }
@@ -89,7 +89,7 @@ func (h *house) doorsOf(agent, token string) []*door {
 		&door{name: "mcp serve --listen", anew: true, ask: h.posted(token, "note", false, "mcp", "serve")})
 }
 
-// file is a file that holds a request.
+// file makes a file that holds a request.
 func (h *house) file(request string) string {
 	name := filepath.Join(h.dir, "in-"+object.SumText(request).Short())
 	if err := os.WriteFile(name, []byte(request), 0o600); err != nil {
@@ -98,7 +98,7 @@ func (h *house) file(request string) string {
 	return name
 }
 
-// program is a bundle that makes one call.
+// program makes a bundle that makes one call.
 func (h *house) program(key, request string) string {
 	text := fmt.Sprintf(`.tool note (any) -> any id #%s
 .const what bytes x"%s"
@@ -140,7 +140,7 @@ func (h *house) overHTTP(key, request string) told {
 	return told{fmt.Sprintf("HTTP %d %s %s", res.StatusCode, res.Header, body), 0, res.StatusCode == http.StatusOK}
 }
 
-// hook is a harness: what its hook allows, it runs and tells of.
+// hook is a harness: it runs what its hook allows, and reports it.
 func (h *house) hook(name, agent string) func(key, request string) told {
 	events := map[string][2]string{"claude": {"PreToolUse", "PostToolUse"}, "codex": {"PreToolUse", "PostToolUse"},
 		"cursor": {"preToolUse", "postToolUse"}, "gemini": {"BeforeTool", "AfterTool"}}[name]
@@ -168,7 +168,8 @@ func (h *house) hook(name, agent string) func(key, request string) told {
 	}
 }
 
-// params are those of a call through MCP: what is wrapped takes the request as it is, what is served as a text.
+// params returns the parameters of a call through MCP: a wrapped server takes the request as it is, serve takes it as a
+// text.
 func params(tool, request string, plain bool, meta string) string {
 	arguments := request
 	if !plain {
@@ -201,7 +202,7 @@ func (h *house) spoken(agent string, args ...string) func(tool string, plain boo
 	}
 }
 
-// posted is an MCP server over HTTP; its clients have no names for calls.
+// posted is an MCP server over HTTP; its clients do not name their calls.
 func (h *house) posted(token, tool string, plain bool, args ...string) func(_, request string) told {
 	url, stop := listening(h.t, h.dir, append(args, "--listen", "127.0.0.1:0")...)
 	h.stops = append(h.stops, stop)
@@ -223,14 +224,14 @@ func (h *house) posted(token, tool string, plain bool, args ...string) func(_, r
 	}
 }
 
-// here runs a command that prints one thing.
+// here runs a command and returns its single output.
 func (h *house) here(args ...string) string {
 	h.t.Helper()
 	return strings.TrimSpace(mustRun(h.t, h.dir, append(args, "-q")...))
 }
 
-// newHouse is a house in which alice and bob are of ops, and with two agents: two of ops have to agree to each call of
-// scout, and hasty may call once in three days.
+// newHouse makes a house in which alice and bob have the role ops, with two agents: two of ops have to approve each
+// call of scout, and hasty may call once in three days.
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	if _, err := osexec.LookPath("sh"); err != nil {
@@ -267,7 +268,7 @@ func newHouse(t *testing.T) *house {
 	return h
 }
 
-// allow gives the owner, and the house beside it, capabilities with a limit, instead of those that they have.
+// allow gives the owner, and the other house, capabilities with a limit, replacing theirs.
 func (h *house) allow(limit string) {
 	h.t.Helper()
 	for _, id := range h.caps {
@@ -300,7 +301,7 @@ func (h *house) close() {
 	h.stops = nil
 }
 
-// people do something with the calls that wait for them.
+// people does something with the calls that wait for approval.
 func (h *house) people(do func(*repo.Repo, *approval.Standing) error) {
 	h.t.Helper()
 	dir := filepath.Join(h.dir, repo.Folder)
@@ -328,7 +329,8 @@ func (h *house) people(do func(*repo.Repo, *approval.Standing) error) {
 	}
 }
 
-// agree has somebody agree to all that waits. Those for whom a call is made may not, whatever role they have.
+// agree approves everything that waits, in somebody's name. Those for whom a call is made may not, whatever role they
+// have.
 func (h *house) agree(name string) {
 	h.t.Helper()
 	h.people(func(n *repo.Repo, waiting *approval.Standing) error {
@@ -354,7 +356,7 @@ func (h *house) agree(name string) {
 	})
 }
 
-// ran is how often a request reached its tool.
+// ran returns how often a request reached its tool.
 func (h *house) ran(request string) int {
 	text, err := os.ReadFile(filepath.Join(h.dir, "calls"))
 	if err != nil {
@@ -363,7 +365,7 @@ func (h *house) ran(request string) int {
 	return strings.Count(string(text), request)
 }
 
-// wantRefused checks what a client reads of a call that was refused, and that it did not happen.
+// wantRefused checks what a client reads about a refused call, and that it did not happen.
 func (h *house) wantRefused(d *door, got told, request string, words ...string) {
 	h.t.Helper()
 	if got.done || got.exit != d.exit || h.ran(request) != 0 {
@@ -381,8 +383,8 @@ func nameFor(d *door, what string) (key, request string) {
 	return key, `{"n":"` + key + `"}`
 }
 
-// TestDoors: what is frozen, comes too often, or has not been agreed to, happens at no door, and every door says what
-// to do. What people agreed to happens once, whoever asks for it at the same time.
+// TestDoors: what is frozen, exceeds a rate, or has not been approved, happens at no door, and every door says what to
+// do. What people approved happens once, whoever asks for it at the same time.
 func TestDoors(t *testing.T) { //nolint:paralleltest // it sets variables
 	t.Setenv("MYTHOS_APPROVAL_WAIT", "50ms")
 	h := newHouse(t)
@@ -394,7 +396,7 @@ func TestDoors(t *testing.T) { //nolint:paralleltest // it sets variables
 			key, request := nameFor(d, what)
 			got := d.ask(key, request)
 			h.wantRefused(d, got, request, words...)
-			if d.exit != 4 && !strings.Contains(got.text, status) { // who reads no exit code reads the status
+			if d.exit != 4 && !strings.Contains(got.text, status) { // a client that reads no exit code reads the status
 				t.Errorf("%s: %s is not in: %s", d.name, status, got.text)
 			}
 		}
@@ -421,7 +423,7 @@ func TestDoors(t *testing.T) { //nolint:paralleltest // it sets variables
 		}
 	}
 
-	// What was agreed to and not used in time is over.
+	// An approval that was not used in time has expired.
 	refused("late", "428", waits...)
 	h.agree("alice")
 	h.agree("bob")
@@ -444,7 +446,7 @@ func TestDoors(t *testing.T) { //nolint:paralleltest // it sets variables
 	mustRun(t, h.dir, "fsck")
 }
 
-// twice asks for one call two times at once.
+// twice makes one call two times at the same time.
 func (h *house) twice(d *door, key, request string) {
 	h.t.Helper()
 	both := make(chan told, 2)

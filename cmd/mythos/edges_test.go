@@ -10,17 +10,15 @@ import (
 	"time"
 )
 
-// edgesDir holds inputs that real programs write and that are easy to get wrong. Each
-// folder is a case: its files, and check.sh, which runs mythos on them and ends with 0
-// when the product behaves as its first comment says, or with 77 when it cannot be run
-// on this machine.
+// edgesDir holds inputs that real programs write and that are easy to get wrong. Each folder is a case: its files, and
+// check.sh, which runs mythos on them and ends with 0 if the product behaves as its first comment says, or with 77 if
+// it cannot be run on this machine.
 const edgesDir = "../../testdata/edges"
 
 // edgeTime bounds one case.
 const edgeTime = 2 * time.Minute
 
-// TestEdges runs every case in a copy of its folder, with a home of its own and the
-// binary under test on PATH.
+// TestEdges runs every case in a copy of its folder, with a separate home and the binary under test on PATH.
 func TestEdges(t *testing.T) {
 	sh, err := exec.LookPath("sh")
 	if err != nil {

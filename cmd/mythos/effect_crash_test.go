@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// noting registers a tool "note" that notes its key in the file calls, waits as long as
-// the file block is there, and answers its request.
+// noting registers a tool "note" that records its key in the file calls, waits while the file block exists, and answers
+// its request.
 func noting(t *testing.T, dir string, flags ...string) {
 	t.Helper()
 	if _, err := osexec.LookPath("sh"); err != nil {
@@ -61,9 +61,8 @@ func killAfter(t *testing.T, dir string, s *started, n int) {
 	s.end()
 }
 
-// TestKilledCall kills `mythos call` while its tool runs. The same command calls a tool
-// that is safe to repeat once more, and then never again; of any other it says
-// at once that nobody knows what became of it, and does not call it.
+// TestKilledCall kills `mythos call` while its tool runs. The same command calls a retry-safe tool once more, and then
+// never again; for any other tool it reports at once that the outcome is unknown, and does not call it.
 func TestKilledCall(t *testing.T) {
 	t.Parallel()
 	for _, safe := range []bool{true, false} {
@@ -88,9 +87,9 @@ func TestKilledCall(t *testing.T) {
 	}
 }
 
-// TestKilledBatch kills a batch in the middle, again and again. The same command goes on:
-// in the end each effect of a tool that may be repeated is done; of any other no key was
-// called twice, and only those that were under way when a process died are in doubt.
+// TestKilledBatch kills a batch in the middle, again and again. The same command continues: in the end each effect of a
+// retry-safe tool is done; for any other tool no key was called twice, and only the effects that were under way when a
+// process died are in doubt.
 func TestKilledBatch(t *testing.T) {
 	t.Parallel()
 	const effects, parallel, killed = 48, 6, 3
@@ -138,8 +137,7 @@ func writeBatch(t *testing.T, name string, n int, request string) {
 	}
 }
 
-// batchLines checks that there is a line for each key, in order, and counts those that
-// were done and those with an error.
+// batchLines checks that there is a line for each key, in order, and counts successes and errors.
 func batchLines(t *testing.T, out string, n int) (done, failed int) {
 	t.Helper()
 	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
@@ -183,8 +181,8 @@ func checkCalls(t *testing.T, dir string, keys, atMost int) {
 	}
 }
 
-// TestBatchMemory: what a batch needs in memory does not grow with its length, but for the
-// database's tables in memory (64 MiB). `make bench-batch` runs 10,000 effects.
+// TestBatchMemory: the memory of a batch does not grow with its length, except for the database's tables in memory (64
+// MiB). `make bench-batch` runs 10,000 effects.
 func TestBatchMemory(t *testing.T) {
 	t.Parallel()
 	if _, err := osexec.LookPath("head"); err != nil {
@@ -211,7 +209,7 @@ func TestBatchMemory(t *testing.T) {
 	}
 }
 
-// batchPeak is the most memory that a batch of n effects takes, in bytes.
+// batchPeak returns the peak memory of a batch of n effects, in bytes.
 func batchPeak(t *testing.T, dir string, n int) int64 {
 	t.Helper()
 	name := fmt.Sprintf("batch%d", n)

@@ -22,7 +22,7 @@ import (
 	"github.com/mythos-project/mythos/tools/wordvec"
 )
 
-// newEndpoint starts a server for scripts of http tools; /show tells what it was asked, /mcp speaks MCP.
+// newEndpoint starts a server for scripts with http tools; /show returns what it was asked, /mcp speaks MCP.
 func newEndpoint(t *testing.T) string {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/show/", func(w http.ResponseWriter, r *http.Request) {
@@ -48,8 +48,7 @@ func newEndpoint(t *testing.T) string {
 	return s.URL
 }
 
-// embeddings answers as an embeddings endpoint does, with wordvec's vectors; one of the model
-// "short" has two parts.
+// embeddings answers like an embeddings endpoint, with wordvec's vectors; for the model "short" they have two parts.
 func embeddings(w http.ResponseWriter, r *http.Request) {
 	var q struct{ Input, Model string }
 	if err := json.NewDecoder(r.Body).Decode(&q); err != nil || q.Model == "" {
@@ -64,7 +63,7 @@ func embeddings(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"object": "list", "model": q.Model, "data": []any{map[string]any{"index": 0, "embedding": parts}}})
 }
 
-// serveMCP is an MCP server with a tool greet, which it describes anew for each session.
+// serveMCP is an MCP server with a tool greet, whose description can differ in each session.
 func serveMCP(description func() string) http.Handler {
 	return mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server {
 		s := mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil)
@@ -75,7 +74,7 @@ func serveMCP(description func() string) http.Handler {
 	}, nil)
 }
 
-// nowhere fails when a text is in any file below a folder: nowhere TEXT DIR.
+// nowhere fails if a text is in any file below a folder: nowhere TEXT DIR.
 func nowhere(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: nowhere TEXT DIR")
@@ -97,7 +96,7 @@ func nowhere(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// unhex writes the bytes that hex digits in a file stand for: unhex FROM TO.
+// unhex decodes the hex digits in a file: unhex FROM TO.
 func unhex(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: unhex FROM TO")

@@ -25,8 +25,8 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// enginesVar has the addresses of a PostgreSQL server and a bucket, in two lines: every
-// `mythos init` of a new folder then makes a repository there.
+// enginesVar has the addresses of a PostgreSQL server and a bucket, in two lines: every `mythos init` of a new folder
+// then makes a repository there.
 const enginesVar = "MYTHOS_TEST_ENGINES"
 
 // notOverEngines are the scripts that are about a database in the repository's folder.
@@ -41,8 +41,8 @@ var notOverEngines = map[string]string{
 	"servers.txtar":     "looks for the servers' locks in the folder",
 }
 
-// overEngines reports whether a script can be run over engines. One that begins with a copy of a repository's
-// folder cannot: the copy works on the same repository.
+// overEngines reports whether a script can run on shared storage. One that begins with a copy of a repository's folder
+// cannot: the copy would use the same repository.
 func overEngines(t *testing.T, file string) bool {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -51,10 +51,10 @@ func overEngines(t *testing.T, file string) bool {
 	return notOverEngines[filepath.Base(file)] == "" && !strings.Contains(string(text), "\nlearned ")
 }
 
-// engineScripts are those that every run of the tests runs over the engines.
+// engineScripts are those that every test run also runs on shared storage.
 var engineScripts = []string{"effect.txtar", "blob.txtar"}
 
-// allEnginesVar has every test of this package run over engines.
+// allEnginesVar makes every test of this package run on shared storage.
 const allEnginesVar = "MYTHOS_TEST_ALL_ENGINES"
 
 // startEngines starts the servers that allEnginesVar asks for.
@@ -77,7 +77,7 @@ func startEngines() (stop func() error, err error) {
 	return func() error { return errors.Join(pg.Stop(), s3.Stop()) }, err
 }
 
-// toEngines lets `mythos init` of a new folder make its repository in PostgreSQL and a bucket.
+// toEngines makes `mythos init` of a new folder create its repository in PostgreSQL and a bucket.
 func toEngines(args []string) []string {
 	where, chunks, ok := strings.Cut(os.Getenv(enginesVar), "\n")
 	at := slices.Index(args, "init")
@@ -104,8 +104,8 @@ func toEngines(args []string) []string {
 	return append(slices.Clone(args), "--accept-loss", "--store", strings.Replace(where, "DATABASE", name, 1), "--chunks", strings.Replace(chunks, "?", "/"+name+"?", 1))
 }
 
-// TestEngines runs scripts a second time, over PostgreSQL and a bucket, and those of testdata/engines. With
-// allEnginesVar all of them (`make engines`).
+// TestEngines runs scripts a second time, on PostgreSQL and a bucket, and those of testdata/engines. With allEnginesVar
+// it runs all of them (`make engines`).
 func TestEngines(t *testing.T) {
 	pg, s3 := pgtest.Shared(t), s3test.Shared(t)
 	bucket := s3.Bucket(t)
@@ -151,8 +151,8 @@ func TestEngines(t *testing.T) {
 	})
 }
 
-// TestMachines: processes in several folders, as on several machines, ask for the same effects at once under one
-// key of theirs. Each effect happens once and has one answer, the quota is spent exactly, and all see one log.
+// TestMachines: processes in several folders, as on several machines, ask for the same effects at the same time under
+// the same agent's key. Each effect happens once and has one answer, the quota is spent exactly, and all see one log.
 func TestMachines(t *testing.T) {
 	const keys = 3
 	machines, rounds := 2, 1
@@ -202,7 +202,7 @@ func TestMachines(t *testing.T) {
 	}
 }
 
-// callAtOnce has two processes of each machine call each key at once: all get the same answer for a key.
+// callAtOnce has two processes of each machine call each key at the same time: all get the same answer for a key.
 func callAtOnce(t *testing.T, machines, keys int, call func(machine, k int) *osexec.Cmd) {
 	t.Helper()
 	answers := make([][]string, keys)

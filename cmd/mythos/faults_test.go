@@ -17,9 +17,9 @@ import (
 	"github.com/mythos-project/mythos/internal/s3test"
 )
 
-// TestTurnHolderDies: of processes that append to one log, the one whose turn it is is killed. The others go on, and what it had not
-// done is done later. With `make cluster` another one is stopped in its turn until the database takes that away, and
-// all of it happens behind a pooler, too.
+// TestTurnHolderDies: of processes that append to one log, the one that has the turn is killed. The others continue,
+// and what it had not done is done later. With `make cluster` another one is stopped during its turn until the database
+// takes the turn away, and everything also happens behind a pooler.
 func TestTurnHolderDies(t *testing.T) {
 	pg, s3 := pgtest.Shared(t), s3test.Shared(t)
 	long := os.Getenv(clusterVar) != ""
@@ -72,7 +72,7 @@ func holderDies(t *testing.T, store, chunks string, stops bool) {
 	f.judge(t)
 }
 
-// inTurn asks the database whose turn it is at the end of the log.
+// inTurn asks the database who has the turn at the end of the log.
 const inTurn = "SELECT application_name FROM pg_stat_activity WHERE state = 'idle in transaction' AND query LIKE 'SELECT v FROM mythos.kv %' AND datname = current_database()"
 
 // catch stops one of some processes while it has its turn; -1: all have ended before.
@@ -113,8 +113,8 @@ func (f *machines) catch(t *testing.T, store string, batches []*batch) int {
 	return -1
 }
 
-// TestMachinesClocks: machines whose clocks are minutes apart agree about what runs and what has ended, as the database's clock
-// decides; and no entry of the ledger has another time.
+// TestMachinesClocks: machines whose clocks differ by minutes agree about what runs and what has ended, since the
+// database's clock decides; and no entry of the ledger has another time.
 func TestMachinesClocks(t *testing.T) {
 	pg, s3 := pgtest.Shared(t), s3test.Shared(t)
 	f := newMachines(t, 3, 2, pg.Database(t), s3.Bucket(t), "--accept-loss")
@@ -157,8 +157,8 @@ func TestMachinesClocks(t *testing.T) {
 	}
 }
 
-// TestPausedCall: a process is stopped until its lease has ended, and another machine makes its effect. What the first one commits
-// later is recorded, and judged: nobody is told that all is well.
+// TestPausedCall: a process is stopped until its lease has expired, and another machine executes its effect. What the
+// first one commits later is recorded, and judged: nobody is told that all is well.
 func TestPausedCall(t *testing.T) {
 	if os.Getenv(clusterVar) == "" {
 		t.Skip("make cluster: it waits until a lease has ended")
@@ -189,8 +189,8 @@ func TestPausedCall(t *testing.T) {
 	}
 }
 
-// TestFailover: the primary is lost while processes of several machines work, and its synchronous standby is promoted. An
-// asynchronous one is refused, and so is a primary that has none any more.
+// TestFailover: the primary is lost while processes of several machines work, and its synchronous standby is promoted.
+// An asynchronous standby is refused, and so is a primary that no longer has a synchronous one.
 func TestFailover(t *testing.T) {
 	if os.Getenv(clusterVar) == "" {
 		t.Skip("make cluster runs it")

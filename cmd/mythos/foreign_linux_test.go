@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestForeignRepository: a repository that somebody else has put into a folder above is
-// not used unasked: its tools would run as the caller.
+// TestForeignRepository: a repository that somebody else has put into a parent folder is not used without being named:
+// its tools would run as the caller.
 func TestForeignRepository(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
@@ -64,7 +64,7 @@ func TestRepositoryBeyondFileSystem(t *testing.T) {
 	accepted(t, below, nil, "--repo", dir, "tool", "ls")
 }
 
-// TestRootGivesBack: what root makes in somebody's repository belongs to its owner.
+// TestRootGivesBack: what root creates in somebody's repository belongs to its owner.
 func TestRootGivesBack(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {

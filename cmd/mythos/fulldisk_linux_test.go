@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// A put that fills the disk fails with exit code 1 and is not visible; what is there
-// can be read, and after a collection there is room again.
+// A put that fills the disk fails with exit code 1 and is not visible; existing blobs can be read, and after a
+// collection there is room again.
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64m"); err != nil {
@@ -48,7 +48,7 @@ func TestFullDisk(t *testing.T) {
 	mustRun(t, dir, "fsck")
 }
 
-// A result that cannot be written is no success, whichever command it is of.
+// A result that cannot be written is not a success, for any command.
 func TestFullOutput(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("HOME", t.TempDir())
@@ -83,8 +83,7 @@ func smallDisk(t *testing.T, mib int) string {
 	return dir
 }
 
-// TestRoomCanBeMade: on a disk without a free byte blobs can be removed, and their room
-// given back.
+// TestRoomCanBeMade: on a disk without a free byte blobs can be removed, and their space freed.
 func TestRoomCanBeMade(t *testing.T) {
 	t.Parallel()
 	dir := smallDisk(t, 24)
@@ -109,8 +108,8 @@ func TestRoomCanBeMade(t *testing.T) {
 	accepted(t, dir, nil, "fsck")
 }
 
-// TestNothingRunsWithoutRoom: near a full disk an effect is refused before its tool runs;
-// whatever ran has an outcome that is known, and is replayed.
+// TestNothingRunsWithoutRoom: near a full disk an effect is refused before its tool runs; whatever ran has a known
+// outcome, and is replayed.
 func TestNothingRunsWithoutRoom(t *testing.T) {
 	t.Parallel()
 	dir, ran := smallDisk(t, 16), filepath.Join(t.TempDir(), "ran")

@@ -14,8 +14,8 @@ import (
 // issuers are those that scripts started, by their URLs.
 var issuers sync.Map
 
-// issuer starts an issuer of identity tokens, which ends with the script. ISSUER is its URL;
-// the script is a job that may ask it for tokens as GitHub's jobs do.
+// issuer starts an issuer of identity tokens, which ends with the script. ISSUER is its URL; the script is a job that
+// may ask it for tokens like a GitHub job.
 func issuer(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
 		ts.Fatalf("usage: issuer")

@@ -14,12 +14,11 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// learned is a repository with everything that a training needs, made once by the
-// real command line and copied for each test that wants it: episodes about some of
-// the Go toolchain's files, labelled by the scorer, two datasets (@train, @test), the
-// tool linear, @recipe, @suite, policies of ring 0 and 1 in force (@policy0,
-// @policy1), and capabilities for all of it. Ids differ from run to run; which files are in
-// which dataset, and what a model learns from them, does not.
+// learned is a repository with everything that a training needs, made once by the real command line and copied for each
+// test that uses it: episodes about some of the Go toolchain's files, labelled by the scorer, two datasets (@train,
+// @test), the tool linear, @recipe, @suite, policies of ring 0 and 1 in force (@policy0, @policy1), and capabilities
+// for all of it. Ids differ from run to run; which files are in which dataset, and what a model learns from them, does
+// not.
 type learned struct {
 	name     string
 	packages []string // of the toolchain, whose files are the evidence
@@ -29,12 +28,12 @@ type learned struct {
 
 var (
 	learnedMuch   = &learned{name: "much", packages: []string{"sort", "strings", "sync", "path", "bufio"}}
-	learnedLittle = &learned{name: "little", packages: []string{"path", "bufio"}} // for tests that verify it again and again
+	learnedLittle = &learned{name: "little", packages: []string{"path", "bufio"}} // for tests that verify it repeatedly
 )
 
 var learnedDir string // removed after all tests
 
-// learnedTools makes the folder with the tools that these repositories name, and with them.
+// learnedTools makes the folder with the tools that these repositories name.
 var learnedTools = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "mythos-learned-")
 	if err != nil {
@@ -49,7 +48,7 @@ var learnedTools = sync.OnceValues(func() (string, error) {
 	return dir, nil
 })
 
-// run runs mythos in dir as a process of its own, and returns its standard output.
+// run runs mythos in dir as a separate process, and returns its standard output.
 func run(dir string, args ...string) (string, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -166,7 +165,7 @@ func learnedCmd(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(learnedMuch.copyTo(dir))
 }
 
-// lab is a copy of a repository for one test.
+// lab makes a copy of a repository for one test.
 func lab(t *testing.T, l *learned) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// TestLostAnswer: where an endpoint takes a request and hangs up, nobody knows what it did,
-// now and the next time; one that is safe to repeat is asked again.
+// TestLostAnswer: if an endpoint accepts a request and hangs up, the outcome is unknown, now and the next time; a
+// retry-safe endpoint is asked again.
 func TestLostAnswer(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
@@ -45,8 +45,7 @@ func TestLostAnswer(t *testing.T) {
 	}
 }
 
-// TestFewDescriptors: a process that may open too few files does not take the database for
-// damaged.
+// TestFewDescriptors: a process that may open too few files does not report the database as damaged.
 func TestFewDescriptors(t *testing.T) {
 	t.Parallel()
 	dir := repository(t)

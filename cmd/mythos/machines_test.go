@@ -16,8 +16,8 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// machines are one repository in PostgreSQL and a bucket, with folders as of several machines that work under one key, and a tool that
-// notes its runs.
+// machines are one repository in PostgreSQL and a bucket, with several folders as on several machines that work under
+// one key, and a tool that records its runs.
 type machines struct {
 	root string
 	dirs []string
@@ -27,7 +27,7 @@ type machines struct {
 	calls int // that it allows
 }
 
-// newMachines makes a repository that may make so many calls of the tool, once ready is there.
+// newMachines makes a repository that may make so many calls of the tool, which run once ready exists.
 func newMachines(t *testing.T, n, calls int, store, chunks string, flags ...string) *machines {
 	t.Helper()
 	t.Setenv(enginesVar, "")
@@ -74,7 +74,7 @@ func (f *machines) ready(t *testing.T, yes bool) {
 	}
 }
 
-// ran are the runs of the tool: key and attempt.
+// ran returns the runs of the tool: key and attempt.
 func (f *machines) ran(t *testing.T) []string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(f.root, "ran"))
@@ -84,17 +84,17 @@ func (f *machines) ran(t *testing.T) []string {
 	return strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' })
 }
 
-// batch is a process that makes an effect for each key.
+// batch is a process that executes an effect for each key.
 type batch struct {
 	*started
-	name  string // that the database knows it by
+	name  string // its name in the database
 	keys  []string
 	begin time.Time
 	ended chan struct{}
 	code  int // once it has ended
 }
 
-// batch begins one on a machine.
+// batch starts a batch on a machine.
 func (f *machines) batch(t *testing.T, machine int, name string, keys ...string) *batch {
 	t.Helper()
 	var lines strings.Builder
@@ -113,8 +113,8 @@ func (f *machines) batch(t *testing.T, machine int, name string, keys ...string)
 	return b
 }
 
-// answered waits until a batch has ended, and takes down what it was answered. Of what it was not answered
-// nobody knows whether it happened.
+// answered waits until a batch has ended, and records the answers. For a key without an answer it is unknown whether
+// the effect happened.
 func (f *machines) answered(t *testing.T, b *batch) (code int) {
 	t.Helper()
 	<-b.ended
@@ -144,8 +144,8 @@ func (f *machines) answered(t *testing.T, b *batch) (code int) {
 	return b.code
 }
 
-// judge has each key asked for once more, and checks what holds whatever fails: no attempt at a key runs twice, each call was
-// answered as if one had been made after the other, what was acknowledged is there, the quota is spent
+// judge asks for each key once more, and checks what must hold after any failure: no attempt at a key runs twice, the
+// answers are as if the calls had been made one after the other, what was acknowledged is stored, the quota is spent
 // exactly, and all machines see one log.
 func (f *machines) judge(t *testing.T) {
 	t.Helper()
@@ -190,7 +190,7 @@ func (f *machines) judge(t *testing.T) {
 	}
 }
 
-// numbered are n keys.
+// numbered returns n keys.
 func numbered(name string, n int) (keys []string) {
 	for i := range n {
 		keys = append(keys, fmt.Sprintf("%s-%d", name, i))

@@ -35,13 +35,13 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// landlockVar has a process of these tests use no newer version of Landlock.
+// landlockVar limits the version of Landlock that a process of these tests uses.
 const landlockVar = "MYTHOS_TEST_LANDLOCK"
 
-// clockVar sets the clock of a process of these tests apart from the machine's.
+// clockVar shifts the clock of a process of these tests from the machine's.
 const clockVar = "MYTHOS_TEST_CLOCK"
 
-// testClock is the clock that clockVar asks for; nil: the machine's.
+// testClock returns the clock that clockVar asks for; nil: the machine's.
 func testClock() func() object.Time {
 	apart, err := time.ParseDuration(os.Getenv(clockVar))
 	if err != nil {
@@ -50,12 +50,12 @@ func testClock() func() object.Time {
 	return func() object.Time { return object.TimeOf(time.Now().Add(apart)) }
 }
 
-// cleaning gives the tests a home of their own, and removes what they share after all of them.
+// cleaning gives the tests a separate home, and removes everything that they share at the end.
 type cleaning struct{ *testing.M }
 
 // Run implements testscript.TestingM.
 func (c cleaning) Run() int {
-	if signal.Ignored(os.Interrupt) { // as of a job in the background: what tests start would ignore it, too
+	if signal.Ignored(os.Interrupt) { // as in a background job: what tests start would also ignore it
 		signal.Notify(make(chan os.Signal, 1), os.Interrupt)
 	}
 	home, err := ownHome()
@@ -75,8 +75,7 @@ func (c cleaning) Run() int {
 	return c.M.Run()
 }
 
-// ownHome makes a folder the home of this process and of those that it starts. The go
-// command keeps its caches.
+// ownHome makes a folder the home of this process and of those that it starts. The go command keeps its caches.
 func ownHome() (string, error) {
 	for _, name := range []string{"GOENV", "GOCACHE", "GOPATH", "GOMODCACHE"} {
 		if value, err := osexec.Command("go", "env", name).Output(); err == nil {
@@ -114,7 +113,7 @@ func runScripts(t *testing.T, coverage string) {
 	runScriptsIn(t, testscript.Params{Dir: "testdata/script"}, coverage, func(*testscript.Env) {})
 }
 
-// runScriptsIn runs the scripts that p names, each in an empty folder and what setup adds.
+// runScriptsIn runs the scripts that p names, each in an empty folder with what setup adds.
 func runScriptsIn(t *testing.T, p testscript.Params, coverage string, setup func(*testscript.Env)) {
 	endpoint := newEndpoint(t)
 	p.RequireExplicitExec = true
@@ -147,8 +146,8 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// keep gives a variable the first line of the last standard output, or the N-th of
-// its cells, which tabs part, or the group of a regular expression: keep NAME [N|RE]
+// keep sets a variable to the first line of the last standard output, or to its N-th tab-separated cell, or to the
+// group of a regular expression: keep NAME [N|RE]
 func keep(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 || len(args) > 2 {
 		ts.Fatalf("usage: keep NAME [N|RE]")

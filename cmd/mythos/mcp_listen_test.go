@@ -13,15 +13,15 @@ import (
 	"testing"
 )
 
-// webClient speaks with `mythos mcp wrap --listen` and says just what it is told to.
+// webClient talks to `mythos mcp wrap --listen` and sends exactly what it is told to.
 type webClient struct {
 	t              *testing.T
 	url, token     string
 	session        string
-	version, about string // of the protocol, where there are no sessions, and what _meta says of it
+	version, about string // the protocol version without sessions, and what _meta says about it
 }
 
-// listening starts a command that listens, and returns where.
+// listening starts a command that listens, and returns the address.
 func listening(t *testing.T, dir string, args ...string) (url string, stop func()) {
 	t.Helper()
 	self, err := os.Executable()
@@ -111,8 +111,8 @@ func (c *webClient) call(ctx context.Context, id, arguments, meta string) string
 	return text
 }
 
-// TestWrapListen: over HTTP, too, a call whose connection ends is made once, and two that are
-// waited for are two; a session is its agent's alone.
+// TestWrapListen: over HTTP, too, a call whose connection ends is made once, and two calls that are both waited for are
+// two; a session belongs to one agent.
 func TestWrapListen(t *testing.T) {
 	t.Parallel()
 	dir := counting(t)
@@ -136,7 +136,7 @@ func TestWrapListen(t *testing.T) {
 	if status, text := old.post(ctx, `[{"jsonrpc":"2.0","id":1,"method":"ping"}]`); status != http.StatusBadRequest {
 		t.Errorf("HTTP %d: %s", status, text)
 	}
-	for _, id := range []string{"true", "{}", "[1]", "null"} { // what is no id has no answer
+	for _, id := range []string{"true", "{}", "[1]", "null"} { // what is not an id has no answer
 		if status, text := old.post(ctx, `{"jsonrpc":"2.0","id":`+id+`,"method":"ping"}`); status != http.StatusBadRequest {
 			t.Errorf("id %s: HTTP %d: %s", id, status, text)
 		}
@@ -151,7 +151,7 @@ func TestWrapListen(t *testing.T) {
 	expect(t, modern.call(ctx, "1", `{ "n":0 }`, `"mythos/idempotencyKey":"k"`), "counted", `"mythos/replayed":true`)
 	counted(t, dir, 2)
 
-	// A connection ends: an equal call takes over, one that is waited for is another one.
+	// A connection ends: an equal call takes over; a call that is waited for is a separate one.
 	block(t, dir, true)
 	left := old.leaving(`{"n":7}`, "")
 	counted(t, dir, 3)
@@ -159,7 +159,7 @@ func TestWrapListen(t *testing.T) {
 	go func() { waited <- old.call(ctx, "8", `{"n":7}`, "") }()
 	counted(t, dir, 4)
 	left()
-	for status = http.StatusBadRequest; status == http.StatusBadRequest; { // until the server has seen it, the id is taken
+	for status = http.StatusBadRequest; status == http.StatusBadRequest; { // the id is taken until the server has noticed
 		status, _ = old.post(ctx, `{"jsonrpc":"2.0","id":7,"method":"ping","params":{}}`)
 	}
 	block(t, dir, false)
@@ -179,7 +179,7 @@ func TestWrapListen(t *testing.T) {
 	mustRun(t, dir, "ledger", "verify")
 }
 
-// leaving begins a call whose connection left ends.
+// leaving begins a call; left ends its connection.
 func (c *webClient) leaving(arguments, meta string) (left func()) {
 	ctx, leave := context.WithCancel(c.t.Context())
 	done := make(chan struct{})

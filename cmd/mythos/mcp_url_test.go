@@ -15,8 +15,8 @@ import (
 	"testing"
 )
 
-// webServer is a server of the streamable HTTP transport, written by hand: it says what no
-// library says, and does what it is told to.
+// webServer is a server of the streamable HTTP transport, written by hand: it sends what no library sends, and does
+// what it is told to.
 type webServer struct {
 	*httptest.Server
 	other *httptest.Server // another origin
@@ -66,7 +66,7 @@ func (s *webServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Method string
 		Params json.RawMessage
 	}
-	_ = json.Unmarshal(body, &m) // of a GET there is nothing
+	_ = json.Unmarshal(body, &m) // a GET has no body
 	answer := func(what string) {
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprintf(w, "{\"jsonrpc\":\"2.0\",\n \"id\":%s,%s}\n", m.ID, what)
@@ -126,7 +126,7 @@ func (s *webServer) request(w http.ResponseWriter, method string, params json.Ra
 	}
 }
 
-// stream is what is left after an event, or of its own accord.
+// stream sends what remains after an event, or unsolicited messages.
 func (s *webServer) stream(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	switch r.Header.Get("Last-Event-ID") {
@@ -166,15 +166,14 @@ func reached(t *testing.T, s *webServer) string {
 	return dir
 }
 
-// TestWrapURL: what client and server say to one another passes as it was written, over HTTP
-// as over lines; a session is the client's own, and one that the server has forgotten is
-// opened again without a call happening twice.
+// TestWrapURL: messages between client and server are passed on unchanged, over HTTP as over lines; a session belongs
+// to the client, and one that the server has forgotten is opened again without a call happening twice.
 func TestWrapURL(t *testing.T) {
 	t.Parallel()
 	s := newWebServer(t)
 	dir := reached(t, s)
 	c := wrapped(t, dir)
-	if news := c.next(); news != oddNews { // of the server's own accord
+	if news := c.next(); news != oddNews { // unsolicited
 		t.Errorf("%s", news)
 	}
 	params := `{"b":1.10,"a":12345678901234567890, "esc":"\u00e9"}`
@@ -220,8 +219,8 @@ func TestWrapURL(t *testing.T) {
 	}
 }
 
-// TestWrapURLReset: a connection that ends after the call was sent leaves it unknown, and what
-// is asked again is not sent again. No request follows a redirect to another origin.
+// TestWrapURLReset: if a connection ends after the call was sent, the call is unknown, and is not sent again when it is
+// asked for again. No request follows a redirect to another origin.
 func TestWrapURLReset(t *testing.T) {
 	t.Parallel()
 	s := newWebServer(t)

@@ -15,13 +15,13 @@ import (
 	"time"
 )
 
-// agentClient is an MCP client that says just what it is told to.
+// agentClient is an MCP client that sends exactly what it is told to.
 type agentClient struct {
 	t *testing.T
 	*started
 	in    io.WriteCloser
 	lines chan string
-	held  []string // that came while another was waited for
+	held  []string // received while another message was waited for
 }
 
 // wrapped starts `mythos mcp wrap s` and greets the server.
@@ -77,7 +77,7 @@ func (c *agentClient) say(line string) {
 	}
 }
 
-// call asks for the tool that counts.
+// call calls the tool that counts.
 func (c *agentClient) call(id, arguments, meta string) {
 	c.t.Helper()
 	c.say(fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"method":"tools/call","params":{"name":"count","arguments":%s,"_meta":{%s}}}`, id, arguments, meta))
@@ -173,8 +173,8 @@ func expect(t *testing.T, answer string, parts ...string) {
 	}
 }
 
-// TestWrapRetried: a call that was cut off and is asked again happens once, whatever says that
-// it is the same; two equal calls that are both waited for are two.
+// TestWrapRetried: a call that was interrupted and is asked for again happens once, whatever identifies it; two equal
+// calls that are both waited for are two.
 func TestWrapRetried(t *testing.T) {
 	t.Parallel()
 	dir := counting(t)
@@ -201,7 +201,7 @@ func TestWrapRetried(t *testing.T) {
 	c.call("6", `{"n":5}`, "")
 	counted(t, dir, 4)
 
-	// The client does not wait for one of them any more: an equal call gets its outcome.
+	// The client no longer waits for one of them: an equal call gets its outcome.
 	c.say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":5}}`)
 	c.call("7", `{"n":5}`, "")
 	block(t, dir, false)
@@ -212,7 +212,7 @@ func TestWrapRetried(t *testing.T) {
 	expect(t, c.answer("8"), "counted", "!adopted")
 	counted(t, dir, 5)
 
-	// The client closes its end: what is under way goes on to its end.
+	// The client closes its end: work under way continues to its end.
 	block(t, dir, true)
 	c.call("9", `{"n":9}`, "")
 	counted(t, dir, 6)
@@ -233,9 +233,8 @@ func TestWrapRetried(t *testing.T) {
 	mustRun(t, dir, "ledger", "verify")
 }
 
-// TestWrapKilled: where the process between client and server is killed, nobody knows what
-// became of a call: an equal one is told so, and the tool is not called again, unless it is
-// safe to repeat.
+// TestWrapKilled: if the process between client and server is killed, the outcome of a call is unknown: an equal call
+// is told so, and the tool is not called again, unless it is retry-safe.
 func TestWrapKilled(t *testing.T) {
 	t.Parallel()
 	for _, safe := range []bool{false, true} {
@@ -264,7 +263,7 @@ func TestWrapKilled(t *testing.T) {
 			case n == 0:
 				expect(t, answer, "It may have happened. Check before asking again.", `"isError":true`, `"mythos/adopted":true`)
 				counted(t, dir, 1)
-			default: // it was told: to ask once more is another call
+			default: // the client was told: asking once more is a new call
 				expect(t, answer, "counted", "!adopted")
 				counted(t, dir, 2)
 			}
@@ -273,7 +272,7 @@ func TestWrapKilled(t *testing.T) {
 	}
 }
 
-// TestWrapBytes: what client and server say to one another passes as it was written.
+// TestWrapBytes: messages between client and server are passed on unchanged.
 func TestWrapBytes(t *testing.T) {
 	t.Parallel()
 	dir := counting(t)
@@ -306,7 +305,7 @@ func TestWrapBytes(t *testing.T) {
 	expect(t, string(heard), "\n"+reply+"\n", `"method":"resources/odd","params":`+params+`,"own":1e400}`+"\n", "!no message",
 		`"params":{"name":"Echo","arguments":{"a":12345678901234567890,"k":"é","z":1.50},"cursor":1.0,"_meta":{"own":1.0,"mythos/idempotencyKey":"`, `"mythos/fence":1}`)
 
-	// A server that ends fails what it was asked, and is started again with the same greeting.
+	// When a server ends, its open requests fail, and it is started again with the same greeting.
 	c.say(`{"jsonrpc":"2.0","id":8,"method":"die"}`)
 	expect(t, c.answer("8"), `"error":{"code":-32000`)
 	c.call("9", `{}`, "")
@@ -314,8 +313,8 @@ func TestWrapBytes(t *testing.T) {
 	c.leave()
 }
 
-// TestWrapPins: a tool that is described otherwise than it was registered is left out of the
-// list and refused, until somebody approves it.
+// TestWrapPins: a tool whose description differs from its registration is left out of the list and refused, until
+// somebody approves it.
 func TestWrapPins(t *testing.T) {
 	t.Parallel()
 	dir := counting(t)
@@ -357,9 +356,9 @@ func TestWrapPins(t *testing.T) {
 	c.leave()
 }
 
-// TestWrapAgent: an agent calls under its own name, and has what it was given and nothing else:
-// one limit for all of its tools, none of the owner's capabilities, and nothing after it was
-// disabled. The owner does not spend what the agent has.
+// TestWrapAgent: an agent calls under its own name, and has only what it was given: one limit for all of its tools,
+// none of the owner's capabilities, and nothing after it was disabled. The owner's calls do not use up what the agent
+// has.
 func TestWrapAgent(t *testing.T) {
 	t.Parallel()
 	dir := counting(t)
@@ -396,9 +395,8 @@ func TestWrapAgent(t *testing.T) {
 	mustRun(t, dir, "fsck")
 }
 
-// TestServeKilled: where the process that serves the agent is killed while a tool runs, the agent that asks again
-// is told that nobody knows, and the tool is not called again. What it was answered as served counts for what is
-// wrapped.
+// TestServeKilled: if the process that serves the agent is killed while a tool runs, the agent that asks again is told
+// that the outcome is unknown, and the tool is not called again. An answer given by serve also counts for wrap.
 func TestServeKilled(t *testing.T) {
 	t.Parallel()
 	dir := counting(t)

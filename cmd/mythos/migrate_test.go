@@ -22,7 +22,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// contents are all keys and chunks of the repository in a folder.
+// contents returns all keys and chunks of the repository in a folder.
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	e, err := engine.Open(filepath.Join(dir, ".mythos"), engine.Options{Wait: time.Minute})
@@ -50,7 +50,7 @@ func contents(t *testing.T, dir string) map[string]string {
 	return all
 }
 
-// holdUp has a process wait for a lock of the server that a statement takes here, and kills it then.
+// holdUp makes a process wait for a lock of the server that a statement takes here, and then kills it.
 func holdUp(t *testing.T, url, statement string, begin func() *process) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
@@ -76,9 +76,9 @@ func holdUp(t *testing.T, url, statement string, begin func() *process) {
 	<-ended
 }
 
-// TestMigrateKilled: a move is killed in its chunks, in its keys, when all is there and the source is not marked yet, and when it is
-// marked and the place is not opened yet; into the engines and back. The source is in use in between, until it is marked. Then all keys
-// and chunks are the same.
+// TestMigrateKilled: a move is killed during its chunks, during its keys, when everything is copied but the source is
+// not yet marked, and when it is marked but the destination is not yet opened; to shared storage and back. In between
+// the source is in use, until it is marked. At the end all keys and chunks are the same.
 func TestMigrateKilled(t *testing.T) {
 	pg, s3 := pgtest.Shared(t), s3test.Shared(t)
 	t.Setenv(enginesVar, "")
@@ -108,7 +108,7 @@ func TestMigrateKilled(t *testing.T) {
 	}
 	p.signal(t, syscall.SIGKILL)
 	<-ended
-	// It may have been done by then; a source that is marked cannot be used any more.
+	// It may already have been done; a marked source can no longer be used.
 	if _, err := os.Stat(filepath.Join(folder("one"), ".mythos", "moved")); err != nil {
 		for _, lock := range []string{"LOCK TABLE mythos.chunk", "LOCK TABLE mythos.kv IN SHARE MODE"} {
 			use(folder("one"))
@@ -174,8 +174,7 @@ func same(t *testing.T, before, after map[string]string) {
 	}
 }
 
-// TestMigrateInUse: whatever processes that write all the time were told to be done is in the place that the
-// repository was moved to.
+// TestMigrateInUse: everything that was acknowledged to processes that write all the time is in the destination.
 func TestMigrateInUse(t *testing.T) {
 	t.Setenv(enginesVar, "")
 	t.Setenv("MYTHOS_BUSY", "5m")

@@ -22,8 +22,7 @@ import (
 	"github.com/mythos-project/mythos/packet"
 )
 
-// liar answers as the site does, but for what lie makes of the answers. It counts the
-// answers that it changed.
+// liar answers like the site, but with answers changed by lie. It counts the answers that it changed.
 func (s *site) liar(lie func(path string, body []byte) []byte) (string, *atomic.Int64) {
 	s.t.Helper()
 	to, err := url.Parse(s.url)
@@ -50,9 +49,9 @@ func (s *site) liar(lie func(path string, body []byte) []byte) (string, *atomic.
 	return server.URL, told
 }
 
-// objectLies are what a lying peer makes of objects.
+// objectLies are a lying peer's changes of objects.
 func objectLies() map[string]func(body []byte) []byte {
-	at := func(share int, with byte) func([]byte) []byte { // one wrong byte, some hundredths into the body
+	at := func(share int, with byte) func([]byte) []byte { // one wrong byte, at a percentage of the body
 		return func(body []byte) []byte {
 			if len(body) > 0 {
 				body[(len(body)-1)*share/100] ^= with
@@ -75,9 +74,8 @@ func objectLies() map[string]func(body []byte) []byte {
 	}
 }
 
-// TestNetworkLyingObjects pulls a blob from a peer that lies about it, in one way after the
-// other. Whatever it says, nothing wrong is kept, and the honest peer's answer is
-// taken afterwards.
+// TestNetworkLyingObjects pulls a blob from a peer that lies about it, in one way after the other. Nothing wrong is
+// ever stored, and the honest peer's answer is accepted afterwards.
 func TestNetworkLyingObjects(t *testing.T) {
 	t.Parallel()
 	all := sites(t, "near", "far")
@@ -118,8 +116,8 @@ func TestNetworkLyingObjects(t *testing.T) {
 	near.sound()
 }
 
-// TestNetworkLyingFetch fetches a range, with its proofs, from a peer that lies: there is
-// either no file or one with the right bytes.
+// TestNetworkLyingFetch fetches a range, with its proofs, from a peer that lies: the result is either no file or one
+// with the right bytes.
 func TestNetworkLyingFetch(t *testing.T) {
 	t.Parallel()
 	all := sites(t, "near", "far")
@@ -158,8 +156,8 @@ func TestNetworkLyingFetch(t *testing.T) {
 	near.sound()
 }
 
-// TestNetworkLyingAnswers submits to peers whose answers are not theirs, or no answers to
-// what was asked: none is believed.
+// TestNetworkLyingAnswers submits to peers whose answers are not theirs, or do not answer the submission: none is
+// accepted.
 func TestNetworkLyingAnswers(t *testing.T) {
 	t.Parallel()
 	all := sites(t, "near", "far")
@@ -222,7 +220,7 @@ func TestNetworkLyingAnswers(t *testing.T) {
 	near.sound()
 }
 
-// bundleOf is the payload of a packet that is not compressed.
+// bundleOf returns the payload of a packet that is not compressed.
 func bundleOf(t *testing.T, raw []byte) []byte {
 	t.Helper()
 	p, err := packet.Parse(raw, packet.Limits{})
@@ -236,16 +234,16 @@ func bundleOf(t *testing.T, raw []byte) []byte {
 	return payload
 }
 
-// A cut is what happens to the connections of a proxy before a server.
+// cut says what happens to the connections of a proxy in front of a server.
 type cut struct {
 	after int64         // bytes of the answers, after which a connection is dropped
-	sent  bool          // not of the answers, but of what is sent to the server
-	then  func()        // called when it is dropped; nil: nothing
+	sent  bool          // counts what is sent to the server instead of the answers
+	then  func()        // called when it is dropped; may be nil
 	hold  chan struct{} // no answer is passed on before it is closed; nil: at once
 }
 
-// cutter passes bytes on to the site's server and drops the connection when the answer
-// has more than after bytes; on the way it calls then.
+// cutter passes bytes on to the site's server and drops the connection when the answer has more than after bytes;
+// before that it calls then.
 func (s *site) cutter(after int64, then func()) string {
 	s.t.Helper()
 	return s.through(cut{after: after, then: then})
@@ -304,8 +302,8 @@ func (c cut) connection(near net.Conn, host string) {
 	}
 }
 
-// TestNetworkCut pulls over a connection that breaks after more and more bytes, and
-// from a server that is killed in the middle. Each pull fails, and the last brings all.
+// TestNetworkCut pulls over a connection that breaks after more and more bytes, and from a server that is killed in the
+// middle. Each pull fails, and the last fetches everything.
 func TestNetworkCut(t *testing.T) {
 	t.Parallel()
 	all := sites(t, "near", "far")
@@ -341,7 +339,7 @@ func TestNetworkCut(t *testing.T) {
 	far.sound()
 }
 
-// TestNetworkKilled kills the one who pulls, in the middle; the next pull brings all.
+// TestNetworkKilled kills the pulling process in the middle; the next pull fetches everything.
 func TestNetworkKilled(t *testing.T) {
 	t.Parallel()
 	all := sites(t, "near", "far")
@@ -378,9 +376,8 @@ func TestNetworkKilled(t *testing.T) {
 	near.sound()
 }
 
-// TestNetworkCutPush pushes over a connection that breaks, to a server that is killed, and
-// from a process that is killed, all in the middle. Nothing half is visible, and the last
-// push sends only what had not arrived.
+// TestNetworkCutPush pushes over a connection that breaks, to a server that is killed, and from a process that is
+// killed, each in the middle. Nothing incomplete is visible, and the last push sends only what had not arrived.
 func TestNetworkCutPush(t *testing.T) {
 	t.Parallel()
 	all := sites(t, "near", "far")
@@ -441,8 +438,7 @@ func TestNetworkCutPush(t *testing.T) {
 	far.sound()
 }
 
-// TestNetworkManyCuts is the long form: forty cuts, each a little later, and no pull
-// leaves anything wrong.
+// TestNetworkManyCuts is the long form: forty cuts, each a little later, and no pull stores anything wrong.
 func TestNetworkManyCuts(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("MYTHOS_NETWORK") == "" {

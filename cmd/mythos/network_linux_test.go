@@ -15,20 +15,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// conditions are what a link does to IP packets, the same to those of the same
-// sequence.
+// conditions are what a link does to IP packets, the same for the same sequence.
 type conditions struct {
 	loss      float64       // share that is lost
 	twice     float64       // share that arrives twice
 	delay     time.Duration // one way
-	jitter    time.Duration // up to that much more: packets overtake one another
-	bytes     int64         // after that many bytes toward the first site, dark is called; 0: never
+	jitter    time.Duration // up to this much more: packets overtake one another
+	bytes     int64         // after this many bytes toward the first site, dark is called; 0: never
 	dark      func(l *link)
 	transfers int // bytes that are pulled
 }
 
-// link joins the network namespaces of two sites through a TUN device in each. The test
-// carries the packets between them, which needs no queueing discipline of the kernel's.
+// link joins the network namespaces of two sites through a TUN device in each. The test carries the packets between
+// them, so the kernel needs no queueing discipline.
 type link struct {
 	conditions
 	ends [2]*os.File
@@ -42,8 +41,8 @@ type link struct {
 
 var namespaces atomic.Int64 // made so far
 
-// join puts two sites on a link of their own, far apart from any other network. It skips
-// the test where the machine does not allow that.
+// join connects two sites by a separate link, far from any other network. It skips the test if the machine does not
+// allow that.
 func join(t *testing.T, c conditions, near, far *site) *link {
 	t.Helper()
 	l := &link{conditions: c, random: rand.New(rand.NewPCG(1, 2))}
@@ -67,7 +66,7 @@ func join(t *testing.T, c conditions, near, far *site) *link {
 	return l
 }
 
-// ip runs iproute2's command; without it, or without the right, the test is skipped.
+// ip runs iproute2's command; without it, or without the permission, the test is skipped.
 func ip(t *testing.T, args ...string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -122,7 +121,7 @@ func openTun(namespace string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), "tun0"), nil
 }
 
-// carry takes packets from one end to the other until the device is closed.
+// carry carries packets from one end to the other until the device is closed.
 func (l *link) carry(from int) {
 	buf := make([]byte, 65536)
 	for {
@@ -137,7 +136,7 @@ func (l *link) carry(from int) {
 	}
 }
 
-// fate says when each copy of a packet arrives; without any it is lost.
+// fate says when each copy of a packet arrives; without any, the packet is lost.
 func (l *link) fate(from, size int) (arrives []time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -194,7 +193,7 @@ func overLink(t *testing.T, c conditions) {
 	near.sound()
 }
 
-// TestNetworkLossy works over a link that loses, delays, doubles and disorders packets.
+// TestNetworkLossy works over a link that loses, delays, duplicates and reorders packets.
 func TestNetworkLossy(t *testing.T) {
 	overLink(t, conditions{loss: 0.01, twice: 0.01, delay: 2 * time.Millisecond, jitter: time.Millisecond, transfers: 2 << 20})
 }
@@ -227,8 +226,8 @@ func TestNetworkBadLinks(t *testing.T) {
 	}
 }
 
-// TestNetworkDead is the long form: a link that goes dark and stays so. The pull ends by
-// itself, after the minute that a peer may be silent, and says so.
+// TestNetworkDead is the long form: a link that goes dark and remains so. The pull ends by itself, after the minute for
+// which a peer may be silent, and reports that.
 func TestNetworkDead(t *testing.T) {
 	if os.Getenv("MYTHOS_NETWORK") == "" {
 		t.Skip("takes a minute: `make network` runs it")
@@ -247,5 +246,5 @@ func TestNetworkDead(t *testing.T) {
 		t.Error("the blob is here")
 	}
 	near.sound()
-	far.kill() // it still waits for whom it served
+	far.kill() // it still waits for those that it served
 }

@@ -22,7 +22,7 @@ import (
 	"github.com/mythos-project/mythos/packet"
 )
 
-// identity is the key of the site.
+// identity returns the key of the site.
 func (s *site) identity() *sign.Key {
 	s.t.Helper()
 	k, err := keyfile.Load(filepath.Join(s.dir, ".mythos", "keys"), "self", nil)
@@ -42,14 +42,14 @@ type draft struct {
 	edit    func(raw []byte)  // after it was signed
 }
 
-// freshGuard is a replay guard that was not used before.
+// freshGuard makes a replay guard that was not used before.
 func freshGuard(ttl time.Duration) *ir.Guard {
 	g := &ir.Guard{Expires: object.TimeOf(time.Now().Add(ttl))}
 	rand.Read(g.Nonce[:]) //nolint:errcheck // never fails
 	return g
 }
 
-// draft is a submission that nothing is wrong with.
+// draft makes a flawless submission.
 func (s *site) draft(text string) draft {
 	return draft{Options: packet.Options{Signers: []sign.Signer{s.identity()}, Codec: packet.CodecZstd}, text: text, guard: freshGuard(time.Minute)}
 }
@@ -94,7 +94,7 @@ func carrying(t *testing.T, raw []byte, extensions map[string][]byte) []byte {
 	return raw
 }
 
-// post sends a packet to the site's server: the status, and the answer or the reason.
+// post sends a packet to the site's server, and returns the status, and the answer or the reason.
 func (s *site) post(raw []byte) (int, []byte) {
 	s.t.Helper()
 	res, err := http.Post(s.url+"/v1/packets", "application/mythos-x", bytes.NewReader(raw))
@@ -151,7 +151,7 @@ func defects(t *testing.T, stranger *sign.Key) []defect {
 	}
 }
 
-// resign makes the last signature of a packet good again.
+// resign makes the last signature of a packet valid again.
 func resign(t *testing.T, raw []byte, by sign.Signer) {
 	t.Helper()
 	sig, err := by.Sign(raw[:46+int(binary.BigEndian.Uint32(raw[42:]))])
@@ -161,8 +161,8 @@ func resign(t *testing.T, raw []byte, by sign.Signer) {
 	copy(raw[len(raw)-len(sig):], sig[:])
 }
 
-// TestNetworkSameSteps gives each defect to a file, a pipe and the network: all
-// three refuse it, with the same words.
+// TestNetworkSameSteps sends each defect through a file, a pipe and the network: all three refuse it, with the same
+// words.
 func TestNetworkSameSteps(t *testing.T) {
 	t.Parallel()
 	all := sites(t, "near", "far")
@@ -195,8 +195,8 @@ func TestNetworkSameSteps(t *testing.T) {
 	far.sound()
 }
 
-// TestNetworkReplays: a submission counts once, also after its server was killed; one
-// that has expired, expires too late, or has no guard, never.
+// TestNetworkReplays: a submission counts once, even after its server was killed; one that has expired, expires too
+// late, or has no guard, never counts.
 func TestNetworkReplays(t *testing.T) {
 	t.Parallel()
 	all := sites(t, "near", "far")

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestNetworkTwoPeers: two processes serve, and each asks the other for work and objects at
-// the same time. Each gets its own answers and the other's bytes.
+// TestNetworkTwoPeers: two processes serve, and each asks the other for work and objects at the same time. Each gets
+// its own answers and the other's bytes.
 func TestNetworkTwoPeers(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{"plain": {"--listen", "127.0.0.1:0"}, "tls": {"--listen", "127.0.0.1:0", "--tls"}} {
@@ -44,7 +44,7 @@ func twoPeers(t *testing.T, args []string) {
 	b.sound()
 }
 
-// submits makes jobs: a bundle that returns a text goes to a peer, and the text comes back.
+// submits makes jobs: a bundle that returns a text is submitted to a peer, and the text comes back.
 func submits(s *site, text string) func(peer string) func() {
 	bundle := s.bundle(text)
 	return func(peer string) func() {
@@ -56,8 +56,8 @@ func submits(s *site, text string) func(peer string) func() {
 	}
 }
 
-// TestNetworkFivePeers: five processes serve. Each submits to all others at once, and a blob
-// goes from hand to hand, so that the last has it from one who had it from one.
+// TestNetworkFivePeers: five processes serve. Each submits to all others at the same time, and a blob is passed from
+// one to the next.
 func TestNetworkFivePeers(t *testing.T) {
 	t.Parallel()
 	all := sites(t, "p0", "p1", "p2", "p3", "p4")
@@ -88,8 +88,8 @@ func TestNetworkFivePeers(t *testing.T) {
 	}
 }
 
-// TestNetworkStrangers: who has no capability of their own gets no object, and who is
-// not trusted gets no work done; a stolen or another object's capability helps nobody.
+// TestNetworkStrangers: without an own capability nobody gets an object, and without trust nobody gets work done; a
+// stolen capability, or one for another object, does not help.
 func TestNetworkStrangers(t *testing.T) {
 	t.Parallel()
 	all := sites(t, "far", "near", "other")
@@ -124,8 +124,8 @@ func TestNetworkStrangers(t *testing.T) {
 	}
 }
 
-// TestNetworkSeveral pulls from three peers at once, of which one lies and one is killed in
-// the middle of what it gives; the third, which is heard only then, gives the rest.
+// TestNetworkSeveral pulls from three peers at the same time, of which one lies and one is killed in the middle; the
+// third, which answers only then, sends the rest.
 func TestNetworkSeveral(t *testing.T) {
 	t.Parallel()
 	all := sites(t, "near", "liar", "mortal", "honest")

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestNetworkTrustChanges: a server takes over who is trusted, and its limits, while it
-// runs: after a change, and on SIGHUP. A file that is wrong changes nothing.
+// TestNetworkTrustChanges: a running server applies changes of trust and of its limits: after a change, and on SIGHUP.
+// A wrong file changes nothing.
 func TestNetworkTrustChanges(t *testing.T) {
 	t.Parallel()
 	all := sites(t, "near", "far")

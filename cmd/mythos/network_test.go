@@ -27,7 +27,7 @@ type site struct {
 	log  *logBuffer
 }
 
-// sites makes repositories, each of which trusts all others.
+// sites makes repositories that all trust each other.
 func sites(t *testing.T, names ...string) []*site {
 	t.Helper()
 	root := t.TempDir()
@@ -52,7 +52,7 @@ func sites(t *testing.T, names ...string) []*site {
 	return all
 }
 
-// command is a mythos command of this site, to be run where the site is.
+// command returns a mythos command of this site, to be run where the site is.
 func (s *site) command(args ...string) *osexec.Cmd {
 	argv := append(append([]string{}, s.in...), append([]string{"mythos"}, args...)...)
 	c := osexec.Command(argv[0], argv[1:]...)
@@ -60,8 +60,8 @@ func (s *site) command(args ...string) *osexec.Cmd {
 	return c
 }
 
-// run runs a command that must succeed, and returns what it prints. A failure does not
-// end the test, so that it can be called from anywhere.
+// run runs a command that must succeed, and returns its output. A failure does not end the test, so that it can be
+// called from any goroutine.
 func (s *site) run(args ...string) string {
 	s.t.Helper()
 	out, errOut, code := s.try(args...)
@@ -78,8 +78,8 @@ func (s *site) try(args ...string) (out, errOut string, code int) {
 
 var servesOn = regexp.MustCompile(`serves on (\S+)`)
 
-// serve starts the server and waits until it says where it serves. The test's end
-// stops it, and it must end well.
+// serve starts the server and waits until it reports its address. The end of the test stops it, and it must end
+// cleanly.
 func (s *site) serve(args ...string) {
 	s.t.Helper()
 	s.log = &logBuffer{}
@@ -90,7 +90,7 @@ func (s *site) serve(args ...string) {
 	}
 	cmd, log := s.cmd, s.log
 	s.t.Cleanup(func() {
-		if s.cmd != cmd { // killed, or started anew
+		if s.cmd != cmd { // killed, or restarted
 			return
 		}
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
@@ -109,7 +109,7 @@ func (s *site) serve(args ...string) {
 	}, log)
 }
 
-// kill ends the server as a power cut would.
+// kill ends the server like a power failure.
 func (s *site) kill() {
 	s.t.Helper()
 	cmd := s.cmd
@@ -120,7 +120,7 @@ func (s *site) kill() {
 	_ = cmd.Wait() // it was killed
 }
 
-// waitFor waits for a condition, with a limit that only a fault reaches.
+// waitFor waits for a condition, with a limit that is reached only if something is wrong.
 func waitFor(t *testing.T, holds func() bool, log fmt.Stringer) {
 	t.Helper()
 	for deadline := time.Now().Add(3 * time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
@@ -130,7 +130,7 @@ func waitFor(t *testing.T, holds func() bool, log fmt.Stringer) {
 	}
 }
 
-// blob puts a blob of random bytes and returns its bytes and cid.
+// blob stores a blob of random bytes and returns its bytes and cid.
 func (s *site) blob(seed uint64, size int) ([]byte, string) {
 	s.t.Helper()
 	name := fmt.Sprintf("blob-%d", seed)
@@ -144,7 +144,7 @@ func (s *site) capFor(other *site, cid string) string {
 	return s.capOf(other, "blob.read:"+cid)
 }
 
-// capOf issues a capability to another site, and returns the file it is in.
+// capOf issues a capability to another site, and returns the file that contains it.
 func (s *site) capOf(other *site, scope string) string {
 	s.t.Helper()
 	id := strings.TrimSpace(s.run("-q", "cap", "issue", "--to", other.key, "--scope", scope, "--ttl", "1h"))
@@ -167,7 +167,7 @@ func (s *site) bundle(text string) string {
 	return name + ".bundle"
 }
 
-// has says whether the site has all of a blob, and fails when it has other bytes.
+// has reports whether the site has all of a blob, and fails if it has other bytes.
 func (s *site) has(cid string, want []byte) bool {
 	s.t.Helper()
 	out, _, code := s.try("blob", "get", cid)
@@ -177,14 +177,14 @@ func (s *site) has(cid string, want []byte) bool {
 	return code == 0
 }
 
-// sound fails when something in the repository is not what it says it is.
+// sound fails if fsck finds something wrong in the repository.
 func (s *site) sound() {
 	s.t.Helper()
 	s.run("fsck")
 	s.run("ledger", "verify")
 }
 
-// together runs all at once, and waits.
+// together runs all jobs concurrently, and waits.
 func together(jobs ...func()) {
 	var wg sync.WaitGroup
 	for _, job := range jobs {

@@ -24,7 +24,7 @@ import (
 	"time"
 )
 
-// authority is one that vouches for certificates of hosts.
+// authority is a certificate authority for hosts.
 type authority struct {
 	t    *testing.T
 	cert *x509.Certificate
@@ -54,7 +54,7 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-// host is a certificate for an address, as two PEM files.
+// host makes a certificate for an address, as two PEM files.
 func (a *authority) host(ip string) (cert, key string) {
 	a.t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -81,8 +81,7 @@ func (a *authority) host(ip string) (cert, key string) {
 	return cert, key
 }
 
-// between relays to a server, with a TLS session of its own to each side. It counts the
-// requests that it sees.
+// between relays to a server, with a separate TLS session to each side. It counts the requests that it sees.
 func between(t *testing.T, to string, c tls.Certificate) (string, *atomic.Int64) {
 	t.Helper()
 	at, err := url.Parse(to)
@@ -101,10 +100,9 @@ func between(t *testing.T, to string, c tls.Certificate) (string, *atomic.Int64)
 	return s.URL, seen
 }
 
-// TestNetworkRelay: a server with a certificate that an authority vouches for, and somebody
-// between it and its peer with another one for the same host, by the same authority: he is
-// sent nothing. With the server's own certificate, which he stole, his requests are
-// refused, since they are signed for another session, and so are his answers.
+// TestNetworkRelay: a server has a certificate of an authority, and somebody between it and its peer has another one
+// for the same host, by the same authority: nothing is sent to the relay. With the server's own stolen certificate, the
+// relay's requests are refused, since they are signed for another session, and so are its answers.
 func TestNetworkRelay(t *testing.T) {
 	t.Parallel()
 	trusted := newAuthority(t)
@@ -164,7 +162,7 @@ func TestNetworkRelay(t *testing.T) {
 	}
 }
 
-// chainOf is what a server shows.
+// chainOf returns the certificates that a server shows.
 func chainOf(t *testing.T, at string) (chain [][]byte) {
 	t.Helper()
 	c, err := tls.Dial("tcp", strings.TrimPrefix(at, "https://"), &tls.Config{InsecureSkipVerify: true})

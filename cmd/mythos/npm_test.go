@@ -21,7 +21,8 @@ import (
 	"testing"
 )
 
-// npm is where `make mcp` has put the packages of testdata/npm; without it the test is skipped.
+// npm returns the folder in which `make mcp` has installed the packages of testdata/npm; without it the test is
+// skipped.
 func npm(t *testing.T) (dir, node string) {
 	t.Helper()
 	dir = os.Getenv("MYTHOS_TEST_NPM")
@@ -35,7 +36,7 @@ func npm(t *testing.T) (dir, node string) {
 	return dir, node
 }
 
-// everythingServer starts the go-sdk's server for conformance tests, and returns where.
+// everythingServer starts the go-sdk's server for conformance tests, and returns its address.
 func everythingServer(t *testing.T, flags ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -68,7 +69,7 @@ func everythingServer(t *testing.T, flags ...string) string {
 	return "http://" + address
 }
 
-// withToken stands before a server and adds an agent's token to what it is asked.
+// withToken is a proxy that adds an agent's token to requests.
 func withToken(t *testing.T, to, token string) string {
 	t.Helper()
 	target, err := url.Parse(to)
@@ -86,8 +87,8 @@ func withToken(t *testing.T, to, token string) string {
 	return s.URL
 }
 
-// conformance runs the suite of a revision against a server. It returns the checks that fail
-// and the number of those that were made.
+// conformance runs the suite of a revision against a server. It returns the failed checks and the number of checks
+// made.
 func conformance(t *testing.T, at, revision string) (failed map[string]string, made map[string]int) {
 	t.Helper()
 	dir, node := npm(t)
@@ -147,7 +148,7 @@ func TestNPMConformance(t *testing.T) {
 				}
 			}
 			for _, name := range slices.Sorted(maps.Keys(made)) {
-				// Its streams have no ids: who lost one asks again, and gets the outcome of the first call.
+				// Its streams have no ids: a client that lost one asks again, and gets the outcome of the first call.
 				if madeBehind[name] == 0 && !strings.HasPrefix(name, "server-server-sse-polling:") {
 					t.Errorf("made bare and not behind wrap: %s", name)
 				}
@@ -158,8 +159,8 @@ func TestNPMConformance(t *testing.T) {
 	}
 }
 
-// TestNPMServe: what the suite checks of any server holds for serve. The rest needs tools,
-// prompts and resources of the suite's own.
+// TestNPMServe: what the suite checks for any server holds for serve. The rest needs the suite's own tools, prompts and
+// resources.
 func TestNPMServe(t *testing.T) {
 	npm(t)
 	home := repository(t)
@@ -192,12 +193,12 @@ func TestNPMServe(t *testing.T) {
 	}
 }
 
-// ofTheSuite reports whether a check is about what only a server of the suite has.
+// ofTheSuite reports whether a check is about something that only a server of the suite has.
 func ofTheSuite(why string) bool {
 	return strings.Contains(why, "does not list the diagnostic tool") || strings.Contains(why, "prompts")
 }
 
-// script runs a program for node beside the packages.
+// script runs a program for node next to the packages.
 func script(t *testing.T, text string, args ...string) string {
 	t.Helper()
 	dir, node := npm(t)
@@ -248,7 +249,7 @@ console.log(JSON.stringify({ tools, results }));
 await client.close();
 `
 
-// named is this program under the name by which it is the command.
+// named returns the path of this program under the name of the command.
 func named(t *testing.T) string {
 	t.Helper()
 	self, err := os.Executable()
@@ -262,7 +263,7 @@ func named(t *testing.T) string {
 	return name
 }
 
-// spoken is what a client from npm reads of a server.
+// spoken is what a client from npm reads from a server.
 type spoken struct {
 	Tools   []struct{ Name string }
 	Results []map[string]any
@@ -277,8 +278,8 @@ func speak(t *testing.T, which string, server []string, calls string) (s spoken)
 	return s
 }
 
-// TestNPMClients: the clients of the official SDKs list and call the official servers, bare
-// and behind wrap and serve, and read the same, but for our members of _meta.
+// TestNPMClients: the clients of the official SDKs list and call the official servers, bare and behind wrap and serve,
+// and read the same, except for our members of _meta.
 func TestNPMClients(t *testing.T) {
 	packages, node := npm(t)
 	self := named(t)

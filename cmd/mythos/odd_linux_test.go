@@ -10,9 +10,8 @@ import (
 	"testing"
 )
 
-// TestOddFiles puts what is no regular file in the place of each kind of file of a
-// repository. Nothing waits for it, it is named, and what has happened under a key does
-// not happen again.
+// TestOddFiles puts something other than a regular file in the place of each kind of file of a repository. Nothing
+// waits for it, it is named, and what has happened under a key does not happen again.
 func TestOddFiles(t *testing.T) {
 	t.Parallel()
 	whole, ran := t.TempDir(), filepath.Join(t.TempDir(), "ran")

@@ -21,8 +21,8 @@ func begun(t *testing.T, dir, script string) *started {
 	return s
 }
 
-// TestOnceDeath: where the process that runs a command is killed, nobody knows whether the
-// command did its work: it is not run again, unless somebody says that it may be.
+// TestOnceDeath: if the process that runs a command is killed, it is unknown whether the command did its work: it is
+// not run again, unless somebody says that it may be.
 func TestOnceDeath(t *testing.T) {
 	dir := repository(t)
 	script := "echo begun; echo run >>runs; : >began; [ -e go ] || exec sleep 300"
@@ -52,8 +52,8 @@ func TestOnceDeath(t *testing.T) {
 	}
 }
 
-// TestOnceInterrupt: the first interrupt is the command's. If it ends with an exit status of
-// its own, that is the outcome; if it dies of it, nobody knows what it did.
+// TestOnceInterrupt: the first interrupt goes to the command. If it ends with an exit status of its own, that is the
+// outcome; if the signal kills it, what it did is unknown.
 func TestOnceInterrupt(t *testing.T) {
 	for name, of := range map[string]struct {
 		script string

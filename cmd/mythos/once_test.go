@@ -23,7 +23,7 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// onceSize is how much a test does: short by itself, more with `make once`.
+// onceSize returns the size of a test: small by default, larger with `make once`.
 func onceSize(name string, short int) int {
 	if n, err := strconv.Atoi(os.Getenv(name)); err == nil && n > 0 {
 		return n
@@ -31,8 +31,8 @@ func onceSize(name string, short int) int {
 	return short
 }
 
-// busyTool registers a tool that notes its runs by key, and that it overlaps another run of
-// its key; it takes so many seconds.
+// busyTool registers a tool that records its runs by key, and whether a run overlaps another one of its key; each run
+// takes so many seconds.
 func busyTool(t *testing.T, dir, seconds string, safe bool) {
 	t.Helper()
 	if _, err := osexec.LookPath("sh"); err != nil {
@@ -55,7 +55,7 @@ echo "answer of attempt $MYTHOS_FENCE"
 	mustRun(t, dir, "cap", "issue", "--scope", "tool.call:busy", "--ttl", "10h")
 }
 
-// runs are the processes of the runs of a key, in order.
+// runs returns the processes of the runs of a key, in order.
 func runs(t *testing.T, dir, key string) []int {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(dir, fmt.Sprintf("%x.pids", key)))
@@ -83,7 +83,7 @@ func noOverlaps(t *testing.T, dir string) {
 	}
 }
 
-// onceCall is one call by a process of its own.
+// onceCall is one call by a separate process.
 type onceCall struct {
 	key      string
 	code     int
@@ -112,7 +112,7 @@ func callAs(t *testing.T, dir, identity, key string, flags ...string) *onceCall 
 	return c
 }
 
-// identities are the repository's own and others that hold a capability for the tool.
+// identities returns the repository's own and others that hold a capability for the tool.
 func identities(t *testing.T, dir string, n int) []string {
 	t.Helper()
 	list := []string{""}
@@ -124,8 +124,8 @@ func identities(t *testing.T, dir string, n int) []string {
 	return list
 }
 
-// oneAnswer checks that the calls have an order in which the first one of each key made the
-// effect and all others were given its receipt. One that was not answered may have made it, or not.
+// oneAnswer checks that the calls have an order in which the first one of each key executed the effect and all others
+// got its receipt. A call without an answer may have executed it, or not.
 func oneAnswer(t *testing.T, all []*onceCall) {
 	t.Helper()
 	var history []porcupine.Operation
@@ -167,9 +167,8 @@ func oneAnswer(t *testing.T, all []*onceCall) {
 	}
 }
 
-// TestOneKey: many processes of three identities call a tool under one key at once, and
-// under a second one. Each key runs once and all are given its answer. MYTHOS_TEST_ONCE says
-// how many.
+// TestOneKey: many processes of three identities call a tool under one key at the same time, and under a second one.
+// Each key runs once and all get its answer. MYTHOS_TEST_ONCE is their number.
 func TestOneKey(t *testing.T) {
 	n := onceSize("MYTHOS_TEST_ONCE", 9)
 	for i, c := range []struct{ safe, served bool }{{true, false}, {false, false}, {true, true}, {false, true}} {
@@ -205,7 +204,7 @@ func TestOneKey(t *testing.T) {
 	}
 }
 
-// logDelays says how long after the first of them calls of a key ended.
+// logDelays logs how long after the first call of a key the others ended.
 func logDelays(t *testing.T, all []*onceCall) {
 	first := map[string]time.Time{}
 	for _, c := range all {
@@ -221,9 +220,9 @@ func logDelays(t *testing.T, all []*onceCall) {
 	t.Logf("%d calls ended after the first of their key: median %s, the last %s", len(delays), delays[len(delays)/2], delays[len(delays)-1])
 }
 
-// TestOneKeyDeaths kills the caller, the tool, or both at a random moment of a run, and
-// has others call at once. The key is never said to be run by somebody who is dead; a tool
-// that is safe to repeat runs again, any other never. MYTHOS_TEST_ROUNDS says how often.
+// TestOneKeyDeaths kills the caller, the tool, or both at a random moment of a run, while others call. The key is never
+// reported as being run by a dead process; a retry-safe tool runs again, any other never. MYTHOS_TEST_ROUNDS is the
+// number of rounds.
 func TestOneKeyDeaths(t *testing.T) {
 	rounds := onceSize("MYTHOS_TEST_ROUNDS", 3)
 	for _, safe := range []bool{true, false} {
@@ -276,8 +275,8 @@ func deathRound(t *testing.T, dir, key string, who int, safe bool) {
 	}
 }
 
-// TestWaiterLeaves: interrupting who waits harms neither the run nor others who wait; who
-// does not want to wait is told at once.
+// TestWaiterLeaves: interrupting a waiting caller harms neither the run nor other waiters; a caller that does not want
+// to wait is told at once.
 func TestWaiterLeaves(t *testing.T) {
 	t.Parallel()
 	dir := repository(t)
@@ -317,8 +316,7 @@ func TestWaiterLeaves(t *testing.T) {
 	}
 }
 
-// TestClocks: what runs is known to run, and what has ended to have ended, by commands
-// whose clocks are apart by an hour or a day.
+// TestClocks: commands whose clocks differ by an hour or a day agree about what is running and what has ended.
 func TestClocks(t *testing.T) {
 	for _, apart := range []string{"-24h", "-1h", "1h", "24h"} {
 		t.Run(apart, func(t *testing.T) {
@@ -370,7 +368,7 @@ func TestClocks(t *testing.T) {
 	}
 }
 
-// startAt is start by a clock that is apart from the machine's.
+// startAt is start with a clock that differs from the machine's.
 func startAt(t *testing.T, dir, apart string, args ...string) *started {
 	t.Helper()
 	t.Setenv(clockVar, apart)

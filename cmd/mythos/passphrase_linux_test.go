@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dialogue is a mythos on a terminal that somebody answers.
+// dialogue is a mythos process on a terminal that the test answers.
 type dialogue struct {
 	t    *testing.T
 	cmd  *osexec.Cmd
@@ -68,7 +68,7 @@ func (d *dialogue) shown() string {
 	return d.screen.String()
 }
 
-// answer types a line when the prompt is there and nothing is echoed any more.
+// answer types a line when the prompt is shown and echo is off.
 func (d *dialogue) answer(prompt, line string) {
 	d.t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
@@ -96,8 +96,8 @@ func (d *dialogue) end() (screen string, code int) {
 	return d.shown(), d.cmd.ProcessState.ExitCode()
 }
 
-// TestPassphraseOnATerminal makes a protected key by answering on a terminal, and opens it:
-// nothing that is typed shows, and a wrong or a mistyped passphrase is refused.
+// TestPassphraseOnATerminal makes a protected key by answering on a terminal, and opens it: typed text is not shown,
+// and a wrong or mistyped passphrase is refused.
 func TestPassphraseOnATerminal(t *testing.T) {
 	t.Parallel()
 	const phrase, other = "correct horse battery", "incorrect horse"

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestQuickstart runs the quickstart where there is no Go, no home and no folder to write
-// to but the one for temporary files, and then pastes what it shows into a shell.
+// TestQuickstart runs the quickstart without Go, without a home and with no writable folder except the one for
+// temporary files, and then pastes what it shows into a shell.
 func TestQuickstart(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short")
@@ -62,7 +62,7 @@ func TestQuickstart(t *testing.T) {
 	}
 }
 
-// pathWithoutGo is PATH without the folders that have Go.
+// pathWithoutGo returns PATH without the folders that contain Go.
 func pathWithoutGo(t *testing.T) string {
 	t.Helper()
 	dirs := slices.DeleteFunc(filepath.SplitList(os.Getenv("PATH")), func(dir string) bool { return exists(filepath.Join(dir, "go")) })
@@ -81,11 +81,11 @@ func lookIn(t *testing.T, path, name string) string {
 	return ""
 }
 
-// around matches what the quickstart says before and after all commands.
+// around matches what the quickstart prints before and after all commands.
 var around = regexp.MustCompile(`^(# All of this happens in |\d+ commands in |To remove it: |Next: )`)
 
-// quickstartOutput is what the commands printed, without what differs from run to run. Calls of a
-// batch are in no order, so that the lines are sorted.
+// quickstartOutput returns the output of the commands, without what differs from run to run. Calls of a batch have no
+// order, so the lines are sorted.
 func quickstartOutput(text, script, dir string) []string {
 	ours := map[string]bool{"": true}
 	for line := range strings.SplitSeq(script, "\n") {

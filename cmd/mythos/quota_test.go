@@ -10,10 +10,9 @@ import (
 	"testing"
 )
 
-// TestQuotaManyProcesses: eight processes at a time, each with eight calls of its own
-// on the way, spend one capability through two that hang below it, with and without a
-// server. Every call that was answered was charged to its capability and to the root;
-// not one more than the root allows was answered, and not one fewer.
+// TestQuotaManyProcesses: eight processes at a time, each with eight calls of its own under way, use one capability
+// through two that are below it, with and without a server. Every answered call was charged to its capability and to
+// the root; exactly as many as the root allows were answered.
 func TestQuotaManyProcesses(t *testing.T) {
 	t.Parallel()
 	for _, served := range []bool{false, true} {
@@ -32,7 +31,7 @@ func TestQuotaManyProcesses(t *testing.T) {
 			if answered[0] > 25 || answered[0]+answered[1] != 60 {
 				t.Errorf("answered were %v, expected at most 25, and 60 together", answered)
 			}
-			for _, id := range append(leaves, root) { // what is left above counts, too
+			for _, id := range append(leaves, root) { // what is left above also counts
 				if out := mustRun(t, dir, "cap", "show", id); !strings.Contains(out, "Left: 0 calls") {
 					t.Errorf("cap %s: %s", id, out)
 				}
@@ -47,8 +46,7 @@ func issued(t *testing.T, dir string, args ...string) string {
 	return strings.TrimSpace(mustRun(t, dir, args...))
 }
 
-// spend runs 8 processes with 12 calls each, the even ones under the first leaf, and
-// counts the answers under each.
+// spend runs 8 processes with 12 calls each, the even ones under the first leaf, and counts the answers under each.
 func spend(t *testing.T, dir string, leaves []string) (answered [2]int) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup

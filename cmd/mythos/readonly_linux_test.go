@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestReadOnlyRepository: what only reads works where nothing can be written, as on a disc
-// that an auditor was given; what writes says why it cannot, and runs nothing.
+// TestReadOnlyRepository: commands that only read work where nothing can be written, as on a disc for an auditor;
+// commands that write say why they cannot, and run nothing.
 func TestReadOnlyRepository(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

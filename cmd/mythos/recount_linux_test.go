@@ -12,9 +12,8 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// TestQuotasAreRecounted: a counter that was put back to an earlier value gives quota
-// back; the receipts know better. What broke off, failed, was refused or did not start is
-// counted as it was charged.
+// TestQuotasAreRecounted: resetting a counter to an earlier value would give quota back; the receipts show the true
+// value. What was interrupted, failed, was refused or did not start is counted as it was charged.
 func TestQuotasAreRecounted(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -48,7 +47,7 @@ func TestQuotasAreRecounted(t *testing.T) {
 	}
 }
 
-// counters returns the records of all quotas, after having put back others.
+// counters returns the records of all quotas, after writing put.
 func counters(t *testing.T, dir string, put map[string][]byte) map[string][]byte {
 	t.Helper()
 	root := filepath.Join(dir, repo.Folder)

@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// watchMemory follows the memory of a running process that no file stands behind, until
-// stop is closed; the kernel may drop the rest, such as mapped files of the database, at
-// any time. It returns the largest, in bytes.
+// watchMemory watches the memory of a running process that is not backed by files, until stop is closed; the kernel may
+// drop the rest, such as mapped files of the database, at any time. It returns the peak, in bytes.
 func watchMemory(pid int, stop <-chan struct{}) (peak int64) {
 	for {
 		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))

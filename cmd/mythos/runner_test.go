@@ -23,7 +23,7 @@ type fleet struct {
 	bin, dir       string
 	url, key       string
 	runner         int
-	deploys, ready string // files: a line for each deploy, and whether the one under way may end
+	deploys, ready string // files: one has a line for each deploy, the other says whether the one under way may end
 }
 
 const runnersPolicy = `rules:
@@ -60,7 +60,7 @@ func (f *fleet) write(path, text string) {
 	}
 }
 
-// job is a command on a new runner, in a process group of its own.
+// job is a command on a new runner, in a separate process group.
 func (f *fleet) job(name string, env ...string) *osexec.Cmd {
 	f.t.Helper()
 	f.runner++
@@ -74,7 +74,7 @@ func (f *fleet) job(name string, env ...string) *osexec.Cmd {
 	return cmd
 }
 
-// github is a run of the action in a job of GitHub Actions.
+// github is a run of the action in a GitHub Actions job.
 func (f *fleet) github(tool, key string, more ...string) *osexec.Cmd {
 	f.t.Helper()
 	script, err := filepath.Abs("../../.github/actions/call/run.sh")
@@ -85,7 +85,7 @@ func (f *fleet) github(tool, key string, more ...string) *osexec.Cmd {
 		"ACTIONS_ID_TOKEN_REQUEST_URL=" + f.is.URL + "/token?x=1", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=" + f.is.Runner}, more...)...)
 }
 
-// gitlab is a run of the template's script in a job of GitLab.
+// gitlab is a run of the template's script in a GitLab job.
 func (f *fleet) gitlab(tool, key string) *osexec.Cmd {
 	f.t.Helper()
 	data, err := os.ReadFile("../../.github/gitlab/call.gitlab-ci.yml")
@@ -110,7 +110,7 @@ func (f *fleet) gitlab(tool, key string) *osexec.Cmd {
 	return f.job(script, "LEDGER_URL="+f.url, "LEDGER_KEY="+f.key, "LEDGER_TOKEN="+f.is.Token("rsa", c), "TOOL="+tool, "KEY="+key, "COMMAND=../deploy.sh production")
 }
 
-// began is how many deploys began.
+// began returns how many deploys began.
 func (f *fleet) began() int {
 	text, err := os.ReadFile(f.deploys)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -143,9 +143,8 @@ func (f *fleet) killed(cmd *osexec.Cmd) {
 	<-ended
 }
 
-// TestRunners: runners with empty disks and no secrets deploy once for a key. One that is
-// killed in the middle leaves an outcome that nobody knows; the next one is told so, and
-// deploys only what is safe to repeat.
+// TestRunners: runners with empty disks and no secrets deploy once for a key. One that is killed in the middle leaves
+// an unknown outcome; the next one is told so, and deploys only what is retry-safe.
 func TestRunners(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)

@@ -21,15 +21,15 @@ import (
 	"github.com/mythos-project/mythos/internal/keyfile"
 )
 
-// schemasVar names the folder of the schemas to the processes of the tests, and
-// coverVar the file in which each validated document leaves its command's name.
+// schemasVar names the folder of the schemas for the processes of the tests, and coverVar the file in which each
+// validated document leaves its command's name.
 const (
 	schemasVar = "TESTSCRIPT_SCHEMAS"
 	coverVar   = "TESTSCRIPT_SCHEMA_COVERAGE"
 )
 
-// checkedMain is cli.Main, and with --json validates what the command prints against
-// its checked-in schema: every script is a test of the schemas, too.
+// checkedMain is cli.Main, and with --json it validates the output of the command against its checked-in schema: every
+// script also tests the schemas.
 func checkedMain() int {
 	keyfile.DefaultWork = 10 // internal/keyfile tests what is written otherwise
 	dir := os.Getenv(schemasVar)
@@ -45,7 +45,7 @@ func checkedMain() int {
 	return code
 }
 
-// tee lets what is written to *f pass through, and keeps a copy.
+// tee passes on what is written to *f, and keeps a copy.
 func tee(f **os.File) func() []byte {
 	real := *f
 	r, w, err := os.Pipe()

@@ -45,7 +45,7 @@ func onTerminal(t *testing.T, dir string, rows uint16, env []string, args ...str
 	return strings.ReplaceAll(b.String(), "\r\n", "\n")
 }
 
-// The parts of a screen that differ from run to run, with their widths kept.
+// The parts of a screen that differ from run to run; their widths are kept.
 var (
 	hexRun    = regexp.MustCompile(`\b[0-9a-f]{10,64}\b|[0-9a-f]{10,}|hex:[0-9a-f]+…`)
 	timeStamp = regexp.MustCompile(`\d{4}-\d\d-\d\d([ T])\d\d:\d\d(:\d\d)?(\.\d{6})?`)
@@ -62,8 +62,8 @@ func normalized(screen, dir string) string {
 	return hexRun.ReplaceAllStringFunc(screen, func(s string) string { return strings.Repeat("f", utf8.RuneCountInString(s)) })
 }
 
-// TestScreens compares what people see on a terminal of 80 columns with the captures in
-// testdata/screens, with colour and without. UPDATE_SCREENS=1 writes them anew.
+// TestScreens compares what people see on a terminal of 80 columns with the captures in testdata/screens, with and
+// without colour. UPDATE_SCREENS=1 rewrites them.
 func TestScreens(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -156,7 +156,7 @@ type screen struct {
 	args []string
 }
 
-// capture compares screens with their captures, with colour and without.
+// capture compares screens with their captures, with and without colour.
 func capture(t *testing.T, dir string, screens []screen) {
 	t.Helper()
 	for _, screen := range screens {
@@ -196,8 +196,8 @@ func golden(t *testing.T, name, screen string) {
 	}
 }
 
-// fits checks that no line is wider than the terminal, and that one of a thing is one. Whole
-// hashes, commands to copy and names of folders may be wider.
+// fits checks that no line is wider than the terminal, and that a count of one has a singular noun. Whole hashes,
+// commands to copy and names of folders may be wider.
 func fits(t *testing.T, name, screen string) {
 	t.Helper()
 	for line := range strings.Lines(screen) {
@@ -214,10 +214,10 @@ func fits(t *testing.T, name, screen string) {
 	}
 }
 
-// onePlural is one of a thing whose name is a plural: no word for a thing here ends in s.
+// onePlural matches a count of one with a plural: no singular noun here ends in s.
 var onePlural = regexp.MustCompile(`(^|[ (])1 [a-z]+s\b`)
 
-// singular is what looks like one: a verb, and a part of the whole.
+// singular removes what only looks like that: a verb, and a part of the whole.
 var singular = strings.NewReplacer("1 expires within", "", "1 of 1 verifiers", "")
 
 // TestPager checks when a pager is used, and when not.
@@ -265,8 +265,7 @@ func TestPager(t *testing.T) {
 	}
 }
 
-// TestProgressOnATerminal checks that a transfer shows how far it is, with its rate,
-// and leaves nothing of it behind.
+// TestProgressOnATerminal checks that a transfer shows its progress, with its rate, and removes it at the end.
 func TestProgressOnATerminal(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -11,9 +11,8 @@ import (
 	"testing"
 )
 
-// TestSecretsNeverShow runs many commands, failing ones too, and looks for the seed of
-// the identity and for passphrases in everything that they print, and in everything
-// that they write but the key files.
+// TestSecretsNeverShow runs many commands, including failing ones, and looks for the seed of the identity and for
+// passphrases in everything that they print, and in everything that they write except the key files.
 func TestSecretsNeverShow(t *testing.T) {
 	t.Parallel()
 	dir := repository(t)
@@ -85,7 +84,7 @@ func TestSecretsNeverShow(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		look(path, data) // after the rotation, the old key is kept encrypted, too
+		look(path, data) // after the rotation, the old key is also stored encrypted
 		return nil
 	})
 	if err != nil {

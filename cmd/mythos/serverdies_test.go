@@ -12,16 +12,16 @@ import (
 	"github.com/mythos-project/mythos/internal/linetest"
 )
 
-// TestServerDies: the server is killed while a call from elsewhere is under way, and comes back:
-// when the register is recorded and nobody was told, while the tool runs, and when the commit is
-// recorded and nobody was told. The call ends well, the tool ran once, and the receipt is there.
+// TestServerDies: the server is killed while a call from elsewhere is under way, and comes back: when the register is
+// recorded but not answered, while the tool runs, and when the commit is recorded but not answered. The call succeeds,
+// the tool ran once, and the receipt is stored.
 func TestServerDies(t *testing.T) {
 	root := t.TempDir()
 	runs, ready := filepath.Join(root, "runs"), filepath.Join(root, "ready")
 	far, near := sites(t, "far")[0], sites(t, "near")[0]
 	far.serve("--listen", "127.0.0.1:0")
 	line := linetest.New(t, strings.TrimPrefix(far.url, "http://"))
-	back := func() { // a server that has another port is at the end of the same line
+	back := func() { // a server with another port is at the end of the same line
 		far.kill()
 		far.serve("--listen", "127.0.0.1:0")
 		line.To(strings.TrimPrefix(far.url, "http://"))
@@ -39,7 +39,7 @@ func TestServerDies(t *testing.T) {
 	}
 	near.run("cap", "import", carried)
 	began := func() int {
-		text, _ := os.ReadFile(runs) // it is not there at first
+		text, _ := os.ReadFile(runs) // it does not exist at first
 		return bytes.Count(text, []byte("began\n"))
 	}
 	for i, c := range []struct {

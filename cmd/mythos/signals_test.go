@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// TestSignalsAreExitCodes: a call that Ctrl-C stops ends with 130, one that SIGTERM stops
-// with 143, as shells have it.
+// TestSignalsAreExitCodes: a call that Ctrl-C stops ends with 130, one that SIGTERM stops with 143, as in shells.
 func TestSignalsAreExitCodes(t *testing.T) {
 	t.Parallel()
 	for name, of := range map[string]struct {

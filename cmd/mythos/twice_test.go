@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestTwiceAtOnce starts each command that makes effects of effects twice at once: both
-// succeed with the same result, and no history contradicts itself.
+// TestTwiceAtOnce starts each command that executes effects twice at the same time: both succeed with the same result,
+// and no history contradicts itself.
 func TestTwiceAtOnce(t *testing.T) {
 	dir := lab(t, learnedLittle)
 	t.Setenv("MYTHOS_BUSY", "5m")
@@ -41,7 +41,7 @@ func TestTwiceAtOnce(t *testing.T) {
 	mustRun(t, dir, "-q", "attest", "@m", "--policy", "@policy0")
 	twice("promote @m --ring 0 --policy @policy0")
 	twice("promote @m --ring 0 --policy @policy0") // and a while later
-	both("index update memory @corpus/train")      // one that begins after the other has ended is an update of its own
+	both("index update memory @corpus/train")      // one that begins after the other has ended is a separate update
 	twice("score scorer")
 	twice("corpus snapshot --tool count")
 	if out := mustRun(t, dir, "status"); strings.Contains(out, "!") {

@@ -18,7 +18,7 @@ import (
 	"github.com/mythos-project/mythos/object/sign"
 )
 
-// clusterVar has the tests run that `make cluster` is for: they wait until processes are missed.
+// clusterVar enables the tests for `make cluster`: they wait until processes are noticed as missing.
 const clusterVar = "MYTHOS_TEST_CLUSTER"
 
 // keyedJob is a task with one effect, which has a key.
@@ -32,7 +32,7 @@ const keyedJob = `.tool job (bytes) -> bytes id #%s
 	ret    r1
 `
 
-// result is what the job answers, as a task gives it.
+// result is the result of the job, as a task returns it.
 const result = `{"$b":"646f6e650a"}`
 
 // process is a mythos process that runs until it is ended.
@@ -59,8 +59,9 @@ func (p *process) signal(t *testing.T, s syscall.Signal) {
 	}
 }
 
-// TestWorkersDie: a worker is killed while it runs a task, and another one is stopped for so long that it is missed. Each time another
-// worker runs the task again, its author gets one answer, and what the stopped one does later changes nothing.
+// TestWorkersDie: a worker is killed while it runs a task, and another one is stopped until it is noticed as missing.
+// Each time another worker runs the task again, its author gets one answer, and what the stopped one does later changes
+// nothing.
 func TestWorkersDie(t *testing.T) {
 	if os.Getenv(clusterVar) == "" {
 		t.Skip("make cluster: it waits until processes are missed")
@@ -93,7 +94,7 @@ func TestWorkersDie(t *testing.T) {
 	waitFor(t, func() bool { return servesOn.MatchString(serve.log.String()) }, serve.log)
 	url := servesOn.FindStringSubmatch(serve.log.String())[1]
 	began := func() int {
-		text, _ := os.ReadFile(ran) // it is not there at first
+		text, _ := os.ReadFile(ran) // it does not exist at first
 		return bytes.Count(text, []byte("began\n"))
 	}
 	submit := func(name string) string {

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// packages of the Go distribution whose files are the data: enough files each, and
-// near enough to each other to be mistaken.
+// packages of the Go distribution whose files are the data: each has enough files, and they are similar enough to be
+// mistaken for each other.
 var packages = []string{"strings", "bytes", "sort", "strconv", "bufio", "sync", "time", "os"}
 
 // file is one file of the distribution.
@@ -19,19 +19,19 @@ type file struct {
 	path, pkg, text string
 }
 
-// data is what arrives each day, and what is held out to measure on.
+// data is what arrives each day, and what is held out for measuring.
 type data struct {
 	days [][]file
 	held []file
 }
 
 const (
-	maxText = 4 << 10 // bytes of a file that are taken
-	heldOf  = 4       // one file in so many is held out
+	maxText = 4 << 10 // bytes of a file that are used
+	heldOf  = 4       // one in so many files is held out
 )
 
-// goFiles deals the files of the distribution out to days, in the order of their names:
-// the same distribution gives the same data.
+// goFiles distributes the files of the distribution over days, in the order of their names: the same distribution gives
+// the same data.
 func goFiles(ctx context.Context, days, perDay int) (data, error) {
 	out, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
 	if err != nil {

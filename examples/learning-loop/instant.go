@@ -10,11 +10,10 @@ import (
 	"strings"
 )
 
-// The instant layer changes no model. It has three parts, each at work as soon as the
-// day's evidence is there: an index to look things up in, memory of what was asked
-// before, and a codebook tuned to what is sent.
+// The instant layer changes no model. It has three parts, each of which works as soon as the day's evidence is there:
+// an index to search, memory of what was asked before, and a codebook tuned to what is sent.
 
-// instant lets the layer take in a day, and says what that is good for.
+// instant lets the layer learn a day, and returns how well it does.
 func (l *loop) instant(ctx context.Context, day string) (p point, err error) {
 	if _, err := l.mythos(ctx, "index", "update", "memory", "@corpus/"+day); err != nil {
 		return p, err
@@ -29,8 +28,7 @@ func (l *loop) instant(ctx context.Context, day string) (p point, err error) {
 	return p, err
 }
 
-// recall asks the index about the held-out files: the label that the nearest episodes
-// agree on is its answer.
+// recall asks the index about the held-out files: the label on which the nearest episodes agree is its answer.
 func (l *loop) recall(ctx context.Context) (float64, error) {
 	out, err := l.mythos(ctx, "index", "search", "memory", "--batch", "searches.jsonl", "--vote", "pkg", "--json")
 	if err != nil {
@@ -49,7 +47,7 @@ func (l *loop) recall(ctx context.Context) (float64, error) {
 	return float64(right) / float64(len(l.data.held)), nil
 }
 
-// program reads nothing and calls nothing: what it gives depends on its text alone.
+// program reads nothing and calls nothing: its result depends only on its text.
 const program = `.const day text "%s"
 .symbol main (any) -> any entry @main
 .task sym:main ($day) budget { cpu 1000, io 0, writes 0 } trace
@@ -57,9 +55,9 @@ main: list r1, r0, r0
 ret r1
 `
 
-// remember asks for everything of a day again: no tool is called twice for the same
-// key, and a task without effects is not even run. Done without that memory, the task
-// gives the same. It returns the share of the calls that were not made again.
+// remember asks for everything of a day again: no tool is called twice for the same key, and a task without effects is
+// not even run. Without that memory, the task gives the same result. It returns the share of the calls that were not
+// made again.
 func (l *loop) remember(ctx context.Context, day string) (float64, error) {
 	out, err := l.mythos(ctx, "call", "read", "--batch", day+".jsonl", "--capture", "--json")
 	if err != nil {
@@ -108,10 +106,10 @@ func (l *loop) remember(ctx context.Context, day string) (float64, error) {
 // book is a codebook agreed on with the peer.
 type book struct {
 	agreement string
-	probe     int // bytes of a packet to the peer under it
+	probe     int // size of a packet to the peer under it, in bytes
 }
 
-// meetPeer makes a second repository that packets are sent to.
+// meetPeer makes a second repository, to which packets are sent.
 func (l *loop) meetPeer(ctx context.Context) error {
 	if _, err := l.mythos(ctx, "init", "peer", "--name", "peer"); err != nil {
 		return err
@@ -128,8 +126,8 @@ func (l *loop) meetPeer(ctx context.Context) error {
 	return nil
 }
 
-// tune makes a codebook of what was run so far and agrees on it with the peer. It
-// returns the share of bytes that it saves on what it was not made of.
+// tune makes a codebook from what was run so far and agrees on it with the peer. It returns the share of bytes that it
+// saves on data that it was not made from.
 func (l *loop) tune(ctx context.Context, day string) (float64, error) {
 	out, err := l.mythos(ctx, "codebook", "train", "--json")
 	if err != nil {
@@ -157,8 +155,8 @@ func (l *loop) tune(ctx context.Context, day string) (float64, error) {
 	return 1 - t.Trained/t.Baseline, err
 }
 
-// probe is the size of a packet to the peer: always of the same program, under the
-// codebook that is agreed on now. The peer takes it.
+// probe returns the size of a packet to the peer: always of the same program, under the present codebook. The peer
+// accepts it.
 func (l *loop) probe(ctx context.Context) (int, error) {
 	if _, err := l.mythos(ctx, "packet", "pack", "day1.bundle", "--for", "other", "--guard=false", "-o", "probe.mythosx"); err != nil {
 		return 0, err
@@ -173,8 +171,8 @@ func (l *loop) probe(ctx context.Context) (int, error) {
 	return int(st.Size()), nil
 }
 
-// undoInstant takes the last day out of the index and the newest codebook out of use,
-// checks that both are as on the day before, and gives the index the day back.
+// undoInstant removes the last day from the index and takes the newest codebook out of use, checks that both are as on
+// the day before, and adds the day to the index again.
 func (l *loop) undoInstant(ctx context.Context) error {
 	if _, err := l.mythos(ctx, "index", "rollback", "memory"); err != nil {
 		return err

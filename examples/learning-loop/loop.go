@@ -12,11 +12,11 @@ import (
 	"strings"
 )
 
-// point is how well each layer does after a day: the share of the held-out files whose
-// package it says right, and of the instant layer what it saves.
+// point is how well each layer does after a day: the share of the held-out files whose package it names correctly and,
+// for the instant layer, what it saves.
 type point struct {
 	instant, fast, consolidated float64
-	again                       float64 // share of the day's calls that, asked again, were not made again
+	again                       float64 // share of the day's calls that were not made again when they were asked for again
 	smaller                     float64 // share of the bytes of packets that the tuned codebook saves
 	note                        string
 }
@@ -27,11 +27,11 @@ type loop struct {
 	days     int
 	data     data
 	points   []point
-	books    []book         // agreed on with the peer, the newest last
-	models   map[int]string // by ring: what is in it now
+	books    []book         // agreed on with the peer, newest last
+	models   map[int]string // by ring: its present model
 }
 
-// mythos runs a command in the repository and returns what it prints.
+// mythos runs a command in the repository and returns its output.
 func (l *loop) mythos(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, l.bin, append([]string{"-q"}, args...)...)
 	cmd.Dir = l.dir
@@ -44,7 +44,7 @@ func (l *loop) mythos(ctx context.Context, args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// all runs commands, each given as its words.
+// all runs commands, each given by its words.
 func (l *loop) all(ctx context.Context, commands ...string) error {
 	for _, c := range commands {
 		if _, err := l.mythos(ctx, strings.Fields(c)...); err != nil {
@@ -74,8 +74,8 @@ func (l *loop) batch(name string, line func(file) map[string]string, files []fil
 	return l.write(name, b.String())
 }
 
-// prepare makes the repository, its tools, the held-out files, the suites and the
-// policies. Ring 1 demands what ring 0 demands, and the stronger suite.
+// prepare makes the repository, its tools, the held-out files, the suites and the policies. Ring 1 demands what ring 0
+// demands, and the stronger suite.
 func (l *loop) prepare(ctx context.Context) error {
 	if err := l.batch("held.jsonl", callLine, l.data.held); err != nil {
 		return err
@@ -129,8 +129,8 @@ func (l *loop) prepare(ctx context.Context) error {
 	return nil
 }
 
-// evidence lets a tool read the files of NAME.jsonl, has them labelled, and makes the
-// corpus and the dataset @NAME of these episodes.
+// evidence lets a tool read the files of NAME.jsonl, has them labelled, and makes the corpus and the dataset @NAME of
+// these episodes.
 func (l *loop) evidence(ctx context.Context, name string) error {
 	out, err := l.mythos(ctx, "call", "read", "--batch", name+".jsonl", "--capture", "--json")
 	if err != nil {
@@ -142,8 +142,7 @@ func (l *loop) evidence(ctx context.Context, name string) error {
 	return l.all(ctx, "corpus snapshot --from "+name+".ids --ref corpus/"+name, "score subject --corpus @corpus/"+name, "dataset build "+name+".yaml --ref "+name)
 }
 
-// episodes writes the ids of the episodes that calls left to NAME.ids, and the
-// definition of a dataset of them.
+// episodes writes the ids of the episodes of calls to NAME.ids, and the definition of a dataset of them.
 func (l *loop) episodes(ctx context.Context, name, calls string) error {
 	receipts := map[string]bool{}
 	for _, line := range strings.Split(calls, "\n") {
@@ -215,8 +214,7 @@ func (l *loop) day(ctx context.Context, day int) error {
 	return nil
 }
 
-// fast trains on one day's files, going on from the model in ring 0, and promotes the
-// result into ring 0 alone.
+// fast trains on one day's files, continuing from the model in ring 0, and promotes the result only into ring 0.
 func (l *loop) fast(ctx context.Context, day int, dataset string) (note string, err error) {
 	base := ""
 	if l.models[0] != "" {
@@ -232,8 +230,8 @@ func (l *loop) fast(ctx context.Context, day int, dataset string) (note string, 
 	return l.promote(ctx, m, 0)
 }
 
-// consolidate trains on all files so far, from scratch, has it measured by both suites,
-// and promotes it ring by ring.
+// consolidate trains on all files so far, from scratch, has the model measured by both suites, and promotes it ring by
+// ring.
 func (l *loop) consolidate(ctx context.Context, day int) (note string, err error) {
 	var corpora []string
 	for i := 1; i <= day; i++ {
@@ -265,7 +263,7 @@ func (l *loop) consolidate(ctx context.Context, day int) (note string, err error
 	return note, nil
 }
 
-// train adds a recipe and trains by it.
+// train adds a recipe and trains with it.
 func (l *loop) train(ctx context.Context, name, recipe, dataset string) (model string, err error) {
 	if err := l.write(name+".yaml", recipe); err != nil {
 		return "", err
@@ -280,7 +278,7 @@ func (l *loop) train(ctx context.Context, name, recipe, dataset string) (model s
 	return l.mythos(ctx, "train", id, dataset)
 }
 
-// measure runs a suite over a model.
+// measure runs a suite on a model.
 func (l *loop) measure(ctx context.Context, model, suite string) (accuracy float64, receipt string, err error) {
 	out, err := l.mythos(ctx, "eval", model, suite, "--json")
 	if err != nil {
@@ -305,8 +303,8 @@ func (l *loop) vouch(ctx context.Context, model, suite string) error {
 	return err
 }
 
-// promote signs a model off and promotes it. That the policy refuses is no error of the
-// loop: the ring keeps what it has.
+// promote signs off a model and promotes it. A refusal by the policy is not an error of the loop: the ring remains as
+// it is.
 func (l *loop) promote(ctx context.Context, model string, ring int) (note string, err error) {
 	policy := fmt.Sprintf("@policy%d", ring)
 	if _, err := l.mythos(ctx, "attest", model, "--policy", policy); err != nil {
@@ -324,8 +322,8 @@ func (l *loop) promote(ctx context.Context, model string, ring int) (note string
 	return fmt.Sprintf("ring %d takes %s", ring, model[:8]), nil
 }
 
-// undo takes the newest step of the instant layer and of ring 0 back, checks that both
-// are as they were, and does the index's again.
+// undo undoes the newest step of the instant layer and of ring 0, checks that both are as they were, and repeats the
+// index's step.
 func (l *loop) undo(ctx context.Context) error {
 	if err := l.undoInstant(ctx); err != nil {
 		return err

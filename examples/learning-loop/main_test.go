@@ -12,7 +12,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli"
 )
 
-// TestMain lets the test binary be mythos for the loop under test.
+// TestMain lets the test binary act as mythos for the loop.
 func TestMain(m *testing.M) {
 	if os.Getenv("LEARNING_LOOP_MYTHOS") != "" {
 		os.Exit(cli.Main())
@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestShort runs two days of the loop: every layer learns, and the pictures are there.
+// TestShort runs two days of the loop: every layer learns, and the pictures are written.
 func TestShort(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs a hundred commands")

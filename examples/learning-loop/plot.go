@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// The picture's measures, in pixels.
+// The picture's dimensions, in pixels.
 const (
 	plotWidth, plotHeight          = 680, 360
 	plotLeft, plotRight            = 56, 190
@@ -17,8 +17,7 @@ const (
 	packetColor                    = "#805ad5"
 )
 
-// plot draws the accuracy of the three layers, and what the codebook saves, day by day,
-// as an SVG that stands by itself.
+// plot draws the accuracy of the three layers, and the savings of the codebook, day by day, as a self-contained SVG.
 func plot(points []point) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" font-family="system-ui,sans-serif" font-size="12">
@@ -46,7 +45,7 @@ func height(v float64) float64 { return plotTop + innerHeight*(1-v) }
 
 func across(i, n int) float64 { return plotLeft + innerWidth*(float64(i)+0.5)/float64(n) }
 
-// series draws one layer; days on which it has nothing yet are left out.
+// series draws one layer; days on which it has no value yet are left out.
 func series(b *strings.Builder, points []point, row int, name, color string, value func(point) float64) {
 	var line []string
 	for i, p := range points {

@@ -8,8 +8,7 @@ import (
 	"github.com/mythos-project/mythos/spec/vectors"
 )
 
-// Another implementation reads a class of vectors and compares what it computes with
-// what stands there.
+// Another implementation reads a class of vectors and compares what it computes with the expected values.
 func Example() {
 	data, err := vectors.FS.ReadFile("ids.json")
 	if err != nil {

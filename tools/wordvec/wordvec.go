@@ -37,7 +37,7 @@ const (
 	three = 0x9747b28c
 )
 
-// Embed is what the module answers, as numbers.
+// Embed returns the module's answer, as numbers.
 func Embed(text []byte) [Dim]float32 {
 	var sums [Dim]int32
 	hash, before, last := uint32(basis), byte(0), byte(0)

@@ -19,7 +19,7 @@ import (
 	"github.com/mythos-project/mythos/tools/wordvec"
 )
 
-// TestFresh: the module is that of the text beside it.
+// TestFresh: the module is assembled from the present text.
 func TestFresh(t *testing.T) {
 	text, err := os.ReadFile("wordvec.wat")
 	if err != nil {
@@ -38,7 +38,7 @@ type one struct{}
 
 func (one) Bytes(context.Context, object.Hash) ([]byte, error) { return wordvec.Module, nil }
 
-// TestModule: the module answers what the rule gives, bit for bit.
+// TestModule: the module's answer is that of the rule, bit for bit.
 func TestModule(t *testing.T) {
 	runner := wasm.New(one{}, wasm.Cache{})
 	defer runner.Close(context.Background())

@@ -1,4 +1,4 @@
-// Command hello is the smallest program with cobra: what start-up is compared with.
+// Command hello is a minimal cobra program, with which start-up is compared.
 package main
 
 import (
