@@ -28,3 +28,11 @@ func (d *DB) through(conn *pgx.Conn, session uint32) error {
 	d.pool.Reset()
 	return errPooler
 }
+
+// prepared is errPooler instead of the error of a connection that was made before the pooler was noticed. Nothing was done there.
+func (d *DB) prepared(err error) error {
+	if code := sqlState(err); d.pooler.Load() && (code == noStatement || code == sameStatement) {
+		return errPooler
+	}
+	return err
+}

@@ -64,6 +64,15 @@ func TestPooler(t *testing.T) {
 	if n := count(t, db, "x/shared"); n != clients*each {
 		t.Errorf("%d, expected %d", n, clients*each)
 	}
+	late := at(t, address)
+	for i := range 16 { // at once, with the first connections of a process
+		wg.Go(func() {
+			if err := add(t.Context(), late, fmt.Sprintf("y/%d", i), 1); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
 	keys := 0
 	if err := db.Scan(t.Context(), "x/", "x0", func(string, []byte) error { keys++; return nil }); err != nil || keys != clients+1 {
 		t.Errorf("%d keys, %v", keys, err)

@@ -53,8 +53,8 @@ func (d *DB) once(ctx context.Context, fn func(conn *pgx.Conn) error) error {
 		return err
 	}
 	defer conn.Release()
-	err = fn(conn.Conn())
-	if sqlState(err) == readOnly || errors.Is(err, errDoubt) { // nobody else may use this connection
+	err = d.prepared(fn(conn.Conn()))
+	if sqlState(err) == readOnly || errors.Is(err, errDoubt) || errors.Is(err, errPooler) { // nobody else may use this connection
 		_ = conn.Conn().Close(context.WithoutCancel(ctx))
 	}
 	switch sqlState(err) {
@@ -76,6 +76,8 @@ const (
 	duplicateSchema = "42P06"
 	diskFull        = "53100"
 	readOnly        = "25006"
+	noStatement     = "26000"
+	sameStatement   = "42P05"
 	warning         = "01000"
 	moving          = "MY001" // mythos.writing()
 	moved           = "MY002"
