@@ -163,6 +163,7 @@ func (c *Conn) Close(now bool) { c.p.close(now) }
 type Through struct {
 	Conn   *Conn
 	Params jsontext.Fields // of the client's request, in its order; the request replaces the arguments
+	Asks   func()          // is called before the server is asked to run the tool; nil: nobody listens
 }
 
 // Whole is passed to a call of a tool on a shared server, to get the bytes of the server's result or error as the
@@ -252,6 +253,9 @@ func (t *Through) once(ctx context.Context, call exec.Call, x *exchange) (a answ
 	t.Conn.runner.explain(ctx, err)
 	if err != nil {
 		return a, false, err
+	}
+	if t.Asks != nil {
+		t.Asks()
 	}
 	return t.Conn.s.held(ctx, call, x, d)
 }

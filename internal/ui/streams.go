@@ -3,6 +3,7 @@
 package ui
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 
 	"golang.org/x/term"
 )
@@ -63,7 +65,7 @@ type result struct {
 // Write implements io.Writer.
 func (r *result) Write(data []byte) (int, error) {
 	n, err := r.w.Write(data)
-	if err != nil {
+	if err != nil && !errors.Is(err, syscall.EPIPE) { // who reads no more has had enough; where a signal does not end the process then
 		r.once.Do(func() { r.err = err })
 	}
 	return n, err

@@ -47,6 +47,7 @@ type Bridge struct {
 
 	mu       sync.Mutex
 	sessions map[string]*line
+	opening  map[string]int           // by agent: sessions that are begun now
 	idle     map[string][]*line       // by agent, the one that waits longest first
 	used     map[string]chan struct{} // by agent: a token for each request without a session
 	places   door.Places
@@ -69,7 +70,7 @@ const (
 
 // Handler answers at every path.
 func (b *Bridge) Handler() http.Handler {
-	b.sessions, b.idle, b.used = map[string]*line{}, map[string][]*line{}, map[string]chan struct{}{}
+	b.sessions, b.opening, b.idle, b.used = map[string]*line{}, map[string]int{}, map[string][]*line{}, map[string]chan struct{}{}
 	b.working.Go(b.sweep)
 	return door.Once(http.NewCrossOriginProtection().Handler(http.HandlerFunc(b.serve)))
 }
@@ -142,26 +143,36 @@ func (b *Bridge) post(w http.ResponseWriter, r *http.Request, agent string) {
 
 // begin begins a session.
 func (b *Bridge) begin(agent string) (*line, error) {
+	if err := b.room(agent); err != nil {
+		return nil, err
+	}
+	l, err := b.open(agent)
 	b.mu.Lock()
-	n := 0
+	defer b.mu.Unlock()
+	b.opening[agent]--
+	if err != nil {
+		return nil, err
+	}
+	l.session = rand.Text()
+	b.sessions[l.session] = l
+	return l, nil
+}
+
+// room counts a session that is begun, where the agent may have another one.
+func (b *Bridge) room(agent string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := b.opening[agent]
 	for _, l := range b.sessions {
 		if l.agent == agent {
 			n++
 		}
 	}
-	b.mu.Unlock()
 	if n >= maxSessions {
-		return nil, fmt.Errorf("this agent has %d sessions: end one", n)
+		return fmt.Errorf("this agent has %d sessions: end one", n)
 	}
-	l, err := b.open(agent)
-	if err != nil {
-		return nil, err
-	}
-	l.session = rand.Text()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.sessions[l.session] = l
-	return l, nil
+	b.opening[agent]++
+	return nil
 }
 
 func (b *Bridge) session(id, agent string) *line {

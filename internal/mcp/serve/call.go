@@ -23,7 +23,7 @@ func (s *Server) call(ctx context.Context, req *mcp.CallToolRequest, t *tool) (m
 	library := ctx
 	ctx, leave := ticket.client(ctx)
 	defer leave()
-	c := session.Call{Tool: t.Tool, Meta: metaOf(req.Params.Meta)}
+	c := session.Call{Tool: t.Tool, Meta: metaOf(req.Params.Meta), Last: ticket.last}
 	var r session.Reply
 	if err := s.request(&c, t, req.Params.Arguments); err != nil {
 		r.Err = exec.NotStarted(fmt.Errorf("%w: %w", exec.ErrRequest, err))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -15,14 +16,17 @@ import (
 	"github.com/mythos-project/mythos/exec/output"
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/internal/mcp/door"
+	"github.com/mythos-project/mythos/internal/mcp/session"
 )
 
 const maxLine = 16 << 20 // bytes of a message
 
 // Lines serves one client over lines, as of standard input and output, until it has no more to
-// say or ctx ends, and what is then under way has ended.
+// say and has its answers, or ctx ends, and what is then under way has ended.
 func (s *Server) Lines(ctx context.Context, in io.Reader, out io.Writer) error {
-	c := &lines{server: s, out: out, next: make(chan jsonrpc.Message), closed: make(chan struct{}), open: map[jsonrpc.ID]*ticket{}}
+	c := &lines{server: s, out: out, next: make(chan jsonrpc.Message), closed: make(chan struct{}), open: map[jsonrpc.ID]*ticket{}, answered: make(chan struct{}, 1), over: make(chan struct{})}
+	c.last, c.lastWord = context.WithCancel(context.WithoutCancel(ctx))
+	defer c.lastWord()
 	go c.read(in)
 	err := s.mcp.Run(ctx, c)
 	if errors.Is(err, io.EOF) || errors.Is(err, mcp.ErrConnectionClosed) || ctx.Err() != nil {
@@ -38,9 +42,17 @@ type lines struct {
 	next   chan jsonrpc.Message
 	closed chan struct{}
 	once   sync.Once
+	// last ends with the client's last word, and answered is told when it then has all answers.
+	last     context.Context //nolint:containedctx // it is the client's
+	lastWord context.CancelFunc
+	answered chan struct{}
+	over     chan struct{} // closed when nobody waits for them any more
+
+	turn    sync.Mutex // held from the writing of a message until what follows from it is noted
+	writing sync.Mutex // held by who writes to out
+	out     io.Writer
 
 	mu   sync.Mutex
-	out  io.Writer
 	open map[jsonrpc.ID]*ticket // requests that wait for their answer
 }
 
@@ -83,7 +95,32 @@ func (c *lines) read(in io.Reader) {
 			return
 		}
 		if err != nil {
+			c.drain()
 			return
+		}
+	}
+}
+
+// drain waits until the client has its answers: it may read them, though it has no more to say.
+func (c *lines) drain() {
+	c.mu.Lock()
+	c.lastWord()
+	c.tell()
+	c.mu.Unlock()
+	select {
+	case <-c.answered:
+	case <-c.closed:
+	case <-time.After(session.Drain):
+	}
+	close(c.over)
+}
+
+// tell says that a client which has said its last word has all answers. c.mu is held.
+func (c *lines) tell() {
+	if len(c.open) == 0 && c.last.Err() != nil {
+		select {
+		case c.answered <- struct{}{}:
+		default:
 		}
 	}
 }
@@ -110,7 +147,9 @@ func (c *lines) takeOne(line []byte) bool {
 		return true
 	}
 	if req, ok := m.(*jsonrpc.Request); ok && req.IsCall() {
-		t := &ticket{}
+		t := &ticket{last: c.last}
+		c.turn.Lock() // who has read an answer, and asks again, asks for another call
+		c.turn.Unlock()
 		c.mu.Lock()
 		twice := c.open[req.ID] != nil
 		if !twice {
@@ -153,9 +192,24 @@ func (c *lines) refuse(id jsonrpc.ID, why string) {
 		Error   *jsonrpc.Error `json:"error"`
 	}{"2.0", id.Raw(), e})
 	if err == nil {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		_, _ = c.out.Write(append(raw, '\n')) // a client that does not read is noticed where it is answered
+		_ = c.put(raw) // a client that does not read is noticed where it is answered
+	}
+}
+
+// put writes a line. A client that has said its last word and does not read holds nobody up.
+func (c *lines) put(line []byte) error {
+	done := make(chan error, 1)
+	go func() {
+		c.writing.Lock()
+		defer c.writing.Unlock()
+		_, err := c.out.Write(append(line, '\n'))
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-c.over:
+		return io.ErrClosedPipe
 	}
 }
 
@@ -165,14 +219,18 @@ func (c *lines) Write(_ context.Context, m jsonrpc.Message) error {
 	if err != nil {
 		return err
 	}
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	err = c.put(raw)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_, err = c.out.Write(append(raw, '\n'))
 	if res, ok := m.(*jsonrpc.Response); ok {
-		if t := c.open[res.ID]; t != nil && err == nil {
+		t := c.open[res.ID]
+		if t != nil && err == nil {
 			t.written()
 		}
 		delete(c.open, res.ID)
+		c.tell()
 	}
 	return err
 }

@@ -15,6 +15,8 @@ import (
 type ticket struct {
 	gone context.Context //nolint:containedctx // it is the request's: the library does not hand it on; nil: the call's own ends with it
 
+	last context.Context //nolint:containedctx // it is the client's: ends with its last word; nil: that is not known
+
 	mu      sync.Mutex
 	session *session.Session
 	reply   session.Reply
@@ -61,8 +63,12 @@ func (t *ticket) answers(s *session.Session, r session.Reply) {
 func (t *ticket) written() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.session != nil {
+	switch {
+	case t.session == nil:
+	case t.last != nil && t.last.Err() != nil:
+		t.session.Unread(t.reply)
+	default:
 		t.session.Answered(t.reply)
-		t.session = nil
 	}
+	t.session = nil
 }

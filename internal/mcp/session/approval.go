@@ -41,10 +41,13 @@ func (s *Session) Asked(ctx context.Context, c Call, chains []caps.Chain) (strin
 
 // agreed waits until people have spoken about what a call was refused for. It reports whether the
 // call may be asked again.
-func (s *Session) agreed(ctx context.Context, why error) bool {
+func (s *Session) agreed(ctx context.Context, c Call, why error) bool {
 	var denied *caps.DeniedError
 	if !errors.As(why, &denied) || denied.Approval.IsZero() || s.ApprovalWait < 0 || s.Gate.Approvals == nil {
 		return false
+	}
+	if c.Waits != nil {
+		c.Waits(denied.Reason)
 	}
 	wait := s.ApprovalWait
 	if wait == 0 {

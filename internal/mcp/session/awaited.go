@@ -23,6 +23,17 @@ type waiting struct {
 	awaited.Call
 }
 
+// reads ends when the client went away, or has said its last word.
+func (c Call) reads(ctx context.Context) context.Context {
+	if c.Last == nil {
+		return ctx
+	}
+	reads, end := context.WithCancel(ctx)
+	forget := context.AfterFunc(c.Last, end)
+	context.AfterFunc(ctx, func() { forget() })
+	return reads
+}
+
 // slot begins the records of equal calls.
 func (s *Session) slot(c Call) string {
 	about := fmt.Sprintf("%d:%s%s%s%s", len(s.Agent), s.Agent, c.Tool.ID, object.Sum(c.Request), c.Round)
@@ -33,7 +44,7 @@ func (s *Session) slot(c Call) string {
 // awaited: its record is made with its register.
 func (s *Session) awaiting(ctx context.Context, c Call) (key, error) {
 	slot := s.slot(c)
-	if again, err := s.adopt(ctx, slot); err != nil || again.adopted {
+	if again, err := s.adopt(ctx, c, slot); err != nil || again.adopted {
 		return again, err
 	}
 	if err := s.own(ctx); err != nil {
@@ -46,7 +57,7 @@ func (s *Session) awaiting(ctx context.Context, c Call) (key, error) {
 	if text == "" || s.awaits(slot, text) {
 		text = s.named(c, "o", strings.ToLower(rand.Text()))
 	}
-	w := &waiting{ctx, slot, recordOf(slot, text), awaited.Call{Key: text, Instance: s.Instance, At: s.Gate.Now(), Keep: s.Keep}}
+	w := &waiting{c.reads(ctx), slot, recordOf(slot, text), awaited.Call{Key: text, Instance: s.Instance, At: s.Gate.Now(), Keep: s.Keep}}
 	s.enter(w)
 	return w.key(false)
 }
@@ -79,8 +90,8 @@ func (w *waiting) key(adopted bool) (key, error) {
 
 // adopt takes over a call whose client went away, if there is one: one of this process, also
 // where it has no record yet, or else the oldest one that has.
-func (s *Session) adopt(ctx context.Context, slot string) (key, error) {
-	if w := s.takeOver(ctx, slot); w != nil {
+func (s *Session) adopt(ctx context.Context, c Call, slot string) (key, error) {
+	if w := s.takeOver(c.reads(ctx), slot); w != nil {
 		raw, err := json.Marshal(w.Call)
 		if err == nil {
 			_, err = s.KV.Update(ctx, nil, map[string][]byte{w.record: raw})
@@ -100,7 +111,7 @@ func (s *Session) adopt(ctx context.Context, slot string) (key, error) {
 	if err := s.own(ctx); err != nil {
 		return key{}, err
 	}
-	w := &waiting{ctx, slot, best.record, awaited.Call{Key: best.Key, Instance: s.Instance, At: best.At, Keep: s.Keep}}
+	w := &waiting{c.reads(ctx), slot, best.record, awaited.Call{Key: best.Key, Instance: s.Instance, At: best.At, Keep: s.Keep}}
 	raw, err := json.Marshal(w.Call)
 	if err != nil {
 		return key{}, err
@@ -110,7 +121,7 @@ func (s *Session) adopt(ctx context.Context, slot string) (key, error) {
 		return key{}, err
 	}
 	if !ok { // an equal call was faster: that one is awaited now
-		return s.adopt(ctx, slot)
+		return s.adopt(ctx, c, slot)
 	}
 	s.enter(w)
 	return w.key(true)
@@ -261,6 +272,17 @@ func (s *Session) Answered(r Reply) {
 	s.mu.Unlock()
 	s.gone.add(r.waiting.record)
 }
+
+// Unread says that the answer of a call was written after its client had said its last word. Nobody knows whether it
+// was read: the next equal call takes it over.
+func (s *Session) Unread(r Reply) {
+	if r.waiting != nil {
+		s.gone.failed(s.leave(r.waiting))
+	}
+}
+
+// Drain is how long a client that has no more to say over lines may still be answered.
+const Drain = 30 * time.Second
 
 // Close waits until what was answered is forgotten.
 func (s *Session) Close() error {

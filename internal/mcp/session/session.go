@@ -82,6 +82,11 @@ type Call struct {
 	// arguments. Empty in the first one.
 	Round string
 	Local any // what the tool's runner is handed
+	// Waits is told what the call waits for before it begins; nil: nobody listens.
+	Waits func(why string)
+	// Last ends when the client has said its last word: nobody knows then whether it reads its answer, and an
+	// equal call takes this one over; nil: it has not.
+	Last context.Context //nolint:containedctx // it is the client's
 }
 
 // Reply is what became of a call.
@@ -131,7 +136,7 @@ func (s *Session) Call(ctx context.Context, c Call) Reply {
 	if r.Outcome, r.Err = s.Gate.Do(work, e); errors.Is(r.Err, caps.ErrDenied) && s.renew(work, c.Tool.ID, &e) {
 		r.Outcome, r.Err = s.Gate.Do(work, e)
 	}
-	if s.agreed(work, r.Err) {
+	if s.agreed(work, c, r.Err) {
 		r.Outcome, r.Err = s.Gate.Do(work, e)
 	}
 	r.entry = s.entryOf(work, r.receipt())

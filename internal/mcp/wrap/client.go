@@ -175,6 +175,7 @@ func (p *Proxy) track(m message) error {
 		return errCrowded
 	}
 	p.asked[key] = &asked{bytes.Clone(m.id), m.method, p.generation}
+	p.pending.Add(1)
 	return nil
 }
 
@@ -185,7 +186,10 @@ func (p *Proxy) answered(id json.RawMessage) *asked {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	a := p.asked[door.IDKey(id)]
-	delete(p.asked, door.IDKey(id))
+	if a != nil {
+		delete(p.asked, door.IDKey(id))
+		p.pending.Done()
+	}
 	return a
 }
 
@@ -225,24 +229,36 @@ func (p *Proxy) call(ctx context.Context, conn *mcptool.Conn, m message) {
 		p.fail(m.id, err)
 		return
 	}
+	p.pending.Add(1)
 	p.working.Go(func() {
-		defer cancel()
 		c, r := p.made(ctx, conn, m)
 		p.mu.Lock()
 		delete(p.calls, key)
 		p.mu.Unlock()
-		if ctx.Err() != nil {
-			return // nobody waits; an equal call gets the answer
-		}
-		what, value := "result", json.RawMessage(nil)
-		result, rpc := p.Session.Answer(c, r)
-		if value = result; rpc != nil {
-			what, value = "error", rpc
-		}
-		if p.answer(m.id, what, value) == nil {
-			p.Session.Answered(r)
-		}
+		go func() { // a client that does not read holds no call up
+			defer p.pending.Done()
+			defer cancel()
+			if ctx.Err() == nil { // else nobody waits, and an equal call gets the answer
+				p.reply(m.id, c, r)
+			}
+		}()
 	})
+}
+
+// reply writes the answer of a call.
+func (p *Proxy) reply(id json.RawMessage, c session.Call, r session.Reply) {
+	what, value := "result", json.RawMessage(nil)
+	result, rpc := p.Session.Answer(c, r)
+	if value = result; rpc != nil {
+		what, value = "error", rpc
+	}
+	switch err := p.answer(id, what, value); {
+	case err != nil:
+	case p.last.Err() != nil:
+		p.Session.Unread(r)
+	default:
+		p.Session.Answered(r)
+	}
 }
 
 // made makes a call.
@@ -265,7 +281,10 @@ func (p *Proxy) made(ctx context.Context, conn *mcptool.Conn, m message) (sessio
 	}
 	c.Meta, _ = jsontext.FieldsOf(m.params.Get("_meta")) // without _meta there are no members
 	c.Round = roundOf(m.params)
-	c.Local = &mcptool.Through{Conn: conn, Params: without(m.params, "task")}
+	waits := p.waiting(c.Meta.Get("progressToken"))
+	defer waits.end()
+	c.Waits, c.Last = waits.say, p.last
+	c.Local = &mcptool.Through{Conn: conn, Params: without(m.params, "task"), Asks: waits.end}
 	return c, p.Session.Call(ctx, c)
 }
 

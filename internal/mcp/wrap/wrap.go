@@ -38,6 +38,8 @@ type Proxy struct {
 	Session *session.Session
 	// Pins knows the tools that are registered of the server.
 	Pins Pins
+	// Beat is how often a call that waits here says so, where its client asks for progress; 0: ten seconds.
+	Beat time.Duration
 	// Notef tells a person what goes wrong.
 	Notef func(format string, args ...any)
 
@@ -54,7 +56,10 @@ type Proxy struct {
 	greeting   json.RawMessage               // params of the client's initialize
 	greeted    []byte                        // its notifications/initialized
 	junk       int                           // lines of the client that are no messages
-	working    sync.WaitGroup
+	working    sync.WaitGroup                // calls that are made
+	pending    sync.WaitGroup                // requests and calls that are not answered
+	last       context.Context               //nolint:containedctx // it is the client's: ends with its last word
+	lastWord   context.CancelFunc
 }
 
 // Pins knows the tools that are registered of a server.
@@ -89,15 +94,18 @@ const (
 	notifyCancelled   = "notifications/cancelled"
 )
 
-// Serve speaks with the client until it has no more to say or ctx ends. What is then under
-// way goes on to its end, unless ctx ends. The error is that of a server that does not start.
+// Serve speaks with the client until it has no more to say and has its answers, or ctx ends. What is
+// then under way goes on to its end, unless ctx ends. The error is that of a server that does not start.
 func (p *Proxy) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	p.out, p.asked, p.calls = out, map[string]*asked{}, map[string]context.CancelFunc{}
+	p.last, p.lastWord = context.WithCancel(context.WithoutCancel(ctx))
+	defer p.lastWord()
 	if _, err := p.server(ctx); err != nil {
 		return err
 	}
 	defer context.AfterFunc(ctx, func() { p.stop(true) })()
 	p.read(ctx, in)
+	p.drain(ctx)
 	p.leave()
 	p.working.Wait()
 	p.stop(false)
@@ -122,6 +130,29 @@ func (p *Proxy) read(ctx context.Context, in io.Reader) {
 		}
 	}
 }
+
+// drain waits until the client has its answers: it may read them, though it has no more to say.
+func (p *Proxy) drain(ctx context.Context) {
+	p.lastWord()
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		p.pending.Wait()
+	}()
+	for limit := time.After(session.Drain); !p.broken(); {
+		select {
+		case <-answered:
+			return
+		case <-limit:
+			return
+		case <-ctx.Done():
+			return
+		case <-time.After(lookEvery): // whether it still can be written to
+		}
+	}
+}
+
+const lookEvery = 250 * time.Millisecond
 
 // leave says of every call under way that its client is gone.
 func (p *Proxy) leave() {
@@ -210,6 +241,7 @@ func (p *Proxy) ended(generation int) {
 		if a.generation == generation {
 			lost = append(lost, a)
 			delete(p.asked, key)
+			p.pending.Done()
 		}
 	}
 	closing := p.closing
