@@ -35,7 +35,7 @@ type tokenFile struct {
 	Audience string            `yaml:"audience"`
 }
 
-// Names resolves names that people use: of agents, and of the things in scopes (see [ParseScope]).
+// Names resolves names that people use: of agents, and of the things in scopes (see [scope.Parse]).
 type Names struct {
 	Agent func(name string) (object.AgentID, error)
 	Thing func(kind, name string) (object.Hash, error)

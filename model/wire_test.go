@@ -211,7 +211,7 @@ func TestParseResponsesRefuse(t *testing.T) {
 	}
 }
 
-// TestTrainingStaysInItsBudget checks the budget and the protocol of a training.
+// TestTrainingRefuses checks the budget and the protocol of a training.
 func TestTrainingRefuses(t *testing.T) {
 	h := newHouse(t)
 	ctx := t.Context()

@@ -92,7 +92,7 @@ func serveLines(tools int) error {
 	}
 }
 
-// serveWeb is the same over HTTP, without sessions.
+// ServeHTTP is the same over HTTP, without sessions.
 func (c catalogue) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var m request
 	if r.Method != http.MethodPost || json.NewDecoder(r.Body).Decode(&m) != nil {

@@ -11,7 +11,7 @@ import (
 // maxScopeText is the largest text form of a scope that is read, in bytes.
 const maxScopeText = 80 << 10
 
-// String is the command-line text form; ParseScope reads it back. A scope that
+// String is the command-line text form; Parse reads it back. A scope that
 // cannot be decoded prints as "kind N" with its payload in hex.
 func (s CapScope) String() string {
 	scope, err := s.Decode()
@@ -21,7 +21,7 @@ func (s CapScope) String() string {
 	return KindName(s.Kind) + ":" + scope.text()
 }
 
-// ParseScope reads the text form of a scope:
+// Parse reads the text form of a scope:
 //
 //	blob.read:CID[@OFF+LEN]                 @OFF and @+LEN too; OFF and LEN are sizes
 //	blob.write:NAMESPACE,max=SIZE[,media=T|T]      max=none; without media: */*

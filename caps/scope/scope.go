@@ -179,7 +179,7 @@ func Serves(kind, use uint8) bool {
 	return kind == use || (kind == KindToolsCall && use == KindToolCall)
 }
 
-// NewScope encodes a scope. It fails on a scope that breaks a field rule.
+// New encodes a scope. It fails on a scope that breaks a field rule.
 func New(s Scope) (CapScope, error) {
 	if err := can.Check(s); err != nil {
 		return CapScope{}, err

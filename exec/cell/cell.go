@@ -197,7 +197,7 @@ func (c *Cells) tryAppend(ctx context.Context, cell, note string, q *AppendReque
 	return ok, exec.Response{Body: body, Status: exec.StatusOK}, err
 }
 
-// sizeKey is the number of events of a cell and the record that says so.
+// size is the number of events of a cell and the record that says so.
 func (c *Cells) size(ctx context.Context, cell string) (uint64, []byte, error) {
 	raw, found, err := c.KV.Get(ctx, cell+sizeKey)
 	if err != nil || !found {

@@ -15,7 +15,7 @@ import (
 // Outputs of the commands.
 var results = cmdutil.Results{"ls": cmdutil.JSONLines(lookup.Named{}), "set": cmdutil.Document(lookup.Named{}), "rm": cmdutil.Nothing()}
 
-// NewRef is `mythos ref`.
+// New is `mythos ref`.
 func New(f *cmdutil.Factory) *cobra.Command {
 	return f.Returns(cmdutil.Noun("ref", "Names for objects, written @NAME", newRefLs(f), newRefSet(f), newRefRm(f)), results)
 }

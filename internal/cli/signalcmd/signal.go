@@ -16,12 +16,12 @@ import (
 // Outputs of the commands.
 var results = cmdutil.Results{"add": cmdutil.Document(added{}), "ls": cmdutil.JSONLines(signal.Signal{})}
 
-// signalAdded is a signal that was signed.
+// added is a signal that was signed.
 type added struct {
 	Signal object.Hash `json:"signal"`
 }
 
-// NewSignal is `mythos signal`.
+// New is `mythos signal`.
 func New(f *cmdutil.Factory) *cobra.Command {
 	return f.Returns(cmdutil.Noun("signal", "Signed statements about episodes", newSignalAdd(f), newSignalLs(f)), results)
 }

@@ -25,7 +25,7 @@ type whyOptions struct {
 	Object string
 }
 
-// NewWhy is `mythos why`.
+// New is `mythos why`.
 func New(f *cmdutil.Factory) *cobra.Command {
 	o := &whyOptions{}
 	c := &cobra.Command{
