@@ -273,7 +273,7 @@ func (h *house) export(ctx context.Context, manifest object.Hash, _ string, w io
 	})
 }
 
-// template is the house that others are copied from.
+// template is the house from which others are copied.
 var template *house
 
 // newHouse makes episodes of real files, a dataset and held-out tests, recipe, suite and the policies of rings 0 and 1.

@@ -10,7 +10,7 @@ import (
 	"github.com/mythos-project/mythos/store/layout"
 )
 
-// KV is an ordered key-value store shared by all rooms.
+// KV is an ordered key-value store shared by all packages.
 type KV = kv.KV
 
 // Chunks stores the large byte strings by hash. It need not check hashes.

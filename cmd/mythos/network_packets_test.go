@@ -32,7 +32,7 @@ func (s *site) identity() *sign.Key {
 	return k
 }
 
-// draft is a packet to be, which a test spoils.
+// draft is an unfinished packet, which a test spoils.
 type draft struct {
 	packet.Options
 	text    string

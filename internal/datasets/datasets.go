@@ -1,4 +1,4 @@
-// Package datasets builds and exports datasets as effects, and finds how they came about.
+// Package datasets builds and exports datasets as effects, and finds how they were made.
 package datasets
 
 import (
@@ -42,8 +42,7 @@ type Datasets struct {
 	Find     *lookup.Finder
 }
 
-// Register registers dataset.build and dataset.export. Both are safe to repeat: they store
-// by content.
+// Register registers dataset.build and dataset.export. Both are retry-safe: they store by content.
 func (d *Datasets) Register() {
 	d.Gate.Builtin(effectDataset, exec.Builtin{Use: calls.ToolUse(effectDataset), Run: d.runDataset, RetrySafe: true, Writes: true,
 		Limits: exec.Limits{Timeout: 24 * time.Hour}})
@@ -73,8 +72,7 @@ func (d *Datasets) runDataset(ctx context.Context, call exec.Call) (exec.Respons
 	return exec.Response{Body: raw, Status: exec.StatusOK, Evidence: []object.Hash{def.DatasetDefID, built.Manifest.CID}}, nil
 }
 
-// progressOf is who the caller in this process wants told how far a built-in effect is; nil
-// for nobody.
+// progressOf returns the progress that the caller in this process wants to receive about a built-in effect; nil: none.
 func progressOf(call exec.Call) store.Progress {
 	p, _ := call.Local.(store.Progress)
 	return p
@@ -90,8 +88,8 @@ type Built struct {
 	Warnings []string
 }
 
-// Build keeps a definition and builds it, as an effect with a receipt. given is
-// the authority for it; nil: what is held, or the owner's own. p is told how far it is.
+// Build stores a definition and builds it, as an effect with a receipt. given is the authority for it; nil: the held
+// capabilities, or the owner's own. p is told how far the build has come.
 func (d *Datasets) Build(ctx context.Context, data []byte, given []caps.Chain, p store.Progress) (*Built, error) {
 	names, missing := d.datasetNames(ctx), []string(nil)
 	tool := names.Tool
@@ -142,16 +140,16 @@ func (d *Datasets) Build(ctx context.Context, data []byte, given []caps.Chain, p
 	return b, err
 }
 
-// firstDataset makes a manifest name the dataset, unless it names one already: what a name
-// stands for does not change because another definition selects the same episodes. It
-// returns the definition that the manifest named before; nil for none.
+// firstDataset makes a manifest name the dataset, unless it already names one: the meaning of a name does not change
+// because another definition selects the same episodes. It returns the definition that the manifest named before; nil:
+// none.
 func (d *Datasets) firstDataset(ctx context.Context, b *Built) (*object.Hash, error) {
 	err := d.Store.SetRef(ctx, lookup.DatasetRefName(b.Ref.Manifest.CID), b.ID, new(object.Hash))
 	if !errors.Is(err, store.ErrChanged) {
 		return nil, err
 	}
 	first, _, err := d.Ref(ctx, b.Ref.Manifest.CID)
-	if errors.Is(err, store.ErrNotFound) { // the ref is left of what was collected
+	if errors.Is(err, store.ErrNotFound) { // the ref remains of something that was collected
 		return nil, d.Store.SetRef(ctx, lookup.DatasetRefName(b.Ref.Manifest.CID), b.ID, nil)
 	}
 	if err != nil {
@@ -160,7 +158,7 @@ func (d *Datasets) firstDataset(ctx context.Context, b *Built) (*object.Hash, er
 	return &first.DatasetDefID, nil
 }
 
-// datasetNames resolves what the text of a definition names.
+// datasetNames resolves the names in the text of a definition.
 func (d *Datasets) datasetNames(ctx context.Context) dataset.Names {
 	return dataset.Names{
 		Tool: func(name string) (object.Hash, error) {
@@ -174,9 +172,8 @@ func (d *Datasets) datasetNames(ctx context.Context) dataset.Names {
 	}
 }
 
-// Ref returns how a dataset came about, here or where it was pulled from. id is that
-// of its DatasetRef, or its manifest: then it is the first dataset here that has this
-// manifest.
+// Ref returns how a dataset was made, here or where it was pulled from. id is that of its DatasetRef, or its manifest:
+// then it is the first dataset here that has this manifest.
 func (d *Datasets) Ref(ctx context.Context, id object.Hash) (*dataset.DatasetRef, []byte, error) {
 	if is, err := d.isDatasetRef(ctx, id); err != nil {
 		return nil, nil, err
@@ -198,7 +195,7 @@ func (d *Datasets) Ref(ctx context.Context, id object.Hash) (*dataset.DatasetRef
 	return ref, raw, err
 }
 
-// isDatasetRef reports whether an object that is here is a DatasetRef.
+// isDatasetRef reports whether a stored object is a DatasetRef.
 func (d *Datasets) isDatasetRef(ctx context.Context, id object.Hash) (bool, error) {
 	o, err := d.Store.Object(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
@@ -207,7 +204,7 @@ func (d *Datasets) isDatasetRef(ctx context.Context, id object.Hash) (bool, erro
 	return err == nil && o.Kind == objects.KindDatasetRef, err
 }
 
-// List is the list of episodes that a text names: a corpus, or a dataset.
+// List returns the list of episodes that a text names: a corpus, or a dataset.
 func (d *Datasets) List(ctx context.Context, text string) (object.Hash, error) {
 	id, err := d.Find.Resolve(ctx, text)
 	if err != nil {
@@ -216,8 +213,8 @@ func (d *Datasets) List(ctx context.Context, text string) (object.Hash, error) {
 	return d.Manifest(ctx, id)
 }
 
-// Manifest is the list of a dataset that is named by its DatasetRef, and any other id as
-// it is: a manifest, a corpus.
+// Manifest returns the list of a dataset that is named by its DatasetRef, and any other id unchanged: a manifest, a
+// corpus.
 func (d *Datasets) Manifest(ctx context.Context, id object.Hash) (object.Hash, error) {
 	if is, err := d.isDatasetRef(ctx, id); err != nil || !is {
 		return id, err
@@ -229,7 +226,7 @@ func (d *Datasets) Manifest(ctx context.Context, id object.Hash) (object.Hash, e
 	return ref.Manifest.CID, nil
 }
 
-// Def returns a definition that is here.
+// Def returns a stored definition.
 func (d *Datasets) Def(ctx context.Context, id object.Hash) (*dataset.DatasetDef, error) {
 	raw, err := objects.Load(ctx, d.Store, "DatasetDef", id)
 	if err != nil {
@@ -238,7 +235,7 @@ func (d *Datasets) Def(ctx context.Context, id object.Hash) (*dataset.DatasetDef
 	return dataset.OpenDef(raw)
 }
 
-// CheckDatasetRef checks that what a DatasetRef names is here and is what it says.
+// CheckDatasetRef checks that what a DatasetRef names is stored and matches it.
 func (d *Datasets) CheckDatasetRef(ctx context.Context, ref *dataset.DatasetRef) error {
 	if _, err := d.Def(ctx, ref.DatasetDefID); err != nil {
 		return err
@@ -250,8 +247,8 @@ func (d *Datasets) CheckDatasetRef(ctx context.Context, ref *dataset.DatasetRef)
 	return err
 }
 
-// datasetRefOf finds a DatasetRef that is here by its own id or by its manifest, where no
-// build and no pull made it known: it came in a push, or as an object.
+// datasetRefOf finds a stored DatasetRef by its own id or by its manifest, if no build or pull registered it: it came
+// in a push, or as an object.
 func (d *Datasets) datasetRefOf(ctx context.Context, id object.Hash) (object.Hash, error) {
 	var found []object.Hash
 	err := d.Store.Objects(ctx, objects.KindDatasetRef, func(o store.Object) error {

@@ -16,11 +16,11 @@ import (
 	"github.com/mythos-project/mythos/store/postgres"
 )
 
-// arrivalLock excludes others from a place, which is no repository yet.
+// arrivalLock excludes others from a destination that is not a repository yet.
 const arrivalLock = "arrival"
 
-// Arrive opens the place that the repository with an id is moved to: an empty one is made, one that an earlier attempt
-// has left is taken up. The error wraps ErrTaken for any other.
+// Arrive opens the destination to which the repository with an id is moved: an empty one is created, and one that an
+// earlier attempt has left is continued. The error wraps ErrTaken for any other.
 func Arrive(ctx context.Context, from [16]byte, to Destination, acceptLoss bool, o Options) (*Arrival, error) {
 	arrive := arriveShared
 	if to.Folder != "" {
@@ -39,10 +39,10 @@ func Arrive(ctx context.Context, from [16]byte, to Destination, acceptLoss bool,
 	return a, nil
 }
 
-// ErrTaken means that another repository is where one is to be moved.
+// ErrTaken means that the destination contains another repository.
 var ErrTaken = errors.New("another repository is there")
 
-// errTaken refuses a place.
+// errTaken is the error for a destination.
 func errTaken(d Destination) error { return fmt.Errorf("%w: %s", ErrTaken, d) }
 
 func arriveLocal(_ context.Context, from [16]byte, to Destination, _ bool, o Options) (*Arrival, error) {
@@ -77,7 +77,7 @@ func arriveLocal(_ context.Context, from [16]byte, to Destination, _ bool, o Opt
 	}}, nil
 }
 
-// idAt is the id that a repository gets in a database: the same with each attempt.
+// idAt returns the id that a repository gets in a database: the same in each attempt.
 func (p Places) idAt(from [16]byte) [16]byte {
 	sum := sha256.Sum256([]byte(strings.Join([]string{"mythos migrate", string(from[:]), p.Store, p.Chunks}, "\x00")))
 	return [16]byte(sum[:16])
@@ -100,7 +100,7 @@ func arriveShared(ctx context.Context, from [16]byte, to Destination, acceptLoss
 	return &Arrival{e, db.Arrived}, nil
 }
 
-// prepare makes an empty repository, or finds the one that an earlier attempt has made.
+// prepare creates an empty repository, or finds the one that an earlier attempt has created.
 func prepare(ctx context.Context, db *postgres.DB, chunks *bucket.Bucket, from [16]byte, to Destination, acceptLoss bool) error {
 	a, err := db.About(ctx)
 	switch id := to.idAt(from); {

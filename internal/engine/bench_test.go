@@ -123,7 +123,7 @@ func benchEffects(b *testing.B, processes, callers int) {
 	b.ReportMetric(float64(endStored-stored)/float64(b.N), "stored-B/op")
 }
 
-// written is how many bytes the server has written ahead, and how many the repository's tables have.
+// written returns how many bytes the server has written to its log, and how many the repository's tables have.
 func written(b *testing.B, address string) (wal, stored int64) {
 	b.Helper()
 	conn, err := pgx.Connect(b.Context(), address)

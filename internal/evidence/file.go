@@ -16,7 +16,7 @@ import (
 	"github.com/mythos-project/mythos/object"
 )
 
-// Line is a receipt of an evidence file of many (spec/evidence.md#evidence-files).
+// Line is one receipt of an evidence file with many (spec/evidence.md#evidence-files).
 type Line struct {
 	ReceiptID object.Hash
 	Evidence  []byte // the canonical EvidenceBundle

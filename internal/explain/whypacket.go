@@ -63,7 +63,7 @@ func (ex *Explainer) Packet(ctx context.Context, raw []byte, o Options) (*why.No
 	return ex.below(ctx, root, inside, inside.starts(got), o)
 }
 
-// bundleNode is the program of a packet, which was validated when it was opened.
+// bundleNode is the node of a packet's program, which was validated when the packet was opened.
 func (ex *Explainer) bundleNode(got *packets.Received) (*why.Node, error) {
 	id, err := ir.BundleID(got.Bundle)
 	if err != nil {

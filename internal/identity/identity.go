@@ -115,7 +115,7 @@ func AgentIn(dir string, trust *keyfile.Trust, text string) (object.AgentID, err
 	return object.AgentID{}, fmt.Errorf("agent %q: %w: neither a public key of 64 hex digits, nor a name in trust.yaml, nor a key of this repository", text, ErrNoAgent)
 }
 
-// ErrNoAgent means that nobody is known by that name; it wraps store.ErrNotFound.
+// ErrNoAgent means that no agent is known by that name; it wraps store.ErrNotFound.
 var ErrNoAgent = fmt.Errorf("%w", store.ErrNotFound)
 
 // ErrDamaged means that an irreplaceable file of the repository is missing or damaged. It wraps store.ErrCorrupt.

@@ -123,7 +123,7 @@ func (id *Identity) ownAgents() ([]object.AgentID, error) {
 	return agents, nil
 }
 
-// MayIssue tells whether what this agent issues of a kind counts here.
+// MayIssue reports whether capabilities of a kind that this agent issues count here.
 func (id *Identity) MayIssue(kind uint8) bool {
 	key, err := id.Issuer(kind)
 	return err == nil && id.TrustsIssuer(key.Agent(), kind)

@@ -84,7 +84,7 @@ type connection struct {
 	lost           bool // in a hole
 }
 
-// New makes a line to a server, until the test ends.
+// New makes a line to a server, which lasts until the test ends.
 func New(t testing.TB, to string) *Line {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

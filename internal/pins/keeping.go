@@ -30,8 +30,7 @@ type Pins struct {
 
 const maxPinUs = uint64(1<<63-1) / 1000 // of a time.Duration
 
-// Register registers blob.pin and blob.delete: what an agent who is not the
-// owner of the directory needs a capability for.
+// Register registers blob.pin and blob.delete: agents other than the owner of the folder need a capability for them.
 func (p *Pins) Register() {
 	p.Gate.Builtin(effectPin, exec.Builtin{
 		Use: calls.Decoded(func(q *vm.BlobPinRequest) scope.Use {

@@ -25,7 +25,7 @@ func (d *Dir) Inside(idem object.Hash) bool {
 	return false
 }
 
-// opens reports whether a process has a file open, as far as we may know.
+// opens reports whether a process has a file open, as far as we are allowed to know.
 func opens(pid int, file os.FileInfo) bool {
 	list, err := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/fd/*")
 	if err != nil {

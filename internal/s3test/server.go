@@ -18,7 +18,7 @@ import (
 	"github.com/mythos-project/mythos/internal/testproc"
 )
 
-// Variable names the program. It is looked for in the path otherwise.
+// Variable names the program. Without it, the program is searched for in the PATH.
 const Variable = "MYTHOS_TEST_VERSITYGW"
 
 // The access keys of every server.

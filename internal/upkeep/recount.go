@@ -33,9 +33,9 @@ var units = map[uint8]scope.Resource{scope.KindToolCall: scope.Calls, scope.Kind
 type recount struct {
 	node  *Upkeep
 	least map[object.Hash]uint64    // by capability
-	again map[object.Hash]bool      // effects that were registered more than once: who was charged is not told
-	seen  map[uint64]struct{}       // by capability in a receipt
-	links map[object.Hash][]counted // of each capability that a receipt names
+	again map[object.Hash]bool      // effects that were registered more than once: who was charged is unknown
+	seen  map[uint64]struct{}       // receipts, by the beginning of their ids
+	links map[object.Hash][]counted // by capability in a receipt
 }
 
 // counted is a counter that a use of a capability is charged to.

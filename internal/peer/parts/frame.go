@@ -44,8 +44,8 @@ func writeFrame(w io.Writer, p transfer.Part) error {
 	return err
 }
 
-// believed is how many bytes are made room for because a length says so: a chunk of the
-// usual size, and what is around it.
+// believed is how many bytes are allocated on the word of a length alone: a chunk of the usual size, and what surrounds
+// it.
 const believed = merkle.DefaultChunkSize + 1<<10
 
 // unused buffers of frames, *[]byte.

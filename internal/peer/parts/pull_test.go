@@ -206,8 +206,7 @@ func TestLyingPeer(t *testing.T) {
 	}
 }
 
-// TestFetch moves the chunks of a range with their proofs, and refuses what a proof
-// does not hold for.
+// TestFetch transfers the chunks of a range with their proofs, and refuses what does not match its proof.
 func TestFetch(t *testing.T) {
 	far, near := peertest.Repo(t, "far"), peertest.Repo(t, "near")
 	at := serve(t, far)

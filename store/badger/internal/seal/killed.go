@@ -61,7 +61,7 @@ func (s *State) checkKilled(dir string, found map[string]int64) error {
 func (s *State) checkManifest(dir string, f Listed, size int64) error {
 	if size < f.size {
 		if size > 0 && f.size >= rewriting {
-			return nil // MANIFEST was rewritten; the tables in it are checked elsewhere
+			return nil // MANIFEST was rewritten; tables that it does not list are looked for
 		}
 		return folder.Corrupt(dir, f.Name, "it is missing, or was cut off: it had %d bytes", f.size)
 	}
