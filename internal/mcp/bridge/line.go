@@ -26,9 +26,13 @@ type line struct {
 	latest *stream
 	own    *stream  // for what belongs to no request; nil: the client has none open
 	unsaid [][]byte // until it has
+	size   int      // of unsaid, in bytes
 }
 
-const maxUnsaid = 256 // messages that are kept for a client that does not listen yet
+const (
+	maxUnsaid  = 256     // messages that are kept for a client that does not listen yet
+	unsaidSize = 4 << 20 // bytes of them
+)
 
 // over reports that the speaker has ended.
 func (l *line) over() bool {
@@ -174,8 +178,8 @@ func (l *line) streamOf(m message) *stream {
 func (l *line) keep(text []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.session != "" && len(l.unsaid) < maxUnsaid {
-		l.unsaid = append(l.unsaid, bytes.Clone(text))
+	if l.session != "" && len(l.unsaid) < maxUnsaid && l.size+len(text) <= unsaidSize {
+		l.unsaid, l.size = append(l.unsaid, bytes.Clone(text)), l.size+len(text)
 	}
 }
 
@@ -190,7 +194,7 @@ func (l *line) news(w http.ResponseWriter, r *http.Request) {
 	}
 	l.own = s
 	unsaid := l.unsaid
-	l.unsaid = nil
+	l.unsaid, l.size = nil, 0
 	l.mu.Unlock()
 	defer func() {
 		s.end()
