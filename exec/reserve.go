@@ -20,11 +20,13 @@ type Reserver interface {
 // reserve refuses an effect whose outcome might not fit on the disk, before anything has happened. A committed effect
 // is only looked up and needs no room.
 func (a *attempt) reserve(ctx context.Context) (free func(), err error) {
-	r, ok := a.gate.Responses.(Reserver)
-	if !ok {
-		return func() {}, nil
+	free = func() {}
+	if g, ok := a.gate.Ledger.(interface{ Ready(context.Context) error }); ok {
+		err = g.Ready(ctx)
 	}
-	free, err = r.Reserve(ctx, min(a.target.limits.MaxResponse, store.SmallChunk)+recordSize)
+	if r, ok := a.gate.Responses.(Reserver); ok && err == nil {
+		free, err = r.Reserve(ctx, min(a.target.limits.MaxResponse, store.SmallChunk)+recordSize)
+	}
 	if err == nil {
 		return free, nil
 	}

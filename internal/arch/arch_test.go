@@ -48,6 +48,7 @@ var rooms = []struct {
 	{"ledger/mlog", []string{"object", "object/...", "store/kv"}},
 	{"ledger", []string{"object", "object/...", "ledger/mlog"}},
 	{"ledger/kvledger", []string{"object", "object/...", "ledger", "ledger/mlog"}},
+	{"ledger/epoch", []string{"object", "object/sign", "store/memory", "ledger", "ledger/kvledger", "ledger/mlog", "store/kv"}},
 	{"ledger/intoto", []string{"object", "object/...", "ledger"}},
 	{"packet", []string{"object", "object/..."}},
 	{"exec/ir", []string{"object", "object/..."}},

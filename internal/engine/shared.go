@@ -40,6 +40,9 @@ func openShared(root string, p Places, id [16]byte, o Options) (*Engine, error) 
 	return e, nil
 }
 
+// Checkpoints is where those of the ledger are published.
+func (s *Shared) Checkpoints() *bucket.Bucket { return s.bucket }
+
 // ErrPlaces means that the two addresses do not match each other or the repository.
 var ErrPlaces = errors.New("addresses of the repository")
 

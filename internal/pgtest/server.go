@@ -214,6 +214,22 @@ func (s *Server) Ask(t testing.TB, sql string) (yes bool) {
 	return yes
 }
 
+// Backup takes a backup of a repository's tables, which the returned function restores.
+func (s *Server) Backup(t testing.TB, address string) (restore func()) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "backup.sql")
+	run := func(program string, args ...string) {
+		cmd := osexec.Command(filepath.Join(s.bin, program), append(args, address)...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v: %s", program, err, out)
+		}
+	}
+	run("pg_dump", "-n", "mythos", "-f", file, "-d")
+	return func() {
+		run("psql", "-q", "-v", "ON_ERROR_STOP=1", "-c", "DROP SCHEMA mythos CASCADE", "-f", file, "-d")
+	}
+}
+
 // Terminate ends every connection to a database, whatever it is doing.
 func (s *Server) Terminate(t testing.TB, address string) {
 	t.Helper()

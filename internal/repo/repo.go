@@ -45,6 +45,7 @@ import (
 	"github.com/mythos-project/mythos/internal/upkeep"
 	"github.com/mythos-project/mythos/internal/webhook"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/epoch"
 	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/model/registry"
 	"github.com/mythos-project/mythos/object"
@@ -60,6 +61,7 @@ type Repo struct {
 	DB          store.KV
 	Store       *store.Store
 	Ledger      *kvledger.Ledger
+	Epochs      *epoch.Watch
 	Running     *running.Dir // the attempts under way on this machine
 	Verifier    *caps.Verifier
 	Quotas      *quota.Quotas
@@ -145,6 +147,7 @@ func Open(ctx context.Context, dir string, o Options) (*Repo, error) {
 		r.Ledger.Home = e.Shared.Home
 		copy(r.Ledger.Instance, e.Shared.Home)
 	}
+	r.watch()
 	r.Revocations = caps.NewRevocations(r.DB)
 	r.Verifier = &caps.Verifier{Trusted: r.TrustsIssuer, Revoked: r.Revocations.Lookup(ctx), MaxAge: r.Trust.MaxAge}
 	r.Policies = caps.NewPolicies(r.DB, func(p *caps.IssuancePolicy) bool { return r.Judge.TrustsPolicy(ctx, p) })
@@ -156,6 +159,16 @@ func Open(ctx context.Context, dir string, o Options) (*Repo, error) {
 	}
 	r.Gate.Waiting, r.Gate.Responses = o.Waiting, e.Responses(r.Store, o.Away)
 	return r, nil
+}
+
+// watch has the checkpoints of the ledger published where many machines share it, and nothing recorded while one is ahead.
+func (r *Repo) watch() {
+	w := &epoch.Watch{KV: r.DB, Log: r.Ledger.Merkle(), Signer: r.Key, Now: r.Now, Debugf: r.debugf}
+	if s := r.engine.Shared; s != nil {
+		w.Publisher = s.Checkpoints()
+	}
+	r.Epochs = epoch.New(w)
+	r.close = append(r.close, w.Close)
 }
 
 // ForPeers lets tools run for peers from now on: not in the folder of this process, and without the variables that only

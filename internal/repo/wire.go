@@ -20,6 +20,7 @@ import (
 	"github.com/mythos-project/mythos/internal/transfer"
 	"github.com/mythos-project/mythos/internal/trees"
 	"github.com/mythos-project/mythos/internal/upkeep"
+	"github.com/mythos-project/mythos/ledger/epoch"
 )
 
 // wire gives each package what it needs: a package knows only those before it.
@@ -27,7 +28,7 @@ func (r *Repo) wire() {
 	id := r.Identity
 	r.Auth = &authority.Authority{ID: id, DB: r.DB, Store: r.Store, Ledger: r.Ledger, Gate: r.Gate, Verifier: r.Verifier, Quotas: r.Quotas,
 		Revocations: r.Revocations, Policies: r.Policies, RequireCap: r.Config.RequireCap, Debugf: r.debugf}
-	r.Toolbox = &toolbox.Toolbox{Tools: r.Tools, Gate: r.Gate, Store: r.Store, MCP: r.mcp, Wasm: r.wasm, Recorded: append(authority.Recorded, episodes.ImportEffect)}
+	r.Toolbox = &toolbox.Toolbox{Tools: r.Tools, Gate: r.Gate, Store: r.Store, MCP: r.mcp, Wasm: r.wasm, Recorded: append(authority.Recorded, episodes.ImportEffect, epoch.Effect)}
 	r.History = &history.History{ID: id, DB: r.DB, Store: r.Store, Ledger: r.Ledger, Toolbox: r.Toolbox}
 	r.Peers = &peers.Peers{DB: r.DB}
 	r.Find = &lookup.Finder{ID: id, Store: r.Store, Ledger: r.Ledger, Exec: r.Exec, Models: r.Models, Tools: r.Tools, Toolbox: r.Toolbox, History: r.History,

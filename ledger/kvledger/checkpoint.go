@@ -3,6 +3,7 @@ package kvledger
 import (
 	"context"
 
+	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
 )
@@ -17,6 +18,27 @@ func (l *Ledger) Checkpoint(ctx context.Context) ([]byte, error) {
 // begin with exactly what the checkpoint covers.
 func (a *archive) CheckConsistent(ctx context.Context, old mlog.Checkpoint) error {
 	return a.log.CheckConsistent(ctx, old)
+}
+
+// Merkle is the log below.
+func (a *archive) Merkle() *mlog.Log { return a.log }
+
+// Ready returns why nothing may be recorded, if anything stands against it (mlog.Log.Guard).
+func (a *archive) Ready(ctx context.Context) error {
+	if a.log.Guard == nil {
+		return nil
+	}
+	return a.log.Guard(ctx)
+}
+
+// RecordEpoch records the receipt with which an epoch begins, whatever the guard says.
+func (a *archive) RecordEpoch(ctx context.Context, r *ledger.Receipt, raw []byte, riders ...ledger.Rider) error {
+	ok, err := a.log.Append(ctx, &mlog.Append{Leaves: [][]byte{ledger.Leaf(ledger.EntryReceipt, raw)},
+		Postings: []mlog.Posting{{Key: receiptKey(r.ReceiptID), To: 1}}, Riders: riders, Unguarded: true})
+	if err == nil && !ok {
+		err = ledger.ErrBusy
+	}
+	return err
 }
 
 // Prover makes proofs about the log's present state.

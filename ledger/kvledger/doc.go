@@ -7,6 +7,7 @@
 //	l/i/<idem id>       the places of the entries of an effect's history
 //	l/r/<receipt id>    the place of a receipt
 //	l/u/<tool id>       a tool that effects with keys were registered for
+//	l/c/...             checkpoints that were published (package epoch)
 //	l/b/<idem id>       until when the lease of an attempt was renewed, and its fence; not signed
 //
 // Package mlog stores the log itself: its segments, its tiles and its end.

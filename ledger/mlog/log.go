@@ -25,6 +25,8 @@ type Append struct {
 	Postings []Posting
 	Riders   []Rider
 
+	Unguarded bool // append whatever Guard says
+
 	known map[string][]byte // values read ahead for the riders
 	since uint64            // number of batches that had ended before that
 	ctx   context.Context
@@ -52,6 +54,11 @@ func (a *Append) finish(ok bool, err error) {
 // appends contend for, is thereby written once per batch. Compare-and-set on that key resolves races with other
 // processes.
 type Log struct {
+	// Guard, if not nil, is asked before each append: its error refuses it. Grew, if not nil, is told after each. Set both before
+	// first use.
+	Guard func(ctx context.Context) error
+	Grew  func()
+
 	kv      kv.KV
 	mu      sync.Mutex
 	queue   []*Append
@@ -88,6 +95,20 @@ const (
 // Append reports whether a was granted. ctx counts only until a batch takes a: a write that has begun is not
 // interrupted.
 func (l *Log) Append(ctx context.Context, a *Append) (bool, error) {
+	if l.Guard != nil && !a.Unguarded {
+		if err := l.Guard(ctx); err != nil {
+			return false, err
+		}
+	}
+	ok, err := l.join(ctx, a)
+	if ok && l.Grew != nil {
+		l.Grew()
+	}
+	return ok, err
+}
+
+// join puts a into the queue, and leads a batch if it comes to that.
+func (l *Log) join(ctx context.Context, a *Append) (bool, error) {
 	if err := l.readAhead(ctx, a); err != nil {
 		return false, err
 	}

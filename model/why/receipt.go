@@ -148,7 +148,7 @@ var capIssue = ir.BuiltinTool("cap.issue")
 
 // ownDoing are the effects that nobody calls: the repository's own key makes them.
 var ownDoing = []object.Hash{capIssue, ir.BuiltinTool("cap.policy"), ir.BuiltinTool("cap.revoke"),
-	ir.BuiltinTool("episode.import"), ir.BuiltinTool("episode.redact")}
+	ir.BuiltinTool("episode.import"), ir.BuiltinTool("episode.redact"), ir.BuiltinTool("ledger.epoch")}
 
 // then is the trust at the time of a receipt's signature. Without [WhyOptions.Then] it is the present trust, and no
 // revocations.

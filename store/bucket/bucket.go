@@ -204,3 +204,20 @@ func (b *Bucket) Doubt(ctx context.Context, h object.Hash) error { return b.tabl
 func (b *Bucket) ScanChunks(ctx context.Context, fn func(h object.Hash, size int64) error) error {
 	return b.table.Scan(ctx, fn)
 }
+
+// checkpointName is that of the object of a published checkpoint.
+func checkpointName(n uint64) string { return "log/cp/" + strconv.FormatUint(n, 10) }
+
+// Checkpoint reads a checkpoint that was published, of at most max bytes; false: there is none of that number.
+func (b *Bucket) Checkpoint(ctx context.Context, n uint64, max int) (text []byte, found bool, err error) {
+	text, found, err = b.read(ctx, checkpointName(n), 0, -1)
+	if len(text) > max {
+		err = fmt.Errorf("%w: checkpoint %d has %d bytes", store.ErrCorrupt, n, len(text))
+	}
+	return text, found, err
+}
+
+// Publish writes a checkpoint, unless there is one of that number.
+func (b *Bucket) Publish(ctx context.Context, n uint64, text []byte) (made bool, err error) {
+	return b.create(ctx, checkpointName(n), text)
+}

@@ -30,6 +30,7 @@ const (
 	LedgerReceipts  = "l/r/" // <receipt>: the entry of a receipt
 	LedgerTools     = "l/u/" // <tool>: tools that were used
 	LedgerRenewals  = "l/b/" // <effect>: until when the lease of an attempt was renewed
+	LedgerPublished = "l/c/" // the last checkpoint that was published, and one that is ahead of the log
 	Witnessed       = "l/w/" // <log>: the last checkpoint that was cosigned
 
 	// package exec
@@ -111,6 +112,7 @@ var Spaces = []string{
 	LedgerReceipts,
 	LedgerTools,
 	LedgerRenewals,
+	LedgerPublished,
 	Witnessed,
 	ToolsByID,
 	ToolsByName,

@@ -10,5 +10,5 @@ import (
 // NewLedger is `mythos ledger`.
 func NewLedger(f *cmdutil.Factory) *cobra.Command {
 	return f.Returns(cmdutil.Noun("ledger", "The record of effects: what happened, provably",
-		newShow(f), newLog(f), newVerify(f), newCheckpoint(f), newCosign(f), newResolve(f)), ledgerResults)
+		newShow(f), newLog(f), newVerify(f), newCheckpoint(f), newCosign(f), newNewEpoch(f), newResolve(f)), ledgerResults)
 }

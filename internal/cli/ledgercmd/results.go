@@ -33,6 +33,7 @@ var ledgerResults = cmdutil.Results{
 	"verify":     cmdutil.Document(kvledger.Report{}),
 	"checkpoint": cmdutil.Document(checkpointView{}),
 	"cosign":     cmdutil.Bytes(),
+	"new-epoch":  cmdutil.Document(epochView{}),
 	"resolve":    cmdutil.Nothing(),
 }
 

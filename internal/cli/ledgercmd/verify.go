@@ -19,16 +19,18 @@ import (
 type verifyOptions struct {
 	Checkpoint string
 	Witnesses  []string
+	Guard      bool
 }
 
 func newVerify(f *cmdutil.Factory) *cobra.Command {
 	o := &verifyOptions{}
 	c := &cobra.Command{
-		Use: "verify [--checkpoint FILE [--witness KEY]...]", Short: "Recompute the whole ledger, and check that it extends a kept checkpoint",
+		Use: "verify [--checkpoint FILE [--guard] [--witness KEY]...]", Short: "Recompute the whole ledger, and check that it extends a kept checkpoint",
 		Example: "  mythos ledger verify --checkpoint checkpoint.txt", Args: cmdutil.Args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return runVerify(c.Context(), f, o) },
 	}
 	c.Flags().StringVar(&o.Checkpoint, "checkpoint", "", "a checkpoint kept elsewhere")
+	c.Flags().BoolVar(&o.Guard, "guard", false, "if the ledger is behind the checkpoint, record nothing until mythos ledger new-epoch")
 	c.Flags().StringArrayVar(&o.Witnesses, "witness", nil, "a public key that must have cosigned the checkpoint; may be repeated")
 	return c
 }
@@ -38,8 +40,8 @@ func runVerify(ctx context.Context, f *cmdutil.Factory, o *verifyOptions) error 
 	if err != nil {
 		return err
 	}
-	if len(witnesses) > 0 && o.Checkpoint == "" {
-		return clierr.Usagef("--witness needs --checkpoint")
+	if (len(witnesses) > 0 || o.Guard) && o.Checkpoint == "" {
+		return clierr.Usagef("--witness and --guard need --checkpoint")
 	}
 	n, err := f.Repo(ctx)
 	if err != nil {
@@ -55,8 +57,11 @@ func runVerify(ctx context.Context, f *cmdutil.Factory, o *verifyOptions) error 
 			return err
 		}
 		if err := consistent(ctx, f, n, data, witnesses); err != nil {
-			return clierr.New(clierr.Invalid, "%s: %w", o.Checkpoint, err).On(o.Checkpoint)
+			return behind(ctx, n, o, data, err)
 		}
+	}
+	if _, err := epochs(ctx, n); err != nil {
+		return clierr.New(clierr.Invalid, "%w", err)
 	}
 	var lost error
 	if err := n.Upkeep.RecountQuotas(ctx, func(_ object.Hash, err error) { lost = errors.Join(lost, err) }); err != nil {
