@@ -1,9 +1,9 @@
-// Package bridge is the server's side of the streamable HTTP transport, in front of programs
-// that speak the Model Context Protocol in lines. What is said passes as it was written.
+// Package bridge is the server's side of the streamable HTTP transport, in front of programs that speak the Model
+// Context Protocol in lines. Messages are passed on unchanged.
 //
-// In versions with sessions, each session has such a program for itself. From 2026-07-28 on
-// each request has one for as long as it lasts, which then waits for the next. A client whose
-// connection ends before its answer was written is said to have cancelled its request.
+// In versions with sessions, each session has its own program. From 2026-07-28 on each request has one while it lasts,
+// which then waits for the next. If a client's connection ends before its answer was written, its request counts as
+// cancelled.
 package bridge
 
 import (
@@ -19,8 +19,8 @@ import (
 	"github.com/mythos-project/mythos/internal/mcp/door"
 )
 
-// Speaker speaks with one client in lines, until in has ended. A write that returns an error which
-// wraps ErrUnheard has reached nobody; the next one may.
+// Speaker talks to one client in lines, until in has ended. If a write returns an error that wraps ErrUnheard, nobody
+// received it; the next one may be received.
 type Speaker interface {
 	Serve(ctx context.Context, in io.Reader, out io.Writer) error
 }
@@ -28,18 +28,17 @@ type Speaker interface {
 // ErrUnheard means that nobody waits for a message any more.
 var ErrUnheard = errors.New("nobody waits for it any more")
 
-// ErrToken means that a token stands for nobody.
+// ErrToken means that a token belongs to nobody.
 var ErrToken = errors.New("no agent has this token")
 
 // Bridge serves agents over HTTP. A request's bearer token says whose it is. All exported
 // fields are set before the first request.
 type Bridge struct {
-	// Agent is whom a token stands for. The error wraps ErrToken where it stands for nobody.
+	// Agent returns the agent of a token. The error wraps ErrToken if the token belongs to nobody.
 	Agent func(ctx context.Context, token string) (name string, err error)
 	// Open makes a speaker for a client of an agent.
 	Open func(ctx context.Context, agent string) (Speaker, error)
-	// Params calls add with each argument of a tool that has to stand in a header, too; nil:
-	// there are none.
+	// Params calls add with each argument of a tool that must also be in a header; nil: there are none.
 	Params func(ctx context.Context, tool string, arguments []byte, add func(header, text string))
 	Notef  func(format string, args ...any)
 	// Until ends everything.
@@ -48,24 +47,24 @@ type Bridge struct {
 	mu       sync.Mutex
 	sessions map[string]*line
 	opening  map[string]int           // by agent: sessions that are begun now
-	idle     map[string][]*line       // by agent, the one that waits longest first
+	idle     map[string][]*line       // by agent, the longest-waiting first
 	used     map[string]chan struct{} // by agent: a token for each request without a session
 	places   door.Places
 	working  sync.WaitGroup
 }
 
 const (
-	modern = "2026-07-28" // from it on there are no sessions
+	modern = "2026-07-28" // from this version on there are no sessions
 
 	headerVersion = "Mcp-Protocol-Version"
 	headerSession = "Mcp-Session-Id"
 
 	maxBody     = 4 << 20 // bytes of a request
 	maxSessions = 64      // of one agent
-	maxRequests = 64      // of one agent at a time, without sessions; further ones wait
+	maxRequests = 64      // of one agent at the same time, without sessions; further ones wait
 	idleSession = time.Hour
 	idleLine    = time.Minute
-	tick        = 15 * time.Second // between two signs of life of a request that takes long
+	tick        = 15 * time.Second // between two signs of life of a long request
 )
 
 // Handler answers at every path.
@@ -75,7 +74,7 @@ func (b *Bridge) Handler() http.Handler {
 	return door.Once(http.NewCrossOriginProtection().Handler(http.HandlerFunc(b.serve)))
 }
 
-// Close waits until what was under way has ended. b.Until has.
+// Close waits until all work under way has ended. b.Until must have ended before.
 func (b *Bridge) Close() { b.working.Wait() }
 
 func (b *Bridge) serve(w http.ResponseWriter, r *http.Request) {
@@ -106,7 +105,7 @@ func (b *Bridge) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// post takes one message.
+// post handles one message.
 func (b *Bridge) post(w http.ResponseWriter, r *http.Request, agent string) {
 	leave, ok := b.places.Take(w, agent)
 	if !ok {
@@ -186,7 +185,7 @@ func (b *Bridge) session(id, agent string) *line {
 	return l
 }
 
-// end ends a session at the client's wish.
+// end ends a session at the client's request.
 func (b *Bridge) end(w http.ResponseWriter, r *http.Request, agent string) {
 	id := r.Header.Get(headerSession)
 	l := b.session(id, agent)
@@ -201,7 +200,7 @@ func (b *Bridge) end(w http.ResponseWriter, r *http.Request, agent string) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// listen is the stream of a session, for what belongs to no request.
+// listen serves the stream of a session, for what belongs to no request.
 func (b *Bridge) listen(w http.ResponseWriter, r *http.Request, agent string) {
 	l := b.session(r.Header.Get(headerSession), agent)
 	if l == nil {
@@ -211,7 +210,7 @@ func (b *Bridge) listen(w http.ResponseWriter, r *http.Request, agent string) {
 	l.news(w, r)
 }
 
-// single lets a request of a version without sessions have a line for itself.
+// single gives a request of a version without sessions its own line.
 func (b *Bridge) single(w http.ResponseWriter, r *http.Request, agent string, m message) {
 	code, why := m.mismatch(r.Header)
 	if m.method == "tools/call" && why == "" && b.Params != nil {
@@ -225,7 +224,7 @@ func (b *Bridge) single(w http.ResponseWriter, r *http.Request, agent string, m 
 		refuse(w, http.StatusBadRequest, m, code, why)
 		return
 	}
-	if m.id == nil { // there is none that concerns another request
+	if m.id == nil { // no message concerns another request
 		w.WriteHeader(http.StatusAccepted)
 		return
 	}
@@ -257,7 +256,7 @@ func (b *Bridge) tokens(agent string) chan struct{} {
 	return b.used[agent]
 }
 
-// take finds the line that was used last, or opens one.
+// take returns the most recently used line, or opens one.
 func (b *Bridge) take(agent string) (*line, error) {
 	b.mu.Lock()
 	for idle := b.idle[agent]; len(idle) > 0; {
@@ -280,7 +279,7 @@ func (b *Bridge) keep(l *line) {
 	b.idle[l.agent] = append(b.idle[l.agent], l)
 }
 
-// open begins a line.
+// open opens a line.
 func (b *Bridge) open(agent string) (*line, error) {
 	s, err := b.Open(b.Until, agent)
 	if err != nil {
@@ -292,7 +291,7 @@ func (b *Bridge) open(agent string) (*line, error) {
 	b.working.Go(func() {
 		defer close(l.ended)
 		err := s.Serve(b.Until, in, l)
-		_ = in.CloseWithError(errors.Join(io.ErrClosedPipe, err)) // who writes now is told so
+		_ = in.CloseWithError(errors.Join(io.ErrClosedPipe, err)) // a writer is told so
 		if err != nil && b.Until.Err() == nil {
 			b.Notef("agent %s: %v", agent, err)
 		}
@@ -300,7 +299,7 @@ func (b *Bridge) open(agent string) (*line, error) {
 	return l, nil
 }
 
-// sweep hangs up lines that nobody uses, and all of them in the end.
+// sweep hangs up unused lines, and all of them at the end.
 func (b *Bridge) sweep() {
 	ticker := time.NewTicker(idleLine / 2)
 	defer ticker.Stop()

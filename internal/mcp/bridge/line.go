@@ -19,22 +19,22 @@ type line struct {
 	ended          chan struct{}
 	touched        time.Time // guarded by the bridge
 
-	writing sync.Mutex // held by who writes to the speaker
+	writing sync.Mutex // held by the writer to the speaker
 
 	mu     sync.Mutex
 	open   map[string]*stream // requests that wait for their answer, by id
 	latest *stream
-	own    *stream  // for what belongs to no request; nil: the client has none open
+	own    *stream  // for what belongs to no request; nil: the client has not opened it
 	unsaid [][]byte // until it has
 	size   int      // of unsaid, in bytes
 }
 
 const (
-	maxUnsaid  = 256     // messages that are kept for a client that does not listen yet
+	maxUnsaid  = 256     // messages that are held for a client that does not listen yet
 	unsaidSize = 4 << 20 // bytes of them
 )
 
-// over reports that the speaker has ended.
+// over reports whether the speaker has ended.
 func (l *line) over() bool {
 	select {
 	case <-l.ended:
@@ -44,7 +44,7 @@ func (l *line) over() bool {
 	}
 }
 
-// hangUp says that the client has nothing more to say. What is under way goes on.
+// hangUp tells the speaker that the client has nothing more to say. Work under way continues.
 func (l *line) hangUp() {
 	_ = l.in.Close() // it never fails
 	l.mu.Lock()
@@ -63,7 +63,7 @@ func (l *line) say(text []byte) error {
 	return err
 }
 
-// exchange hands a message on and waits for its answer. It reports whether that was written.
+// exchange passes a message on and waits for its answer. It reports whether the answer was written.
 func (l *line) exchange(w http.ResponseWriter, r *http.Request, m message) bool {
 	if m.id == nil || m.method == "" {
 		if err := l.say(m.text); err != nil {
@@ -126,8 +126,8 @@ func (l *line) leave(s *stream) {
 	}
 }
 
-// Write takes one line of the speaker. An answer that nobody waits for is ErrUnheard; other
-// messages are kept for a while.
+// Write accepts one line of the speaker. The error for an answer that nobody waits for is ErrUnheard; other messages
+// are held for a while.
 func (l *line) Write(text []byte) (int, error) {
 	m, err := parse(text)
 	if err != nil {
@@ -152,8 +152,8 @@ func (l *line) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// streamOf is where a message that is no answer belongs: to the request whose progress it
-// tells, to the only one under way, to the client's own stream, or to the latest request.
+// streamOf returns where a message that is not an answer belongs: to the request whose progress it reports, to the only
+// one under way, to the client's own stream, or to the latest request.
 func (l *line) streamOf(m message) *stream {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -183,7 +183,7 @@ func (l *line) keep(text []byte) {
 	}
 }
 
-// news is the stream of what belongs to no request, for as long as the client has it open.
+// news serves the stream of what belongs to no request, as long as the client has it open.
 func (l *line) news(w http.ResponseWriter, r *http.Request) {
 	s := newStream(w, message{})
 	l.mu.Lock()
@@ -241,7 +241,7 @@ func newStream(w http.ResponseWriter, m message) *stream {
 	return &stream{id: m.id, progress: m.progress, modern: m.version >= modern, w: w, done: make(chan struct{})}
 }
 
-// end lets nothing more be written.
+// end prevents further writing.
 func (s *stream) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -255,14 +255,14 @@ func (s *stream) finish() {
 	}
 }
 
-// beat is a sign of life.
+// beat sends a sign of life.
 func (s *stream) beat() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_ = s.write([]byte(": \n\n")) // who is gone is noticed elsewhere
+	_ = s.write([]byte(": \n\n")) // it is noticed elsewhere that the client is gone
 }
 
-// tell writes a message that is no answer.
+// tell writes a message that is not an answer.
 func (s *stream) tell(text []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -302,7 +302,7 @@ func (s *stream) send(text []byte) error {
 	return nil
 }
 
-// answer writes the answer: alone, where nothing was written before it.
+// answer writes the answer: without events, if nothing was written before it.
 func (s *stream) answer(m message) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

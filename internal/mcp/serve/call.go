@@ -15,7 +15,7 @@ import (
 	"github.com/mythos-project/mythos/internal/mcp/session"
 )
 
-// call lets one tools/call through the gate.
+// call passes one tools/call through the executor.
 func (s *Server) call(ctx context.Context, req *mcp.CallToolRequest, t *tool) (mcp.Result, error) {
 	s.working.Add(1)
 	defer s.working.Done()
@@ -39,7 +39,7 @@ func (s *Server) call(ctx context.Context, req *mcp.CallToolRequest, t *tool) (m
 	return res, err
 }
 
-// request is what the tool is sent: the arguments in plain form, or the text in them.
+// request returns the tool's request: the arguments in plain form, or the text in them.
 func (s *Server) request(c *session.Call, t *tool, arguments json.RawMessage) error {
 	if len(arguments) == 0 || string(arguments) == "null" {
 		arguments = json.RawMessage("{}")
@@ -50,7 +50,7 @@ func (s *Server) request(c *session.Call, t *tool, arguments json.RawMessage) er
 	}
 	if t.schema != nil {
 		switch schema, err := t.schema(); {
-		case err != nil: // its server knows it better
+		case err != nil: // the tool's server checks it better
 			s.noteOnce("tool %s: the schema of its arguments is not understood, they are not checked here: %v", t.Name, err)
 		default:
 			if err := schema.Check(c.Request); err != nil {
@@ -74,7 +74,7 @@ func (s *Server) request(c *session.Call, t *tool, arguments json.RawMessage) er
 	return err
 }
 
-// metaOf are the members of a request's _meta.
+// metaOf returns the members of a request's _meta.
 func metaOf(meta mcp.Meta) jsontext.Fields {
 	raw, err := json.Marshal(map[string]any(meta))
 	if err != nil {
@@ -103,7 +103,7 @@ func (s *Server) beating(ctx context.Context, req *mcp.CallToolRequest) (stop fu
 				return
 			case <-ticker.C:
 			}
-			_ = req.Session.NotifyProgress(ctx, &mcp.ProgressNotificationParams{ProgressToken: token, Progress: n, // a client that is gone is noticed elsewhere
+			_ = req.Session.NotifyProgress(ctx, &mcp.ProgressNotificationParams{ProgressToken: token, Progress: n, // it is noticed elsewhere that the client is gone
 				Message: fmt.Sprintf("under way since %v", time.Since(began).Round(time.Second))})
 		}
 	}()

@@ -35,8 +35,8 @@ func (s *Server) Lines(ctx context.Context, in io.Reader, out io.Writer) error {
 	return err
 }
 
-// lines is a connection of one message a line. A line that is no message is left out; what is
-// wrong with a request is its answer.
+// lines is a connection with one message per line. A line that is not a message is ignored; an invalid request is
+// answered with its error.
 type lines struct {
 	server *Server
 	next   chan jsonrpc.Message
@@ -83,7 +83,7 @@ func (c *lines) Read(ctx context.Context) (jsonrpc.Message, error) {
 	}
 }
 
-// read hands on the messages until there are no more.
+// read passes on the messages until there are no more.
 func (c *lines) read(in io.Reader) {
 	defer close(c.next)
 	r := output.NewLines(in)
@@ -125,7 +125,7 @@ func (c *lines) tell() {
 	}
 }
 
-// take takes a line; false: the connection is closed.
+// take handles a line; false: the connection is closed.
 func (c *lines) take(line []byte) bool {
 	if jsontext.Kind(line) == '[' {
 		if batch, err := jsontext.ListOf(line); err == nil {
@@ -170,7 +170,7 @@ func (c *lines) takeOne(line []byte) bool {
 	}
 }
 
-// decoded is a message. What two readers would take for two is none.
+// decoded returns a message. It refuses what two readers could read differently.
 func decoded(line []byte) (jsonrpc.Message, error) {
 	fields, err := jsontext.FieldsOf(line)
 	if err != nil {
@@ -192,7 +192,7 @@ func (c *lines) refuse(id jsonrpc.ID, why string) {
 		Error   *jsonrpc.Error `json:"error"`
 	}{"2.0", id.Raw(), e})
 	if err == nil {
-		_ = c.put(raw) // a client that does not read is noticed where it is answered
+		_ = c.put(raw) // it is noticed elsewhere that a client does not read
 	}
 }
 

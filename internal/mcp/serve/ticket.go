@@ -10,8 +10,8 @@ import (
 	"github.com/mythos-project/mythos/internal/mcp/session"
 )
 
-// ticket goes with a request from the transport to the call and back: the transport knows when
-// the client goes away and when an answer was written, the call what that means.
+// ticket goes with a request from the transport to the call and back: the transport knows when the client goes away and
+// when an answer was written, and the call knows what that means.
 type ticket struct {
 	gone context.Context //nolint:containedctx // it is the request's: the library does not hand it on; nil: the call's own ends with it
 
@@ -24,10 +24,10 @@ type ticket struct {
 
 const ticketName = "mythos/ticket"
 
-// extra is how the library carries a ticket.
+// extra is the form in which the library carries a ticket.
 func (t *ticket) extra() map[string]any { return map[string]any{ticketName: t} }
 
-// ticketOf is the ticket of a request; one that nobody looks at where there is none.
+// ticketOf returns the ticket of a request; an unused one if there is none.
 func ticketOf(extra *mcp.RequestExtra) *ticket {
 	if extra != nil && extra.TokenInfo != nil {
 		if t, ok := extra.TokenInfo.Extra[ticketName].(*ticket); ok {
@@ -37,12 +37,12 @@ func ticketOf(extra *mcp.RequestExtra) *ticket {
 	return &ticket{}
 }
 
-// withTicket is a request's extra with a ticket, for transports without tokens.
+// withTicket returns a request's extra with a ticket, for transports without tokens.
 func withTicket(t *ticket) *mcp.RequestExtra {
 	return &mcp.RequestExtra{TokenInfo: &auth.TokenInfo{Extra: t.extra()}}
 }
 
-// client is the context of a call: it ends when the client goes away, too.
+// client returns the context of a call, which also ends when the client goes away.
 func (t *ticket) client(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	if t.gone == nil {
@@ -52,14 +52,14 @@ func (t *ticket) client(ctx context.Context) (context.Context, func()) {
 	return ctx, func() { stop(); cancel() }
 }
 
-// answers notes whose answer will be written.
+// answers records whose answer will be written.
 func (t *ticket) answers(s *session.Session, r session.Reply) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.session, t.reply = s, r
 }
 
-// written says that the answer was written.
+// written reports that the answer was written.
 func (t *ticket) written() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

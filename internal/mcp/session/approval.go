@@ -13,7 +13,7 @@ import (
 // approvalWait is how long a call waits for people: clients give a call up after a minute.
 const approvalWait = 45 * time.Second
 
-// askedFor is the key of an equal call that people were asked to agree to; empty: there is none.
+// askedFor returns the key of an equal call that people were asked to approve; empty: there is none.
 func (s *Session) askedFor(ctx context.Context, c Call) (string, error) {
 	if s.Gate.Approvals == nil {
 		return "", nil
@@ -25,8 +25,8 @@ func (s *Session) askedFor(ctx context.Context, c Call) (string, error) {
 	return s.Asked(ctx, c, chains)
 }
 
-// Asked is the key of an equal call under one of the chains that people were asked to agree to; empty:
-// there is none.
+// Asked returns the key of an equal call, under one of the chains, that people were asked to approve; empty: there is
+// none.
 func (s *Session) Asked(ctx context.Context, c Call, chains []caps.Chain) (string, error) {
 	if s.Gate.Approvals == nil || len(chains) == 0 {
 		return "", nil
@@ -39,8 +39,7 @@ func (s *Session) Asked(ctx context.Context, c Call, chains []caps.Chain) (strin
 	return string(key), err
 }
 
-// agreed waits until people have spoken about what a call was refused for. It reports whether the
-// call may be asked again.
+// agreed waits until people have decided about a refused call. It reports whether the call may be made again.
 func (s *Session) agreed(ctx context.Context, c Call, why error) bool {
 	var denied *caps.DeniedError
 	if !errors.As(why, &denied) || denied.Approval.IsZero() || s.ApprovalWait < 0 || s.Gate.Approvals == nil {
@@ -59,7 +58,7 @@ func (s *Session) agreed(ctx context.Context, c Call, why error) bool {
 	return err == nil
 }
 
-// waits is what the model reads of a call that people have to agree to.
+// waits is what the model reads about a call that people have to approve.
 func waits(status uint16, at string, denied *caps.DeniedError) Refusal {
 	if denied.Approval.IsZero() {
 		return Refusal{status, "approval", "Refused" + at + ": " + denied.Reason + ".", nothing, ""}

@@ -15,7 +15,7 @@ import (
 	"github.com/mythos-project/mythos/store/kv"
 )
 
-// waiting is a call of this process whose answer was not written yet, with its record.
+// waiting is a call of this process whose answer was not yet written, with its record.
 type waiting struct {
 	ctx    context.Context //nolint:containedctx // it is the call's: who asks whether its client is there
 	slot   string
@@ -34,14 +34,14 @@ func (c Call) reads(ctx context.Context) context.Context {
 	return reads
 }
 
-// slot begins the records of equal calls.
+// slot is the prefix of the records of equal calls.
 func (s *Session) slot(c Call) string {
 	about := fmt.Sprintf("%d:%s%s%s%s", len(s.Agent), s.Agent, c.Tool.ID, object.Sum(c.Request), c.Round)
 	return kv.Awaited + object.Sum([]byte(about)).String() + "/"
 }
 
-// awaiting takes over the oldest equal call whose client went away, or begins one that is
-// awaited: its record is made with its register.
+// awaiting takes over the oldest equal call whose client went away, or begins an awaited one: its record is written
+// with its register.
 func (s *Session) awaiting(ctx context.Context, c Call) (key, error) {
 	slot := s.slot(c)
 	if again, err := s.adopt(ctx, c, slot); err != nil || again.adopted {
@@ -77,7 +77,7 @@ func (s *Session) enter(w *waiting) {
 	s.waiting[w.record] = w
 }
 
-// key is that of a call, with the record that goes with its register.
+// key returns the key of a call, with the record that is written with its register.
 func (w *waiting) key(adopted bool) (key, error) {
 	raw, err := json.Marshal(w.Call)
 	if err != nil {
@@ -88,8 +88,8 @@ func (w *waiting) key(adopted bool) (key, error) {
 	return key{w.Key, true, adopted, w, []ledger.Rider{{Size: len(w.record) + len(raw), Ride: ride}}}, nil
 }
 
-// adopt takes over a call whose client went away, if there is one: one of this process, also
-// where it has no record yet, or else the oldest one that has.
+// adopt takes over a call whose client went away, if there is one: one of this process, even if it has no record yet,
+// or else the oldest one with a record.
 func (s *Session) adopt(ctx context.Context, c Call, slot string) (key, error) {
 	if w := s.takeOver(c.reads(ctx), slot); w != nil {
 		raw, err := json.Marshal(w.Call)
@@ -120,7 +120,7 @@ func (s *Session) adopt(ctx context.Context, c Call, slot string) (key, error) {
 	if err != nil {
 		return key{}, err
 	}
-	if !ok { // an equal call was faster: that one is awaited now
+	if !ok { // an equal call was faster: it is now awaited
 		return s.adopt(ctx, c, slot)
 	}
 	s.enter(w)
@@ -158,8 +158,8 @@ type stored struct {
 	awaited.Call
 }
 
-// oldest is the oldest call that another process began, and whose client went away; nil:
-// there is none. Those that waited long enough are forgotten.
+// oldest returns the oldest call that another process began, and whose client went away; nil: there is none. Calls that
+// waited long enough are forgotten.
 func (s *Session) oldest(ctx context.Context, slot string) (*stored, error) {
 	var all []stored
 	err := kv.Scan(ctx, s.KV, slot, func(record string, value []byte) error {
@@ -212,8 +212,7 @@ func (s *Session) keep() time.Duration {
 	return s.Keep
 }
 
-// watch tells other processes when the client of a call goes away; the function that it
-// returns ends that.
+// watch records for other processes when the client of a call goes away; end stops that.
 func (s *Session) watch(w *waiting) (end func()) {
 	if w == nil {
 		return func() {}
@@ -231,8 +230,7 @@ func (s *Session) watch(w *waiting) (end func()) {
 	}
 }
 
-// leave says in the record of a call that its client went away, unless another call has taken
-// it over.
+// leave records that the client of a call went away, unless another call has taken it over.
 func (s *Session) leave(w *waiting) error {
 	ctx, cancel := context.WithTimeout(context.Background(), forgetTime)
 	defer cancel()
@@ -252,7 +250,7 @@ func (s *Session) leave(w *waiting) error {
 	}
 }
 
-// left notes when the client of a call went away, unless another call has taken it over.
+// left records when the client of a call went away, unless another call has taken it over.
 func (s *Session) left(w *waiting) (a awaited.Call, mine bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -262,7 +260,7 @@ func (s *Session) left(w *waiting) (a awaited.Call, mine bool) {
 	return w.Call, s.waiting[w.record] == w
 }
 
-// Answered says that the answer of a call was written: nobody takes it over any more.
+// Answered reports that the answer of a call was written: nobody takes it over any more.
 func (s *Session) Answered(r Reply) {
 	if r.waiting == nil {
 		return

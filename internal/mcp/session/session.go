@@ -1,10 +1,9 @@
-// Package session lets the calls of one MCP client through the gate: who the client is, under
-// which key a call happens, and what the client reads of it (spec/tools.md#mcp-clients).
+// Package session passes the calls of one MCP client through the executor. It decides under which agent and key a call
+// happens, and what the client reads about it (spec/tools.md#mcp-clients).
 //
-// Each call has a key, unless its tool's policy says that calls are reads. The key is the
-// client's own where it sends one. Else it is a fresh one, and the call is remembered as
-// awaited until its answer was written: where the client goes away before that, the next
-// equal call of the same agent takes the key over, and with it the outcome.
+// Each call has a key, unless its tool's policy says that calls are reads. The key is the client's own if it sends one.
+// Otherwise it is a fresh one, and the call is recorded as awaited until its answer was written: if the client goes
+// away before that, the next equal call of the same agent takes over the key, and with it the outcome.
 package session
 
 import (
@@ -29,24 +28,24 @@ import (
 type Session struct {
 	Gate *exec.Gate
 	KV   kv.KV
-	// Held are the capabilities that the agent's calls may be made under.
+	// Held returns the capabilities under which the agent's calls may be made.
 	Held func(ctx context.Context) ([]caps.Chain, error)
-	// Entry is the place of a receipt in the ledger; nil: nobody knows.
+	// Entry returns the position of a receipt in the ledger; nil: unknown.
 	Entry func(ctx context.Context, receipt object.Hash) (uint64, error)
-	// Agent is who calls, as keys and refusals name it.
+	// Agent is the calling agent, as keys and refusals name it.
 	Agent string
 	// Bounded says that it is an agent of `mythos agent add`, and not the owner.
 	Bounded bool
-	// Instance names this process, and Alive tells whether another one still runs.
+	// Instance names this process, and Alive reports whether another one still runs.
 	Instance string
 	Alive    func(instance string) (bool, error)
 	// Keep is how long a call whose client went away waits for an equal one.
 	Keep time.Duration
-	// ApprovalWait is how long a call waits for people to agree to it; 0: 45 seconds, below 0: not at all.
+	// ApprovalWait is how long a call waits for people to approve it; 0: 45 seconds, below 0: not at all.
 	ApprovalWait time.Duration
-	// Parallel is how many calls are made at a time; further ones wait.
+	// Parallel is how many calls are made at the same time; further ones wait.
 	Parallel int
-	// Until ends what is under way, whatever becomes of it; nil: nothing does.
+	// Until ends all work under way; nil: nothing does.
 	Until context.Context //nolint:containedctx // it is the process's
 
 	once  sync.Once
@@ -54,11 +53,11 @@ type Session struct {
 	held  atomic.Pointer[[]caps.Chain]
 	gone  forgetting
 
-	marking sync.Mutex // held by who says whether there are records of this process
+	marking sync.Mutex // held while it is recorded whether this process has records
 	marked  bool
 
 	mu      sync.Mutex
-	waiting map[string]*waiting // by record: calls of this process that nobody has the answer of
+	waiting map[string]*waiting // by record: calls of this process whose answer nobody has
 }
 
 const parallelDefault = 64
@@ -78,10 +77,10 @@ type Call struct {
 	Tool    exec.Tool
 	Request []byte          // the arguments, in plain form
 	Meta    jsontext.Fields // _meta of the client's request
-	// Round tells apart the rounds of one call: a hash of what the client sends beside the
-	// arguments. Empty in the first one.
+	// Round distinguishes the rounds of one call: a hash of what the client sends besides the arguments. It is empty in
+	// the first one.
 	Round string
-	Local any // what the tool's runner is handed
+	Local any // passed to the tool's runner
 	// Waits is told what the call waits for before it begins; nil: nobody listens.
 	Waits func(why string)
 	// Last ends when the client has said its last word: nobody knows then whether it reads its answer, and an
@@ -89,7 +88,7 @@ type Call struct {
 	Last context.Context //nolint:containedctx // it is the client's
 }
 
-// Reply is what became of a call.
+// Reply is the result of a call.
 type Reply struct {
 	exec.Outcome
 	Key     string
@@ -100,8 +99,8 @@ type Reply struct {
 	waiting *waiting // until the answer was written
 }
 
-// Call makes a call. ctx ends when the client does not wait any more: before the call is
-// registered that ends it; afterwards its tool goes on, unless its policy says otherwise.
+// Call makes a call. ctx ends when the client no longer waits: before the call is registered that ends it; afterwards
+// its tool continues, unless its policy says otherwise.
 func (s *Session) Call(ctx context.Context, c Call) Reply {
 	s.begin()
 	select {
@@ -111,7 +110,7 @@ func (s *Session) Call(ctx context.Context, c Call) Reply {
 		return Reply{Err: exec.NotStarted(ctx.Err())}
 	}
 	if t, err := s.Gate.Tools.Get(ctx, c.Tool.ID); err == nil {
-		c.Tool.Policy = t.Policy // as it is now
+		c.Tool.Policy = t.Policy // the present policy
 	}
 	k, err := s.keyFor(ctx, c)
 	if errors.Is(err, exec.ErrRequest) {
@@ -143,7 +142,7 @@ func (s *Session) Call(ctx context.Context, c Call) Reply {
 	return r
 }
 
-// entryOf is the place of a receipt in the ledger; nil: it has none yet, and is named without it.
+// entryOf returns the position of a receipt in the ledger; nil: it has none yet, and is named without it.
 func (s *Session) entryOf(ctx context.Context, receipt object.Hash) *uint64 {
 	if s.Entry == nil || receipt.IsZero() {
 		return nil
@@ -155,8 +154,8 @@ func (s *Session) entryOf(ctx context.Context, receipt object.Hash) *uint64 {
 	return &at
 }
 
-// renew reads anew what is held: more may have been issued meanwhile. It reports whether
-// there is something that was not there before.
+// renew reads the held capabilities again, since more may have been issued meanwhile. It reports whether there is a new
+// one.
 func (s *Session) renew(ctx context.Context, tool object.Hash, e *exec.Effect) bool {
 	more, err := s.chains(ctx, tool, true)
 	if err != nil || same(more, e.Caps) {
@@ -178,8 +177,8 @@ func same(a, b []caps.Chain) bool {
 	return true
 }
 
-// chains are the capabilities that a call is offered: those that name its tool. Of the last
-// one a refusal tells why it does not cover the call.
+// chains returns the capabilities that a call is offered: those that name its tool. A refusal explains why the last one
+// does not cover the call.
 func (s *Session) chains(ctx context.Context, tool object.Hash, anew bool) ([]caps.Chain, error) {
 	all := s.held.Load()
 	if all == nil || anew {
@@ -204,7 +203,7 @@ func names(chain caps.Chain, tool object.Hash) bool {
 	return slices.Contains(ToolsOf(chain), tool)
 }
 
-// ToolsOf are the tools that a capability is for, whatever its constraints say.
+// ToolsOf returns the tools that a capability is for, whatever its constraints say.
 func ToolsOf(chain caps.Chain) []object.Hash {
 	what, err := chain[0].Cap.Scope.Decode()
 	if err != nil {
@@ -219,7 +218,7 @@ func ToolsOf(chain caps.Chain) []object.Hash {
 	return nil
 }
 
-// Unknown reports whether nobody knows what became of a call.
+// Unknown reports whether the outcome of a call is unknown.
 func (r Reply) Unknown() bool {
 	return errors.Is(r.Err, ledger.ErrUnknownOutcome) || errors.Is(r.Err, exec.ErrLost)
 }

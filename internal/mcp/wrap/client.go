@@ -26,7 +26,7 @@ type message struct {
 	params jsontext.Fields
 }
 
-// readMessage takes a message apart. Only what is JSON-RPC is one.
+// readMessage splits a message. Only JSON-RPC is accepted.
 func readMessage(line []byte) (message, bool) {
 	m := message{line: line}
 	var err error
@@ -43,13 +43,12 @@ func readMessage(line []byte) (message, bool) {
 		}
 	}
 	if raw := m.fields.Get("params"); raw != nil {
-		m.params, _ = jsontext.FieldsOf(raw) // what is no object has no members
+		m.params, _ = jsontext.FieldsOf(raw) // only an object has members
 	}
 	return m, m.method != "" || m.id != nil
 }
 
-// checkID refuses what is no id of a request, and those of our own. It returns the id that an
-// answer can name.
+// checkID refuses an invalid id of a request, and our own ids. It returns the id that an answer can name.
 func checkID(id json.RawMessage) (json.RawMessage, error) {
 	if err := door.CheckID(id); err != nil {
 		return json.RawMessage("null"), err
@@ -113,8 +112,8 @@ func (p *Proxy) takeOne(ctx context.Context, line []byte) {
 	}
 }
 
-// noted keeps what a server that is started again has to be told, and takes the capability of
-// tasks out of what the client says that it can.
+// noted records what a restarted server has to be told, and removes the capability of tasks from what the client says
+// it supports.
 func (p *Proxy) noted(conn *mcptool.Conn, m message) message {
 	switch m.method {
 	case methodInitialize:
@@ -144,8 +143,8 @@ func (p *Proxy) noted(conn *mcptool.Conn, m message) message {
 	return m
 }
 
-// masked is a message without tasks among the capabilities that stand at a place of its
-// params. Without any it is as it was written.
+// masked returns a message without tasks among the capabilities at a place of its params. If there are none, it is
+// unchanged.
 func (m message) masked(path ...string) message {
 	raw := m.fields.Get("params")
 	changed := maskAt(raw, path)
@@ -160,7 +159,7 @@ func (m message) masked(path ...string) message {
 	return again
 }
 
-// track remembers a request until it is answered, unless there is one of its id.
+// track remembers a request until it is answered, unless there already is one with its id.
 func (p *Proxy) track(m message) error {
 	if m.id == nil || m.method == "" {
 		return nil
@@ -193,8 +192,8 @@ func (p *Proxy) answered(id json.RawMessage) *asked {
 	return a
 }
 
-// cancelled takes note that the client does not wait for a call any more. It reports whether
-// it was one of those that go through the gate.
+// cancelled records that the client no longer waits for a call. It reports whether the call was one of those that go
+// through the executor.
 func (p *Proxy) cancelled(m message) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -205,7 +204,7 @@ func (p *Proxy) cancelled(m message) bool {
 	return cancel != nil
 }
 
-// call lets a tools/call through the gate, beside what else the client says.
+// call passes a tools/call through the executor, concurrently with other messages of the client.
 func (p *Proxy) call(ctx context.Context, conn *mcptool.Conn, m message) {
 	if m.id == nil {
 		p.Notef("a tools/call without an id is left out")
@@ -288,7 +287,7 @@ func (p *Proxy) made(ctx context.Context, conn *mcptool.Conn, m message) (sessio
 	return c, p.Session.Call(ctx, c)
 }
 
-// roundOf is a hash of what the client answers to a tool that asked it for input.
+// roundOf returns a hash of what the client answers to a tool that asked it for input.
 func roundOf(params jsontext.Fields) string {
 	h := sha256.New()
 	there := false

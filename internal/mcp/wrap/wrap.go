@@ -34,9 +34,9 @@ import (
 type Proxy struct {
 	// Connect starts the server.
 	Connect func(ctx context.Context, hear func(line []byte), ended func()) (*mcptool.Conn, error)
-	// Session lets calls through the gate; other clients of the agent may share it.
+	// Session passes calls through the executor; other clients of the agent may share it.
 	Session *session.Session
-	// Pins knows the tools that are registered of the server.
+	// Pins knows the registered tools of the server.
 	Pins Pins
 	// Beat is how often a call that waits here says so, where its client asks for progress; 0: ten seconds.
 	Beat time.Duration
@@ -55,19 +55,19 @@ type Proxy struct {
 	calls      map[string]context.CancelFunc // calls that the client waits for
 	greeting   json.RawMessage               // params of the client's initialize
 	greeted    []byte                        // its notifications/initialized
-	junk       int                           // lines of the client that are no messages
+	junk       int                           // lines of the client that are not messages
 	working    sync.WaitGroup                // calls that are made
 	pending    sync.WaitGroup                // requests and calls that are not answered
 	last       context.Context               //nolint:containedctx // it is the client's: ends with its last word
 	lastWord   context.CancelFunc
 }
 
-// Pins knows the tools that are registered of a server.
+// Pins knows the registered tools of a server.
 type Pins interface {
 	// Find finds the registration of a tool by its name at the server. The error wraps
 	// exec.ErrNoTool.
 	Find(ctx context.Context, tool string) (exec.Tool, error)
-	// Pinned reports which of some tools are registered with just these definitions.
+	// Pinned reports which of some tools are registered with exactly these definitions.
 	Pinned(ctx context.Context, list []definition.Tool) ([]bool, error)
 }
 
@@ -112,7 +112,7 @@ func (p *Proxy) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	return nil
 }
 
-// read takes the client's lines until there are no more, nothing can be written to it, or ctx ends.
+// read handles the client's lines until there are no more, nothing can be written to it, or ctx ends.
 func (p *Proxy) read(ctx context.Context, in io.Reader) {
 	r := output.NewLines(in)
 	for {
@@ -154,7 +154,7 @@ func (p *Proxy) drain(ctx context.Context) {
 
 const lookEvery = 250 * time.Millisecond
 
-// leave says of every call under way that its client is gone.
+// leave tells every call under way that its client is gone.
 func (p *Proxy) leave() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -180,8 +180,7 @@ func (p *Proxy) stop(now bool) {
 
 var errClosing = errors.New("the client is gone")
 
-// server is the connection; one that is down is made anew, and greeted as the client greeted
-// the one before.
+// server returns the connection; one that is down is opened again, with the client's original greeting.
 func (p *Proxy) server(ctx context.Context) (*mcptool.Conn, error) {
 	p.mu.Lock()
 	conn, closing := p.conn, p.closing
@@ -213,7 +212,7 @@ func (p *Proxy) server(ctx context.Context) (*mcptool.Conn, error) {
 	return next, nil
 }
 
-// greet says to a server what the client said to the one before it, if there was one.
+// greet repeats to a server the greeting that the client sent to the previous one, if there was one.
 func (p *Proxy) greet(ctx context.Context, conn *mcptool.Conn) error {
 	p.mu.Lock()
 	greeting, greeted := p.greeting, p.greeted
@@ -233,7 +232,7 @@ func (p *Proxy) greet(ctx context.Context, conn *mcptool.Conn) error {
 	return conn.Send(limited, greeted)
 }
 
-// ended fails what the client asked a server that is no more. Calls fail by themselves.
+// ended fails the client's requests to a server that has ended. Calls fail by themselves.
 func (p *Proxy) ended(generation int) {
 	p.mu.Lock()
 	var lost []*asked
@@ -255,14 +254,14 @@ func (p *Proxy) ended(generation int) {
 
 var errEnded = errors.New("the mcp server ended; the next message starts it again")
 
-const codeServer = -32000 // of an error that is the server's own trouble
+const codeServer = -32000 // of an error that is the server's own
 
 // fail answers a request with an error.
 func (p *Proxy) fail(id json.RawMessage, why error) {
 	var e jsontext.Fields
 	e.Add("code", json.RawMessage(fmt.Sprint(codeServer)))
 	e.Add("message", jsontext.Text(why.Error()))
-	_ = p.answer(id, "error", e.JSON()) // a client that does not read has its own trouble
+	_ = p.answer(id, "error", e.JSON()) // a client that does not read is at fault itself
 }
 
 // answer writes an answer to the client.
@@ -272,7 +271,7 @@ func (p *Proxy) answer(id json.RawMessage, what string, value json.RawMessage) e
 	return p.write(append(append(line, value...), '}'))
 }
 
-// write writes one line to the client. Where nobody waits for this one, another may be heard.
+// write writes one line to the client. If nobody waits for this one, later lines may still be read.
 func (p *Proxy) write(line []byte) error {
 	p.outMu.Lock()
 	defer p.outMu.Unlock()
