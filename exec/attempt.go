@@ -123,7 +123,7 @@ func (a *attempt) charging(ctx context.Context, s ledger.State) []ledger.Rider {
 	a.chain, a.charged, a.price = a.allowed[0], false, 0
 	r := s.Register
 	if a.paid || (r != nil && s.Commit == nil && r.Owner.Same(a.gate.Signer.Agent()) && r.RequestHash == a.requestHash) {
-		return nil
+		return a.people.Resumes(ctx, &a.chain)
 	}
 	rides := make([]quota.Ride, len(a.allowed))
 	var of *quota.Attempt

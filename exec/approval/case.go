@@ -63,6 +63,24 @@ func (c *Case) Riding(chain caps.Chain, charge Ride) Ride {
 	return c.Spending(c.under(chain), charge)
 }
 
+// Resumes sets the chain of an attempt that goes on to the one under which people agreed to it, if they did.
+func (c *Case) Resumes(ctx context.Context, chain *caps.Chain) []ledger.Rider {
+	if c.Far || c.Approvals == nil {
+		return nil
+	}
+	for _, b := range c.bound {
+		agreed, err := c.Agreed(ctx, c.under(b))
+		if err != nil {
+			return []ledger.Rider{{Ride: func(func(string) ([]byte, error)) (map[string][]byte, error) { return nil, err }}}
+		}
+		if len(agreed) > 0 {
+			*chain = b
+			return nil
+		}
+	}
+	return nil
+}
+
 // Asked asks people if that is what an attempt lacks; nil: they have approved it meanwhile.
 func (c *Case) Asked(ctx context.Context, err error) error {
 	var lacks *LackingError
