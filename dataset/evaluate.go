@@ -36,7 +36,7 @@ func (s *selecting) evaluate(ctx context.Context, b batch) (*verdict, error) {
 		env = query.NewEnv(s.src, s.visible)
 	}
 	defer s.envs.Put(env)
-	env.ReadAhead(ctx, ids, s.reads())
+	env.ReadAhead(ctx, ids, s.reads(), s.paths)
 	buckets := map[string]*bucket{}
 	for i := range ids {
 		env.ResetTo(i)
@@ -100,4 +100,12 @@ func (s *selecting) reads() query.Reads {
 		all |= query.ReadsEpisode
 	}
 	return all
+}
+
+// pathsOf are the fields that the predicate and the strata compare.
+func pathsOf(d *DatasetDef) []ir.Path {
+	if d.Stratify != nil {
+		return query.PathsOf(&d.Query.Predicate, d.Stratify.KeyPath)
+	}
+	return query.PathsOf(&d.Query.Predicate)
 }

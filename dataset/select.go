@@ -51,10 +51,15 @@ func Select(ctx context.Context, src Source, d *DatasetDef) (*Selection, error) 
 
 // SelectWith is Select with options.
 func SelectWith(ctx context.Context, src Source, d *DatasetDef, o Options) (*Selection, error) {
+	return choose(ctx, src, d, o, pathsOf(d))
+}
+
+// choose is SelectWith that believes pages for the fields at paths.
+func choose(ctx context.Context, src Source, d *DatasetDef, o Options, paths []ir.Path) (*Selection, error) {
 	if err := can.Check(d); err != nil {
 		return nil, fmt.Errorf("dataset definition: %w", err)
 	}
-	run := &selecting{src: src, def: d, clauses: query.Clauses(&d.Query.Predicate), workers: par.Limit(o.Workers), progress: o.Progress}
+	run := &selecting{src: src, def: d, clauses: query.Clauses(&d.Query.Predicate), paths: paths, workers: par.Limit(o.Workers), progress: o.Progress}
 	if run.reads()&query.ReadsSignals != 0 {
 		var err error
 		if run.visible, err = Pinned(ctx, src, d.SignalRoots); err != nil {
@@ -74,6 +79,7 @@ type selecting struct {
 	src      Source
 	def      *DatasetDef
 	clauses  []ir.Expr
+	paths    []ir.Path // fields that are read from pages
 	workers  int
 	progress store.Progress // nil: nobody asks
 	visible  *query.Visible // the visible signals; nil: all

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/mythos-project/mythos/dataset/pages"
 	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/dataset/quick"
 	"github.com/mythos-project/mythos/dataset/signal"
+	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
@@ -91,6 +93,16 @@ func (s *StoreSource) EpisodesOf(ctx context.Context, ids []object.Hash, fn func
 		return nil
 	})
 	return err == nil
+}
+
+var _ query.Paged = (*StoreSource)(nil)
+
+// Pages implements query.Paged.
+func (s *StoreSource) Pages(root uint8) pages.Pages {
+	if root == ir.RootSignal {
+		return pages.Signals(s.Store.KV())
+	}
+	return pages.Episodes(s.Store.KV())
 }
 
 // Signals implements Source.

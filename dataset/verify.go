@@ -25,9 +25,9 @@ func (e *MismatchError) Error() string {
 // Unwrap gives ErrMismatch.
 func (e *MismatchError) Unwrap() error { return ErrMismatch }
 
-// Verify rebuilds a definition without storing anything, and compares the result with everything in a DatasetRef. The
-// error wraps ErrMismatch, or is that of Select if the dataset cannot be rebuilt here. Verifying the receipt is up to
-// the ledger.
+// Verify rebuilds a definition without storing anything, and compares the result with everything in a DatasetRef. It
+// reads the evidence and no pages. The error wraps ErrMismatch, or is that of Select if the dataset cannot be rebuilt
+// here. Verifying the receipt is up to the ledger.
 func Verify(ctx context.Context, src Source, d *DatasetDef, ref *DatasetRef) (*Selection, error) {
 	return VerifyWith(ctx, src, d, ref, Options{})
 }
@@ -37,7 +37,7 @@ func VerifyWith(ctx context.Context, src Source, d *DatasetDef, ref *DatasetRef,
 	if ref.DatasetDefID != d.DatasetDefID {
 		return nil, &MismatchError{"definition", ref.DatasetDefID.String(), d.DatasetDefID.String()}
 	}
-	sel, err := SelectWith(ctx, src, d, o)
+	sel, err := choose(ctx, src, d, o, nil)
 	if err != nil {
 		return nil, err
 	}

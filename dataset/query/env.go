@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/mythos-project/mythos/dataset/pages"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
@@ -37,31 +38,67 @@ func NewEnv(src Evidence, visible *Visible) *Env {
 // readAhead is the data read for several episodes at once.
 type readAhead struct {
 	ids      []object.Hash
-	raw      []byte                 // of the episodes, concatenated
-	episodes []struct{ n, end int } // in raw, by position; end 0: not found
-	signals  [][][]byte             // by position; nil: not read
+	columns  []valueColumn          // what pages had
+	raw      []byte                 // of the episodes, one after the other
+	episodes []struct{ n, end int } // in raw, by position; end 0: it was not found
+	signals  [][][]byte             // by position; nil: none were read
 }
 
-// ReadAhead prepares several episodes for ResetTo. It reads the predicate's data for all of them at once, if the source
-// can and it pays.
-func (e *Env) ReadAhead(ctx context.Context, ids []object.Hash, what Reads) {
+func (a *readAhead) episode(at int) []byte {
+	x := a.episodes[at]
+	return a.raw[x.end-x.n : x.end]
+}
+
+// ReadAhead takes up several episodes, for ResetTo, and reads what a predicate reads for all
+// of them at once, where the source can and it pays. Of the fields at paths it believes the pages of
+// the source; without paths it reads the evidence.
+func (e *Env) ReadAhead(ctx context.Context, ids []object.Hash, what Reads, paths []ir.Path) {
 	e.ctx = ctx
 	a := &e.ahead
-	a.ids, a.raw, a.episodes, a.signals = ids, a.raw[:0], a.episodes[:0], nil
+	a.ids, a.columns, a.raw, a.episodes, a.signals = ids, a.columns[:0], a.raw[:0], a.episodes[:0], nil
 	if !ascending(ids) {
 		return
 	}
-	if r, ok := e.src.(EpisodeRanger); ok && what&ReadsEpisode != 0 {
-		a.episodes = append(a.episodes, make([]struct{ n, end int }, len(ids))...)
-		r.EpisodesOf(e.ctx, ids, func(at int, raw []byte) { // missing episodes are read singly
-			a.raw = append(a.raw, raw...)
-			a.episodes[at] = struct{ n, end int }{len(raw), len(a.raw)}
-		})
+	if what&ReadsEpisode != 0 {
+		e.episodesAhead(what, paths)
 	}
-	if r, ok := e.src.(SignalRanger); ok && what&ReadsSignals != 0 {
-		if found, ok := r.SignalsOf(e.ctx, ids); ok {
-			a.signals = found
-		}
+	if what&ReadsSignals != 0 {
+		e.signalsAhead(paths)
+	}
+}
+
+func (e *Env) episodesAhead(what Reads, paths []ir.Path) {
+	a := &e.ahead
+	var paged *pages.Reading
+	if what&ReadsReceipts == 0 { // whoever reads receipts reads all of the episode
+		paged = e.readPages(ir.RootEpisode, paths)
+	}
+	r, ok := e.src.(EpisodeRanger)
+	if !ok || paged != nil && paged.Few() {
+		return
+	}
+	a.episodes = append(a.episodes, make([]struct{ n, end int }, len(a.ids))...)
+	ok = r.EpisodesOf(e.ctx, a.ids, func(at int, raw []byte) { // what is not found is read on its own
+		a.raw = append(a.raw, raw...)
+		a.episodes[at] = struct{ n, end int }{len(raw), len(a.raw)}
+	})
+	if ok && paged != nil {
+		e.keepPages(paged, ir.RootEpisode)
+	}
+}
+
+func (e *Env) signalsAhead(paths []ir.Path) {
+	paged := e.readPages(ir.RootSignal, paths)
+	r, ok := e.src.(SignalRanger)
+	if !ok || paged != nil && paged.Few() {
+		return
+	}
+	found, ok := r.SignalsOf(e.ctx, e.ahead.ids)
+	if !ok {
+		return
+	}
+	if e.ahead.signals = found; paged != nil {
+		e.keepPages(paged, ir.RootSignal)
 	}
 }
 
@@ -79,8 +116,8 @@ func ascending(ids []object.Hash) bool {
 func (e *Env) ResetTo(at int) {
 	e.Reset(e.ctx, e.ahead.ids[at])
 	if e.at = at; at < len(e.ahead.episodes) {
-		if x := e.ahead.episodes[at]; x.end > 0 {
-			e.raw = e.ahead.raw[x.end-x.n : x.end]
+		if e.ahead.episodes[at].end > 0 {
+			e.raw = e.ahead.episode(at)
 		}
 	}
 }
@@ -97,6 +134,9 @@ func (e *Env) Const(uint32) (ir.Scalar, bool) { return ir.Scalar{}, false }
 
 // Lookup implements ir.Env.
 func (e *Env) Lookup(root uint8, segments []uint32) ([]ir.Scalar, error) {
+	if values, ok := e.column(root, segments); ok {
+		return values, nil
+	}
 	e.values = e.values[:0]
 	if root == ir.RootSignal {
 		return e.lookupSignals(segments)
@@ -165,10 +205,8 @@ func (e *Env) loadSignals() error {
 		n := len(e.signals)
 		e.signals = append(e.signals, seenSignal{})
 		s := &e.signals[n]
-		if !s.see(raw) { // its field rules were checked with its signature
-			if err := can.Unmarshal(raw, s); err != nil {
-				return fmt.Errorf("signal: %w", err)
-			}
+		if err := s.read(raw); err != nil {
+			return err
 		}
 		if s.EpisodeID != e.id || !e.visible.Has(s.ID) {
 			e.signals = e.signals[:n]

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
+	"github.com/mythos-project/mythos/dataset/pages"
 	"github.com/mythos-project/mythos/dataset/quick"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
@@ -170,7 +172,7 @@ func putIndex(ctx context.Context, s *store.Store, index map[string][]byte) erro
 		if len(part) == 0 {
 			return nil
 		}
-		_, err := s.KV().Update(ctx, nil, part)
+		err := putEntries(ctx, s, part)
 		part = map[string][]byte{}
 		return err
 	}
@@ -184,6 +186,29 @@ func putIndex(ctx context.Context, s *store.Store, index map[string][]byte) erro
 	}
 	if err := flush(); err != nil {
 		return fmt.Errorf("index of signals: %w", err)
+	}
+	return nil
+}
+
+// putEntries writes index entries, and that their episodes changed.
+func putEntries(ctx context.Context, s *store.Store, entries map[string][]byte) error {
+	changed := make(map[object.Hash]bool, len(entries))
+	for key := range entries {
+		episode, _, err := parseKey(key)
+		if err != nil {
+			return err
+		}
+		changed[episode] = true
+	}
+	for ok := false; !ok; {
+		put := maps.Clone(entries)
+		check, err := pages.Signals(s.KV()).Changed(ctx, changed, put)
+		if err == nil {
+			ok, err = s.KV().Update(ctx, check, put)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

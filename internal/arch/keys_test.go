@@ -12,7 +12,7 @@ import (
 )
 
 // keyed are the packages that write to the repository's key-value store.
-var keyed = map[string]bool{"store": true, "caps": true, "caps/quota": true, "ledger": true, "exec": true, "exec/run": true, "exec/cell": true, "dataset": true, "dataset/signal": true, "model": true, "model/why": true, "internal/repo": true,
+var keyed = map[string]bool{"store": true, "caps": true, "caps/quota": true, "ledger": true, "exec": true, "exec/run": true, "exec/cell": true, "dataset": true, "dataset/signal": true, "dataset/pages": true, "model": true, "model/why": true, "internal/repo": true,
 	"internal/peer": true, "internal/peer/parts": true, "internal/peer/tasks": true, "internal/peer/codebooks": true, "internal/authority": true, "internal/calls": true, "internal/codebook": true, "internal/datasets": true, "internal/episodes": true,
 	"internal/explain": true, "internal/hook": true, "internal/history": true, "internal/indexes": true, "internal/learn": true, "internal/lookup": true, "internal/packets": true,
 	"internal/peers": true, "internal/pins": true, "internal/spawn": true, "internal/task": true, "internal/toolbox": true, "internal/transfer": true,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps/quota"
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/pages"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/approval"
 	"github.com/mythos-project/mythos/exec/cell"
@@ -53,15 +54,19 @@ type Upkeep struct {
 type GCReport struct {
 	gc.Report
 	Memos uint64 // of pure tasks, that were too old
+	Pages uint64 // of values for selections, that nobody reads any more
 	Trash gc.Trash
 }
 
 // GC frees what nothing reaches: blobs, pins and refs keep their trees; receipts
 // keep requests and responses; objects keep whatever they mention; tools keep their
-// modules. Memos that are too old go, too.
+// modules. Memos that are too old go, too, as do pages of values that nobody reads any more.
 // trash is how long what was collected can be brought back; negative: not at all.
 func (u *Upkeep) GC(ctx context.Context, dry bool, trash time.Duration, progress store.Progress) (rep GCReport, err error) {
 	if rep.Memos, err = u.Exec.EvictMemos(ctx, dry); err != nil {
+		return rep, err
+	}
+	if rep.Pages, err = pages.Sweep(ctx, u.DB, dry); err != nil {
 		return rep, err
 	}
 	if !dry {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/objects"
 	"github.com/mythos-project/mythos/object"
@@ -18,18 +19,27 @@ import (
 // and that is not here. It may never have been: objects travel without their parts, too.
 const KindReference = "reference"
 
-// Fsck checks the store, every object by the rules of its kind, and what objects
-// refer to; report is told what is wrong, and looked, which may be nil, how many
+// KindPage is the kind of a finding about a page of values that selections read (package dataset/pages).
+const KindPage = "page"
+
+// Checked counts what Fsck read.
+type Checked struct {
+	fsck.Checked
+	Pages uint64
+}
+
+// Fsck checks the store, every object by the rules of its kind, what objects
+// refer to, and the indexes and pages made of them; report is told what is wrong, and looked, which may be nil, how many
 // things were looked at since it was last called. See store.Fsck for costs and errors.
-func (u *Upkeep) Fsck(ctx context.Context, report func(fsck.Finding), looked func(int64)) (fsck.Checked, error) {
+func (u *Upkeep) Fsck(ctx context.Context, report func(fsck.Finding), looked func(int64)) (done Checked, err error) {
 	if err := u.checkToolNames(ctx, report); err != nil {
-		return fsck.Checked{}, err
+		return done, err
 	}
 	if err := u.awaited().Check(ctx, func(record string, err error) { report(fsck.Finding{Kind: KindAwaited, Name: record, Err: err}) }); err != nil {
-		return fsck.Checked{}, err
+		return done, err
 	}
 	seen := map[object.Hash]bool{}
-	done, err := fsck.Run(ctx, u.Store, report, func(o store.Object) error {
+	done.Checked, err = fsck.Run(ctx, u.Store, report, func(o store.Object) error {
 		if err := objects.Check(o); err != nil {
 			return err
 		}
@@ -41,6 +51,12 @@ func (u *Upkeep) Fsck(ctx context.Context, report func(fsck.Finding), looked fun
 	if err := u.Indexes.VerifyAll(ctx, func(index string, episode object.Hash, err error) {
 		report(fsck.Finding{Kind: KindVector, ID: episode, Name: index, Err: fmt.Errorf("index %s: %w", index, err)})
 	}); err != nil {
+		return done, err
+	}
+	done.Pages, err = query.CheckPages(ctx, u.Source, func(episode object.Hash, err error) {
+		report(fsck.Finding{Kind: KindPage, ID: episode, Name: "pages", Err: err})
+	})
+	if err != nil {
 		return done, err
 	}
 	return done, u.RecountQuotas(ctx, func(id object.Hash, err error) { report(fsck.Finding{Kind: KindQuota, ID: id, Err: err}) })

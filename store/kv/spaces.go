@@ -50,6 +50,12 @@ const (
 
 	Signals = "s/" // <episode>/<signal>: index of signals
 
+	// package dataset/pages
+
+	EpisodePages   = "d/e/" // <digits>/<first digits of ids>: copies of episodes
+	SignalPages    = "d/s/" // <digits>/<first digits of ids>: copies of episodes' signals
+	SignalsChanged = "d/c/" // <episode>: signals came that its page does not have
+
 	// package model
 
 	Rings         = "m/ring/"     // <ring>: the RingState
@@ -125,6 +131,9 @@ var Spaces = []string{
 	ApprovalIDs,
 	ApprovalKeys,
 	Signals,
+	EpisodePages,
+	SignalPages,
+	SignalsChanged,
 	Rings,
 	RingHolds,
 	RingPolicies,

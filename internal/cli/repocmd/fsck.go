@@ -2,9 +2,11 @@ package repocmd
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/mythos-project/mythos/dataset/pages"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/peer/parts"
@@ -27,9 +29,9 @@ func NewFsck(f *cmdutil.Factory) *cobra.Command {
 		Short: "Check every hash, node, object, reference and ledger entry",
 		Long: "Reads everything and prints a line for each fault; exit code 5 if there is any. It also names objects that are\n" +
 			"referred to and were never here, and updates that a crash cut off before they were acknowledged; neither is an\n" +
-			"error. With --repair, it restores what `mythos gc` took away in the last seven days, and fetches incomplete\n" +
-			"trees from the configured peers, as far as the capabilities held here allow. Putting the same files again\n" +
-			"repairs them as well.",
+			"error. With --repair, it restores what `mythos gc` took away in the last seven days, deletes\n" +
+			"pages of values if they differ from the evidence, and fetches incomplete trees from the configured peers, as far\n" +
+			"as the capabilities held here allow. Putting the same files again repairs them as well.",
 		Example: "  mythos fsck",
 		Args:    cmdutil.Args(0, 0),
 		RunE:    func(c *cobra.Command, _ []string) error { return runFsck(c.Context(), f, o) },
@@ -61,12 +63,16 @@ func runFsck(ctx context.Context, f *cmdutil.Factory, o *fsckOptions) error {
 		return clierr.New(clierr.Invalid, "ledger: %w", err)
 	}
 	if f.JSON {
-		if err := f.Emit(checked{found.wrong == 0, uint64(found.wrong), done.Chunks, done.Nodes, done.Objects, done.Blobs, rep.Entries}, nil); err != nil {
+		if err := f.Emit(checked{found.wrong == 0, uint64(found.wrong), done.Chunks, done.Nodes, done.Objects, done.Blobs, rep.Entries, done.Pages}, nil); err != nil {
 			return err
 		}
 	}
-	f.IO.Notef("checked %s, %s, %s, %s, %s", units.Count(done.Chunks, "chunk"), units.Count(done.Nodes, "node"),
-		units.Count(done.Objects, "object"), units.Count(done.Blobs, "blob"), units.Count(rep.Entries, "ledger entry", "ledger entries"))
+	and := ""
+	if done.Pages > 0 {
+		and = ", " + units.Count(done.Pages, "page of values", "pages of values")
+	}
+	f.IO.Notef("checked %s, %s, %s, %s, %s%s", units.Count(done.Chunks, "chunk"), units.Count(done.Nodes, "node"),
+		units.Count(done.Objects, "object"), units.Count(done.Blobs, "blob"), units.Count(rep.Entries, "ledger entry", "ledger entries"), and)
 	if found.wrong == 0 {
 		return nil
 	}
@@ -78,7 +84,7 @@ func runFsck(ctx context.Context, f *cmdutil.Factory, o *fsckOptions) error {
 }
 
 // check checks everything and shows the progress.
-func check(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, found *findings) (fsck.Checked, error) {
+func check(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, found *findings) (upkeep.Checked, error) {
 	bar := f.IO.Count("fsck", 0)
 	defer bar.Stop()
 	return n.Upkeep.Fsck(ctx, found.add, bar.Add)
@@ -94,6 +100,11 @@ func repair(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, found *findin
 	}
 	if err := gc.RestoreTrash(ctx, n.Store); err != nil {
 		return err
+	}
+	if slices.ContainsFunc(found.list, func(x fsck.Finding) bool { return x.Kind == upkeep.KindPage }) {
+		if err := pages.Drop(ctx, n.DB); err != nil {
+			return err
+		}
 	}
 	*found = findings{}
 	bar := f.IO.Bytes("repair", 0)

@@ -48,7 +48,7 @@ func NewGC(f *cmdutil.Factory) *cobra.Command {
 
 // printGC prints what a collection has freed or would free, and what stays for how long.
 func printGC(f *cmdutil.Factory, rep upkeep.GCReport, dry bool) error {
-	return f.Emit(freed{rep.Nodes, rep.Chunks, rep.Bytes, rep.Repacked, rep.Waiting, rep.Wanted, rep.Kept, rep.Memos, dry, rep.Trash.Things, rep.Trash.Bytes}, func() {
+	return f.Emit(freed{rep.Nodes, rep.Chunks, rep.Bytes, rep.Repacked, rep.Waiting, rep.Wanted, rep.Kept, rep.Memos, rep.Pages, dry, rep.Trash.Things, rep.Trash.Bytes}, func() {
 		verb := "freed"
 		if dry {
 			verb = "would be freed"
@@ -59,6 +59,9 @@ func printGC(f *cmdutil.Factory, rep upkeep.GCReport, dry bool) error {
 		}
 		if rep.Repacked > 0 {
 			f.IO.Printf("%d packs, mostly dead, rewritten\n", rep.Repacked)
+		}
+		if rep.Pages > 0 {
+			f.IO.Printf("%d pages of values for selections, that nobody reads any more\n", rep.Pages)
 		}
 		if rep.Memos > 0 {
 			f.IO.Printf("%d results of tasks without effects, too old to keep", rep.Memos)

@@ -33,6 +33,7 @@ type checked struct {
 	Objects uint64 `json:"objects"`
 	Blobs   uint64 `json:"blobs"`
 	Entries uint64 `json:"ledger_entries"`
+	Pages   uint64 `json:"pages"` // of values that selections read
 }
 
 // freed is what a garbage collection has freed, or with --dry-run would free.
@@ -45,6 +46,7 @@ type freed struct {
 	Wanted   uint64 `json:"wanted"`   // unreferenced, kept for a put that may be running
 	Kept     uint64 `json:"kept"`     // reachable
 	Memos    uint64 `json:"memos"`    // of tasks without effects, too old to be reused
+	Pages    uint64 `json:"pages"`    // of values for selections that nobody reads any more
 	DryRun   bool   `json:"dry_run"`
 
 	Trash      uint64 `json:"trash"` // freed things that can still be restored
