@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -59,8 +58,8 @@ func crowd(t *testing.T, dir string, n int) {
 func serve(t *testing.T, dir string) *exec.Cmd {
 	t.Helper()
 	cmd := command(dir, "serve", "--listen", "127.0.0.1:0")
-	var log bytes.Buffer
-	cmd.Stderr = &log
+	log := &logBuffer{}
+	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -74,6 +73,9 @@ func serve(t *testing.T, dir string) *exec.Cmd {
 	})
 	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		if _, err := os.Stat(filepath.Join(dir, ".mythos", "serve.sock")); err == nil {
+			return cmd
+		}
+		if os.Getenv(enginesVar) != "" && servesOn.MatchString(log.String()) { // commands reach the database without it
 			return cmd
 		}
 		if time.Now().After(deadline) {
