@@ -19,7 +19,7 @@ import (
 
 func newShow(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "show CAP", Short: "Say in plain words what a capability allows, and draw its chain", Example: "Show in plain words what a capability allows, and draw its chain",
+		Use: "show CAP", Short: "Show in plain words what a capability allows, and draw its chain", Example: "  mythos cap show 3f9c01",
 		Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runShow(c.Context(), f, args[0]) },
 	}
