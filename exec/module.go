@@ -180,7 +180,7 @@ func (m ModuleRef) checkFiles() error {
 		}
 	}
 	if m.Dir != "" && m.Dir != "." && !filepath.IsAbs(m.Dir) {
-		return fmt.Errorf("folder %q: an absolute path or \".\" is expected", m.Dir)
+		return fmt.Errorf("folder %q: expected an absolute path or \".\"", m.Dir)
 	}
 	return nil
 }
@@ -205,7 +205,7 @@ func (m ModuleRef) checkMCP() error {
 		return m.checkProcess()
 	}
 	if strings.Contains(m.URL, "{") {
-		return errors.New("the URL of an mcp server is no template")
+		return errors.New("the URL of an mcp server cannot be a template")
 	}
 	return m.checkHTTP()
 }

@@ -22,16 +22,16 @@ func (m ModuleRef) checkHTTP() error {
 		return err
 	}
 	if !slices.Contains(httpMethods, m.Method) {
-		return fmt.Errorf("method %q: one of GET, HEAD, POST, PUT, PATCH, DELETE is expected", m.Method)
+		return fmt.Errorf("method %q: expected GET, HEAD, POST, PUT, PATCH or DELETE", m.Method)
 	}
 	for _, h := range m.Hosts {
 		if v, err := url.Parse("https://" + h); err != nil || v.Host != h || h == "" {
-			return fmt.Errorf("host %q: a name or an address, with a port where it is not the usual one, is expected", h)
+			return fmt.Errorf("host %q: expected a name or an address, with its port if it is not the usual one", h)
 		}
 	}
 	for _, p := range m.RedirectPaths {
 		if v, err := url.Parse(p); err != nil || !strings.HasPrefix(p, "/") || v.Host != "" || v.RawQuery != "" || v.Fragment != "" {
-			return fmt.Errorf("redirect path %q: a path that begins with a slash is expected", p)
+			return fmt.Errorf("redirect path %q: expected a path that begins with a slash", p)
 		}
 	}
 	return endpoint.CheckHeaders(u, m.Headers)

@@ -171,7 +171,7 @@ type PinnedError struct {
 }
 
 func (e *PinnedError) Error() string {
-	return fmt.Sprintf("tool %s: %s has hash %s, registered was %s", e.Tool.Short(), e.Path, e.Got.Short(), e.Want.Short())
+	return fmt.Sprintf("tool %s: %s has hash %s, the registered one has %s", e.Tool.Short(), e.Path, e.Got.Short(), e.Want.Short())
 }
 
 // Unwrap gives ErrPinned.

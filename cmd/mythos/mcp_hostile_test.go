@@ -29,7 +29,7 @@ func TestWrapHostile(t *testing.T) {
 		expect(t, c.answer(id), `"isError":true`, "Nothing happened")
 	}
 	c.say(`{"jsonrpc":"2.0","id":"mythos/1","method":"tools/call","params":{"name":"count"}}`)
-	expect(t, c.answer(`"mythos/1"`), "not for clients")
+	expect(t, c.answer(`"mythos/1"`), "clients may not use")
 	counted(t, dir, 0)
 
 	// A long line, a long id, a batch.
@@ -51,7 +51,7 @@ func TestWrapHostile(t *testing.T) {
 	c.call("30", `{}`, "")
 	counted(t, dir, 3)
 	c.call(`"30"`, `{}`, "")
-	expect(t, c.answer(`"30"`), "is that of a call under way")
+	expect(t, c.answer(`"30"`), "a running call has the id")
 	block(t, dir, false)
 	expect(t, c.answer("30"), "counted")
 	counted(t, dir, 3)

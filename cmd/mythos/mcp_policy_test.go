@@ -21,7 +21,7 @@ func TestWrapPolicy(t *testing.T) {
 	c.call("3", `{"n":"x","m":1}`, "")
 	expect(t, c.answer("3"), "stands for a call with other arguments")
 	c.call("4", `{"m":"x"}`, "")
-	expect(t, c.answer("4"), "Refused (400)", "its key stands at /n, and there is nothing", "Nothing happened", `"receipt":"`)
+	expect(t, c.answer("4"), "Refused (400)", "its key is at /n, which is missing", "Nothing happened", `"receipt":"`)
 	c.call("5", `{"m":"x"}`, `"mythos/idempotencyKey":"k"`)
 	expect(t, c.answer("5"), "counted", "/k/k")
 	counted(t, dir, 2)

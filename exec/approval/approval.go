@@ -67,9 +67,9 @@ const maxNote = 4 << 10 // bytes
 func (q Request) Check() error {
 	switch {
 	case len(q.Key) == 0:
-		return errors.New("a call that people agree to has a key")
+		return errors.New("a call that people agree to needs a key")
 	case len(q.Agents) == 0 || len(q.Agents) > caps.MaxDepth:
-		return fmt.Errorf("it is made for %d agents, 1 to %d are expected", len(q.Agents), caps.MaxDepth)
+		return fmt.Errorf("it is made for %d agents, not 1 to %d", len(q.Agents), caps.MaxDepth)
 	}
 	return scope.Approve{Need: q.Need, Role: q.Role}.Check()
 }
@@ -117,7 +117,7 @@ func Need(chain caps.Chain) (*scope.Approve, error) {
 
 // Keyless is the refusal of a call without a key under a chain that requires approval.
 func Keyless(chain caps.Chain) error {
-	return &caps.DeniedError{Check: caps.CheckApproval, Cap: chain[0].ID, Reason: "needs people who agree to it, and has no key", Help: "give the call a key: --key"}
+	return &caps.DeniedError{Check: caps.CheckApproval, Cap: chain[0].ID, Reason: "needs approval, and has no key", Help: "give the call a key: --key"}
 }
 
 // Order puts the chains first that require no approval; free is their number. If nobody can be asked, it leaves out the
@@ -139,7 +139,7 @@ func Order(chains []caps.Chain, able bool) (ordered []caps.Chain, free int, err 
 		ordered = append(ordered, bound...)
 	}
 	if len(ordered) == 0 {
-		err = &caps.DeniedError{Check: caps.CheckApproval, Reason: "needs people who agree to it, and nobody is asked here"}
+		err = &caps.DeniedError{Check: caps.CheckApproval, Reason: "needs approval, and there is nobody to ask here"}
 	}
 	return ordered, free, err
 }

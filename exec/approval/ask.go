@@ -159,7 +159,7 @@ func (s *Approvals) prune(ctx context.Context, put map[string][]byte) error {
 		return nil
 	})
 	if err == nil && open >= maxOpen {
-		err = &caps.DeniedError{Check: caps.CheckApproval, Reason: fmt.Sprintf("cannot be asked for: %d requests for approval have not expired yet", open), Help: "mythos approve ls"}
+		err = &caps.DeniedError{Check: caps.CheckApproval, Reason: fmt.Sprintf("cannot be requested: %d requests for approval have not expired yet", open), Help: "mythos approve ls"}
 	}
 	return err
 }
@@ -174,7 +174,7 @@ func (s *Approvals) refusal(st *Standing) error {
 		if st.No.Note != "" {
 			text += ": " + strings.ToValidUTF8(st.No.Note, "\uFFFD")
 		}
-		return &caps.DeniedError{Check: caps.CheckApproval, Cap: st.CapID, Reason: text, Help: "it may be asked for again after " + st.ExpiresAt.String()}
+		return &caps.DeniedError{Check: caps.CheckApproval, Cap: st.CapID, Reason: text, Help: "it may be requested again after " + st.ExpiresAt.String()}
 	}
 	return s.waits(st)
 }
@@ -226,7 +226,7 @@ func (s *Approvals) Find(ctx context.Context, digits string) (*Standing, error) 
 	case len(found) == 0 || digits == "":
 		return nil, fmt.Errorf("%s: %w", digits, ErrNone)
 	case len(found) > 1:
-		return nil, fmt.Errorf("%s: %d requests for approval begin so: %w", digits, len(found), object.ErrInvalid)
+		return nil, fmt.Errorf("%s: %d requests for approval begin with it: %w", digits, len(found), object.ErrInvalid)
 	}
 	st, err := s.read(ctx, found[0])
 	if err == nil && st == nil {
@@ -237,7 +237,7 @@ func (s *Approvals) Find(ctx context.Context, digits string) (*Standing, error) 
 
 // Reasons why somebody may not decide.
 var (
-	ErrRole  = errors.New("the key has not the role")
+	ErrRole  = errors.New("the key does not have the role")
 	ErrAgent = errors.New("the call is made for this key: nobody approves their own calls")
 	ErrOver  = errors.New("it is over")
 )
@@ -292,7 +292,7 @@ func (s *Approvals) add(ctx context.Context, st *Standing, k sign.Signer, yes bo
 	}
 	rec := *st.rec
 	if rec.Approvals = append(append([][]byte{}, rec.Approvals...), raw); len(rec.Approvals) > maxAgreed {
-		return nil, fmt.Errorf("approval %s: %d people have spoken, at most %d may: %w", st.ID.Short(), maxAgreed, maxAgreed, ErrOver)
+		return nil, fmt.Errorf("approval %s: %d people have decided, and %d is the maximum: %w", st.ID.Short(), maxAgreed, maxAgreed, ErrOver)
 	}
 	if _, err := s.Keep(ctx, append([][]byte{rec.Request}, rec.Approvals...)); err != nil { // receipts will name them
 		return nil, err

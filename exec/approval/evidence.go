@@ -39,7 +39,7 @@ var ErrEvidence = errors.New("people have not agreed to this call")
 // have asked: the executor and the ledger's agent.
 func Verify(r *ledger.Receipt, chain caps.Chain, need *scope.Approve, raws [][]byte, by ...object.AgentID) (*Request, []*Approval, error) {
 	if len(raws) == 0 || len(raws) > 1+maxAgreed {
-		return nil, nil, fmt.Errorf("%w: its capability asks for approval by %s, and %d are shown", ErrEvidence, need, max(len(raws)-1, 0))
+		return nil, nil, fmt.Errorf("%w: its capability requires approval by %s, and the receipt names %d", ErrEvidence, need, max(len(raws)-1, 0))
 	}
 	q, err := OpenRequest(raws[0])
 	if err != nil {
@@ -53,7 +53,7 @@ func Verify(r *ledger.Receipt, chain caps.Chain, need *scope.Approve, raws [][]b
 			return nil, nil, err
 		}
 		if a.Request != q.ID {
-			return nil, nil, fmt.Errorf("%w: approval %s is of another request", ErrEvidence, a.ID.Short())
+			return nil, nil, fmt.Errorf("%w: approval %s is for another request", ErrEvidence, a.ID.Short())
 		}
 		ids, list = append(ids, a.ID), append(list, a)
 	}
@@ -62,13 +62,13 @@ func Verify(r *ledger.Receipt, chain caps.Chain, need *scope.Approve, raws [][]b
 	case q.ToolID != r.ToolID || q.RequestHash != r.RequestHash || string(q.Key) != string(r.IdempotencyKey) || q.CapID != chain[0].ID:
 		err = fmt.Errorf("%w: request %s is for another call", ErrEvidence, q.ID.Short())
 	case !slices.ContainsFunc(by, q.Signer.Same):
-		err = fmt.Errorf("%w: request %s is by somebody else", ErrEvidence, q.ID.Short())
+		err = fmt.Errorf("%w: request %s is from another agent", ErrEvidence, q.ID.Short())
 	case !slices.EqualFunc(q.Agents, Agents(chain), object.AgentID.Same):
-		err = fmt.Errorf("%w: request %s names others than those for whom the call was made", ErrEvidence, q.ID.Short())
+		err = fmt.Errorf("%w: request %s names other agents than those for which the call was made", ErrEvidence, q.ID.Short())
 	case q.Module != nil && !slices.Contains(r.Evidence, *q.Module):
 		err = fmt.Errorf("%w: request %s is for another implementation of the tool", ErrEvidence, q.ID.Short())
 	case q.Role != need.Role || q.Need < need.Need || yes < int(q.Need) || denied != nil || yes != len(list):
-		err = fmt.Errorf("%w: %d of %d agreed, as %s; its capability asks for %s", ErrEvidence, yes, q.Need, q.Role, need)
+		err = fmt.Errorf("%w: %d of %d agreed, as %s; its capability requires %s", ErrEvidence, yes, q.Need, q.Role, need)
 	case len(r.Evidence) < len(ids) || !slices.Equal(r.Evidence[len(r.Evidence)-len(ids):], ids):
 		err = fmt.Errorf("%w: the receipt names other approvals", ErrEvidence)
 	}

@@ -56,7 +56,7 @@ func CheckURL(template string) (*url.URL, error) {
 	}
 	inPath := fixed == template || (u.Host != "" && strings.Count(fixed, "/") > 2)
 	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || strings.Contains(template, "#") || !inPath {
-		return nil, fmt.Errorf("URL %q: http or https with a fixed host, no password and no fragment is expected", template)
+		return nil, fmt.Errorf("URL %q: expected http or https with a fixed host, no password and no fragment", template)
 	}
 	return u, checkBraces(template)
 }
@@ -66,7 +66,7 @@ func checkBraces(template string) error {
 	for _, part := range strings.Split(template, "{")[1:] {
 		pointer, _, closed := strings.Cut(part, "}")
 		if name := strings.TrimPrefix(pointer, "+"); !closed || !strings.HasPrefix(name, "/") {
-			return fmt.Errorf("URL template %q: {/name}, or {+/name} for a value with slashes, is expected", template)
+			return fmt.Errorf("URL template %q: expected {/name}, or {+/name} for a value with slashes", template)
 		} else if _, err := jsontext.ParsePointer(name); err != nil {
 			return fmt.Errorf("URL template %q: %w", template, err)
 		}
@@ -88,7 +88,7 @@ func CheckHeaders(u *url.URL, headers map[string]string) error {
 			return fmt.Errorf("header %q has control characters", name)
 		}
 		if _, secret, ok := HeaderSecret(value); ok && u.Scheme != "https" && !loopback(u.Hostname()) {
-			return fmt.Errorf("header %q: secret %s would cross the network in the clear: use https", name, secret)
+			return fmt.Errorf("header %q: secret %s would cross the network unencrypted: use https", name, secret)
 		}
 	}
 	return nil

@@ -16,5 +16,5 @@ func Example() {
 	// Output:
 	// example.com <nil>
 	// true
-	// header "Authorization": secret env:TOKEN would cross the network in the clear: use https
+	// header "Authorization": secret env:TOKEN would cross the network unencrypted: use https
 }

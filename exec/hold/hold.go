@@ -34,7 +34,7 @@ func (q Request) Check() error { return check(q.Agent, q.Tool, q.Reason) }
 
 func check(agent *object.AgentID, tool *object.Hash, reason string) error {
 	if agent != nil && tool != nil {
-		return errors.New("a hold is on an agent or on a tool, not on both")
+		return errors.New("a hold names an agent or a tool, not both")
 	}
 	if len(reason) > maxReason {
 		return fmt.Errorf("a reason of %d bytes, at most %d", len(reason), maxReason)

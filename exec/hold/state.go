@@ -114,7 +114,7 @@ func (st *State) Has(q Request) bool {
 }
 
 // ErrConflict means that somebody else froze or thawed something first.
-var ErrConflict = errors.New("something was frozen or thawed meanwhile")
+var ErrConflict = errors.New("something was frozen or thawed in the meantime")
 
 // ErrNotFrozen means that there is no hold to remove.
 var ErrNotFrozen = errors.New("it is not frozen by a hold")
@@ -142,7 +142,7 @@ func (s *Holds) Set(ctx context.Context, k sign.Signer, q Request, frozen bool) 
 	case !frozen && len(rest) == len(st.Frozen):
 		return nil, ErrNotFrozen
 	case frozen && len(rest) >= maxFrozen:
-		return nil, fmt.Errorf("%d holds are in force, at most %d may be: freeze everything instead", len(rest), maxFrozen)
+		return nil, fmt.Errorf("%d holds are in force, and %d is the maximum: freeze everything instead", len(rest), maxFrozen)
 	}
 	h := &Hold{Frozen: frozen, Agent: q.Agent, Tool: q.Tool, Reason: q.Reason, Cancel: q.Cancel, Previous: q.After, Signer: k.Agent(), TimeObserved: s.Now()}
 	raw, err := sign.Seal(k, Rule, h, &h.HoldID, &h.Signature)

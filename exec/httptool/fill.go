@@ -120,11 +120,11 @@ func scalarAt(request []byte, pointer string) (string, error) {
 	case err != nil:
 		return "", err
 	case at == nil:
-		return "", errors.New("nothing is there")
+		return "", errors.New("it is missing")
 	}
 	switch jsontext.Kind(at) {
 	case '{', '[', 'n':
-		return "", errors.New("it is not a text, a number or a truth value")
+		return "", errors.New("it is not a text, a number or a boolean")
 	}
 	return jsontext.PlainText(at)
 }

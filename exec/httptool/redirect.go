@@ -47,7 +47,7 @@ func (p *prepared) forbids(req *http.Request, via []*http.Request) string {
 	}
 	repeats := req.Method != http.MethodGet && req.Method != http.MethodHead
 	if repeats && home && p.left(via) && !p.retrySafe {
-		return "which another host has chosen: the request is not repeated there"
+		return "which another host chose: the request is not repeated there"
 	}
 	return ""
 }

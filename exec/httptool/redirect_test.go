@@ -68,7 +68,7 @@ func TestSecretsInRedirects(t *testing.T) {
 		{path: "/known", status: 200, seen: []string{"home POST /next auth=SECRET referer="}},
 		{path: "/elsewhere", status: 200, seen: []string{"home POST /some/path auth= referer="}, withNotes: "without the secrets"},
 		{path: "/out?to=/x", status: 200, seen: []string{"other POST /x auth= referer="}},
-		{path: "/out?to=/back", status: 307, seen: []string{"other POST /back auth= referer="}, withNotes: "another host has chosen"},
+		{path: "/out?to=/back", status: 307, seen: []string{"other POST /back auth= referer="}, withNotes: "another host chose"},
 		{path: "/out?to=/back", safe: true, status: 200, seen: []string{"other POST /back auth= referer=", "home POST /admin/delete?all=1 auth= referer="}},
 		{path: "/password", status: 307, withNotes: "password"},
 	}

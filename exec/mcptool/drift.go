@@ -13,7 +13,7 @@ import (
 
 // ErrDrift means that a server's description of a tool differs from the registered one. Errors that wrap it also wrap
 // exec.ErrPinned.
-var ErrDrift = errors.New("the mcp server describes the tool otherwise than when it was registered")
+var ErrDrift = errors.New("the mcp server describes the tool differently from its registration")
 
 // DriftError names the tool and the differences.
 type DriftError struct {
@@ -25,7 +25,7 @@ type DriftError struct {
 
 func (e *DriftError) Error() string {
 	if len(e.Changed) == 0 {
-		return fmt.Sprintf("%v (%s): the definition has hash %s, registered was %s", ErrDrift, e.Tool, e.Got.Short(), e.Want.Short())
+		return fmt.Sprintf("%v (%s): the definition has hash %s, the registered one has %s", ErrDrift, e.Tool, e.Got.Short(), e.Want.Short())
 	}
 	return fmt.Sprintf("%v (%s): %s", ErrDrift, e.Tool, strings.Join(e.Changed, "; "))
 }

@@ -304,7 +304,7 @@ func (p *program) why() error {
 		said += "; standard error: " + text
 	}
 	if text := p.hide(p.banner.Text()); text != "" {
-		said += "; on standard output, which is for the protocol only, it wrote: " + text
+		said += "; it wrote to standard output, which is for the protocol only: " + text
 	}
 	return &endedError{server: p.path, said: said, ended: p.down()}
 }

@@ -143,7 +143,7 @@ func greet(ctx context.Context, l link, x *exchange) (string, error) {
 	}
 	agreed, ok := textOf(list.Get("protocolVersion"))
 	if !ok || !slices.Contains(olderVersions, agreed) {
-		return "", fmt.Errorf("mcp server: it speaks version %s of the protocol, known here are %q and %s", list.Get("protocolVersion"), olderVersions, modern)
+		return "", fmt.Errorf("mcp server: it speaks version %s of the protocol; the known versions are %q and %s", list.Get("protocolVersion"), olderVersions, modern)
 	}
 	l.agree(agreed)
 	return agreed, l.tell(ctx, x, "notifications/initialized", nil)

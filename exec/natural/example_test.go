@@ -17,7 +17,7 @@ func ExampleKey() {
 	fmt.Println(err)
 	// Output:
 	// /"A-7"
-	// the request does not fit the tool: its key stands at /order/id, and there is nothing
+	// the request does not fit the tool: its key is at /order/id, which is missing
 }
 
 // TestKey: only a plain text or integer is a key, and two different values have two keys.

@@ -19,7 +19,7 @@ const maxKey = 1024
 func Check(pointer string) error {
 	p, err := jsontext.ParsePointer(pointer)
 	if err == nil && len(p) == 0 {
-		err = fmt.Errorf("%q names the whole of the arguments: a key is one of them, such as /order", pointer)
+		err = fmt.Errorf("%q names all of the arguments: name one of them, such as /order", pointer)
 	}
 	return err
 }
@@ -36,12 +36,12 @@ func Key(pointer string, request []byte) (string, error) {
 	case err != nil:
 		return "", fmt.Errorf("%w: its key stands at %s: %w", exec.ErrRequest, pointer, err)
 	case value == nil:
-		return "", fmt.Errorf("%w: its key stands at %s, and there is nothing", exec.ErrRequest, pointer)
+		return "", fmt.Errorf("%w: its key is at %s, which is missing", exec.ErrRequest, pointer)
 	}
 	plain, err := jsontext.Canonical(value)
 	is := err == nil && (jsontext.Kind(plain) == '"' && len(plain) > 2 || integer(plain))
 	if !is || len(plain) > maxKey || !utf8.Valid(plain) {
-		return "", fmt.Errorf("%w: its key stands at %s, and %.40q is none: a text that is not empty or an integer, of at most %d bytes, is expected", exec.ErrRequest, pointer, value, maxKey)
+		return "", fmt.Errorf("%w: its key is at %s, and %.40q is not a key: expected an integer or a text that is not empty, of at most %d bytes", exec.ErrRequest, pointer, value, maxKey)
 	}
 	return "/" + string(plain), nil
 }

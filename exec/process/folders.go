@@ -23,7 +23,7 @@ type Trees interface {
 }
 
 // ErrNoTree means that a folder holds something that a tree cannot represent.
-var ErrNoTree = errors.New("the output is no tree")
+var ErrNoTree = errors.New("the output is not a tree")
 
 // The variables with the paths of a call's folders.
 const (

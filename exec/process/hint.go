@@ -42,8 +42,8 @@ func advice(ref exec.ModuleRef, stderr string) string {
 	}
 	for _, open := range slices.Concat(ref.Read, ref.Write) {
 		if path == open || strings.HasPrefix(path, strings.TrimSuffix(open, "/")+"/") {
-			return "\nit is confined, and may not write " + path + ": register it with --write " + filepath.Dir(path) + " if it may"
+			return "\nit is confined and cannot write " + path + ": register it with --write " + filepath.Dir(path) + " to allow it"
 		}
 	}
-	return "\nit is confined, and may not open " + path + ": register it with --read " + path + " if it may"
+	return "\nit is confined and cannot open " + path + ": register it with --read " + path + " to allow it"
 }

@@ -48,7 +48,7 @@ func (r *Runner) load(call exec.Call) (l *loaded, err error) {
 	}
 	if len(interpreter) > 0 {
 		if err = unix.Access(ref.Argv[0], unix.X_OK); err != nil {
-			return l, fmt.Errorf("%s: %w: it may not be executed (chmod +x)", ref.Argv[0], err)
+			return l, fmt.Errorf("%s: %w: it is not executable (chmod +x)", ref.Argv[0], err)
 		}
 		l.argv, l.path = append(append([]string{}, interpreter...), ref.Argv...), interpreter[0]
 	}

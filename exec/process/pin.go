@@ -64,7 +64,7 @@ func (p *pins) hash(f *os.File, path string) (object.Hash, error) {
 		return object.Hash{}, err
 	}
 	if !st.Mode().IsRegular() {
-		return object.Hash{}, fmt.Errorf("%s is no regular file: only such can be pinned", path)
+		return object.Hash{}, fmt.Errorf("%s is not a regular file: only regular files can be pinned", path)
 	}
 	stamp := stampOf(st)
 	p.mu.Lock()

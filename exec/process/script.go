@@ -68,7 +68,7 @@ func firstLine(path string) ([]byte, error) {
 // parseLine parses an interpreter line as the kernel does: a path, and at most one argument with the rest of the line.
 func parseLine(path string, line []byte) ([]string, error) {
 	if bytes.HasSuffix(line, []byte("\r")) {
-		return nil, fmt.Errorf("the first line of %s ends in CR LF: no interpreter has that name; write it with LF alone", path)
+		return nil, fmt.Errorf("the first line of %s ends in CR LF, which no interpreter's name does; end it with LF alone", path)
 	}
 	interpreter, arg, _ := strings.Cut(strings.Trim(string(line), " \t"), " ")
 	interpreter, more, tab := strings.Cut(interpreter, "\t")
@@ -77,7 +77,7 @@ func parseLine(path string, line []byte) ([]string, error) {
 	}
 	arg = strings.Trim(arg, " \t")
 	if !filepath.IsAbs(interpreter) {
-		return nil, fmt.Errorf("the interpreter of %s is %q: an absolute path is expected", path, interpreter)
+		return nil, fmt.Errorf("the interpreter of %s is %q: expected an absolute path", path, interpreter)
 	}
 	if filepath.Base(interpreter) == "env" && arg != "" {
 		return throughEnv(path, interpreter, arg)
@@ -181,7 +181,7 @@ func Startable(path string) error {
 	}
 	f, err := plainfile.OpenLinked(path)
 	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%w: a program is read, to know that it is the same", err)
+		return fmt.Errorf("%w: a program must be readable, so that it can be pinned", err)
 	}
 	if err != nil {
 		return err

@@ -60,7 +60,7 @@ func (w *watch) content(f *os.File) error {
 	}
 	for try := 0; written(f); try++ { // a process that is being forked briefly has its parent's files open
 		if try == writerTries {
-			return fmt.Errorf("%s is open for writing: nobody can say which bytes would run; close it there first", f.Name())
+			return fmt.Errorf("%s is open for writing, so nobody knows which bytes would run; close it there first", f.Name())
 		}
 		time.Sleep(writerPause)
 	}
@@ -194,7 +194,7 @@ func (w *watch) look() error {
 	if errors.Is(err, unix.EAGAIN) || n == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w while it was used: nobody can say which bytes ran", exec.ErrPinned)
+	return fmt.Errorf("%w while it was used: nobody knows which bytes ran", exec.ErrPinned)
 }
 
 func (w watched) changed() error {
@@ -209,7 +209,7 @@ func (w watched) changed() error {
 		stamp = ""
 	}
 	if stamp != w.stamp || written(w.file) {
-		return fmt.Errorf("%w while it was used: %s: nobody can say which bytes ran", exec.ErrPinned, w.file.Name())
+		return fmt.Errorf("%w while it was used: %s: nobody knows which bytes ran", exec.ErrPinned, w.file.Name())
 	}
 	return nil
 }

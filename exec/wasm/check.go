@@ -41,7 +41,7 @@ func (r *Runner) Check(ctx context.Context, code []byte) error {
 func runnable(ctx context.Context, rt wazero.Runtime, m wazero.CompiledModule) error {
 	start, ok := m.ExportedFunctions()[entry]
 	if !ok {
-		return fmt.Errorf("%w: it exports no %s: it is a library or a reactor, and would run nothing", ErrModule, entry)
+		return fmt.Errorf("%w: it exports no %s: it is a library or a reactor, and cannot run by itself", ErrModule, entry)
 	}
 	if len(start.ParamTypes())+len(start.ResultTypes()) > 0 {
 		return fmt.Errorf("%w: its %s has parameters or results", ErrModule, entry)
@@ -59,7 +59,7 @@ func runnable(ctx context.Context, rt wazero.Runtime, m wazero.CompiledModule) e
 		module, name, _ := f.Import()
 		given, ok := has[name]
 		if !ok || module != wasi_snapshot_preview1.ModuleName || !slices.Equal(given.ParamTypes(), f.ParamTypes()) || !slices.Equal(given.ResultTypes(), f.ResultTypes()) {
-			return fmt.Errorf("%w: it imports %s.%s, which the sandbox has not", ErrModule, module, name)
+			return fmt.Errorf("%w: it imports %s.%s, which the sandbox does not have", ErrModule, module, name)
 		}
 	}
 	return nil

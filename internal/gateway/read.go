@@ -150,7 +150,7 @@ func (s *Service) charged(w http.ResponseWriter, r *http.Request) (*wire.Answer,
 		return nil, err
 	}
 	if len(q.Caps) > 0 { // the capability that covers the use is charged
-		return nil, fmt.Errorf("%w: a charge is to the capability that is shown, and to no other", object.ErrInvalid)
+		return nil, fmt.Errorf("%w: a charge must be to the capability that is shown", object.ErrInvalid)
 	}
 	use, _, err := s.authority(r.Context(), c, q)
 	if err == nil {

@@ -92,7 +92,7 @@ const (
 )
 
 // ErrEvent means that what came is no event that the hook is for.
-var ErrEvent = errors.New("no event of a tool's call")
+var ErrEvent = errors.New("it is not the event of a tool call")
 
 // Event is what a harness tells of a call.
 type Event struct {
@@ -127,7 +127,7 @@ func (h *Harness) parse(raw []byte) (*Event, error) {
 	}
 	fields, err := jsontext.FieldsOf(raw)
 	if err == nil && !json.Valid(raw) {
-		err = errors.New("it is no JSON")
+		err = errors.New("it is not JSON")
 	}
 	if err != nil {
 		return e, err
@@ -193,7 +193,7 @@ func (f form) inputOf(fields jsontext.Fields) ([]byte, error) {
 		raw = json.RawMessage(inner)
 	}
 	if jsontext.Kind(raw) != '{' {
-		return nil, fmt.Errorf("%q is no object", f.input)
+		return nil, fmt.Errorf("%q is not an object", f.input)
 	}
 	plain, err := jsontext.Canonical(raw)
 	if err != nil {
@@ -243,7 +243,7 @@ func text(fields jsontext.Fields, name string, most int) (string, error) {
 		return "", fmt.Errorf("%q: %w", name, err)
 	}
 	if value == "" || len(value) > most || !utf8.ValidString(value) {
-		return "", fmt.Errorf("%q is no text of 1 to %d bytes", name, most)
+		return "", fmt.Errorf("%q is not a text of 1 to %d bytes", name, most)
 	}
 	return value, nil
 }

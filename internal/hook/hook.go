@@ -59,9 +59,9 @@ func (runner) Run(context.Context, exec.Call) (exec.Response, error) {
 // Errors for events that are ignored.
 var (
 	ErrNotDeclared = errors.New("it is not registered as a declared tool of this harness")
-	ErrAskedBefore = errors.New("a call of this name was asked for before")
-	ErrNotAsked    = errors.New("no call without an outcome was asked for that is equal to this one: nothing is recorded")
-	ErrOtherInput  = errors.New("the call that was asked for had another input: its history is marked as divergent")
+	ErrAskedBefore = errors.New("a call of this name was registered before")
+	ErrNotAsked    = errors.New("no equal call without an outcome was registered: nothing is recorded")
+	ErrOtherInput  = errors.New("the registered call had another input: its history is marked as divergent")
 )
 
 // Before asks for a call. Without an error it is allowed, and its cost is charged.

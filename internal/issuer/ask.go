@@ -25,7 +25,7 @@ import (
 var ErrAnswer = fmt.Errorf("the authority's answer does not hold: %w", object.ErrInvalid)
 
 // ErrOpenLine means that a token would be sent over a connection that others can read.
-var ErrOpenLine = fmt.Errorf("%w: a token is sent over https only", caps.ErrDenied)
+var ErrOpenLine = fmt.Errorf("%w: a token is only sent over https", caps.ErrDenied)
 
 // Wish is what is asked for.
 type Wish struct {
@@ -63,7 +63,7 @@ func Ask(ctx context.Context, n *repo.Repo, l *remote.Ledger, w Wish) (caps.Link
 		return link, nil, err
 	}
 	if want, err := wanted(ctx, n, w.Scope, link); err != nil || want.Kind != link.Cap.Scope.Kind || !bytes.Equal(want.Payload, link.Cap.Scope.Payload) {
-		return link, nil, errors.Join(fmt.Errorf("%w: asked was for %s, it is for %s", ErrAnswer, w.Scope, link.Cap.Scope), err)
+		return link, nil, errors.Join(fmt.Errorf("%w: it is for %s, not for the requested %s", ErrAnswer, w.Scope, link.Cap.Scope), err)
 	}
 	receipt, err := recorded(got, link, l.Agent())
 	if err == nil {
@@ -124,7 +124,7 @@ func recorded(got *caps.Issued, link caps.Link, by object.AgentID) (*ledger.Rece
 	}
 	if !r.Signer.Same(by) || r.ToolID != exec.BuiltinID("cap.issue") || r.RequestHash != object.Sum(link.Raw) || r.ResponseHash != link.ID ||
 		!slices.Contains(r.Evidence, object.Sum(got.Proof)) || !proof.Agent.Same(link.Cap.Subject) {
-		return nil, fmt.Errorf("%w: its receipt is of something else", ErrAnswer)
+		return nil, fmt.Errorf("%w: its receipt is about something else", ErrAnswer)
 	}
 	return r, nil
 }

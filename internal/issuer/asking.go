@@ -33,11 +33,11 @@ type asking struct {
 // prove identifies the requester.
 func (a *asking) prove(ctx context.Context) (err error) {
 	if a.policy == nil {
-		return denied("no issuance policy is in force, and without one nothing is given to who asks", "over there: mythos cap policy set FILE")
+		return denied("no issuance policy is in force, and without one requests get nothing", "at the peer: mythos cap policy set FILE")
 	}
 	if a.q.Token == nil {
 		if !a.policy.ServesOnRequest(a.Agent) {
-			return denied(fmt.Sprintf("no rule gives anything to %s, who asks without a token", a.Agent), "over there a rule with `request: true` names the key; or ask with --oidc")
+			return denied(fmt.Sprintf("no rule allows anything to %s without a token", a.Agent), "at the peer, a rule with `request: true` must name the key; or ask with --oidc")
 		}
 		a.known = true
 		if err := a.s.Trusted(a.Agent); err != nil {
@@ -49,7 +49,7 @@ func (a *asking) prove(ctx context.Context) (err error) {
 	}
 	a.token, err = a.s.Tokens.Verify(ctx, *a.q.Token, a.policy.TokenIssuer)
 	if errors.Is(err, oidc.ErrToken) {
-		return &caps.DeniedError{Check: caps.CheckActive, Reason: "who asks is not proven", Err: err, Help: "`mythos cap policy show` over there says whose tokens are taken"}
+		return &caps.DeniedError{Check: caps.CheckActive, Reason: "the requester is not proven", Err: err, Help: "`mythos cap policy show` at the peer shows which issuers' tokens are accepted"}
 	}
 	if err != nil {
 		return err
@@ -65,8 +65,8 @@ func (a *asking) give(ctx context.Context) (*authority.Given, error) {
 	defer a.s.mu.Unlock()
 	if before, err := a.s.Auth.Given(ctx, a.Asked); before != nil || err != nil {
 		if errors.Is(err, authority.ErrAsked) {
-			err = &caps.DeniedError{Check: caps.CheckActive, Reason: "a token is good for one key and one request", Err: err,
-				Help: "ask the issuer for another token; where the other request was not yours, the token was stolen"}
+			err = &caps.DeniedError{Check: caps.CheckActive, Reason: "a token is valid for one key and one request", Err: err,
+				Help: "ask the issuer for another token; if the other request was not yours, the token was stolen"}
 		}
 		return before, err
 	}

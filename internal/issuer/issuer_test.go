@@ -300,7 +300,7 @@ func TestKey(t *testing.T) {
 	if second, _, err := w.ask(j, issuer.Wish{}); err != nil || second.ID == first.ID {
 		t.Errorf("two wishes of one key: %v", err)
 	}
-	if _, _, err := w.ask(other, issuer.Wish{}); !errors.Is(err, caps.ErrDenied) || !strings.Contains(err.Error(), "no rule gives anything") {
+	if _, _, err := w.ask(other, issuer.Wish{}); !errors.Is(err, caps.ErrDenied) || !strings.Contains(err.Error(), "no rule allows anything") {
 		t.Errorf("another key: %v", err)
 	}
 	if _, _, err := w.ask(j, issuer.Wish{Scope: "blob.read:" + tool}); !errors.Is(err, caps.ErrDenied) {

@@ -160,7 +160,7 @@ func command(argv []string) (exec.Tool, error) {
 func why(name string, err error) error {
 	var of *osexec.Error
 	if errors.As(err, &of) && errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%s: %w: it may not be executed (chmod +x)", name, of.Err)
+		return fmt.Errorf("%s: %w: it is not executable (chmod +x)", name, of.Err)
 	}
 	return err
 }

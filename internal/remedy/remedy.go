@@ -35,7 +35,7 @@ func For(err error, command string) string {
 	}
 	switch denied.Check {
 	case caps.CheckHolder:
-		return "only its holder uses a capability, with its own key; `mythos cap ls` lists those of this key"
+		return "only the holder of a capability can use it, with its own key; `mythos cap ls` lists those of this key"
 	case caps.CheckRevocation, caps.CheckTrust, caps.CheckTime, caps.CheckFrozen, caps.CheckRate, caps.CheckApproval:
 		return denied.Help
 	}

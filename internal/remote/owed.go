@@ -31,7 +31,7 @@ type owed struct {
 type UndeliveredError struct{ Err error }
 
 func (e *UndeliveredError) Error() string {
-	return fmt.Sprintf("the tool has run, and its receipt is kept in this folder only: %v", e.Err)
+	return fmt.Sprintf("the tool has run, and only this folder has its receipt: %v", e.Err)
 }
 
 // Unwrap returns the reason.
@@ -87,7 +87,7 @@ func (l *Ledger) deliver(ctx context.Context) error {
 		var never *peer.StatusError
 		switch {
 		case errors.As(err, &never) && never.Status == http.StatusBadRequest:
-			l.Notef("the ledger does not take what was delivered late, which is kept in this folder only: %s", never.Message)
+			l.Notef("the ledger does not accept what was delivered late, which only this folder has: %s", never.Message)
 		case err != nil:
 			return fmt.Errorf("deliver what happened before: %w", err)
 		case a.Verdict == wire.Refused && a.Refusal != nil && a.Refusal.Reason != wire.NotRegistered:

@@ -67,7 +67,7 @@ func openPins(ctx context.Context, l *Ledger) (*pins, error) {
 		return nil, fmt.Errorf("what is known of %s: %w", l.Client.URL, err)
 	}
 	if l.Client.Key != nil && !l.Client.Key.Same(pin.Agent) {
-		return nil, fmt.Errorf("%w: the ledger at %s is that of %s, expected is %s", mlog.ErrCheckpoint, l.Client.URL, pin.Agent, l.Client.Key)
+		return nil, fmt.Errorf("%w: the ledger at %s belongs to %s, not to the expected %s", mlog.ErrCheckpoint, l.Client.URL, pin.Agent, l.Client.Key)
 	}
 	p.agent, l.Client.Key = pin.Agent, &pin.Agent
 	if pin.Checkpoint == nil {
@@ -88,7 +88,7 @@ func (p *pins) meet(ctx context.Context) error {
 		return err
 	}
 	p.agent, p.l.Client.Key = agent, &agent
-	p.l.Notef("pinned on first use: the ledger at %s is signed by key %s; compare with `mythos key export` over there", p.l.Client.URL, agent.KeyHex())
+	p.l.Notef("pinned on first use: the ledger at %s is signed by key %s; compare with what `mythos key export` prints there", p.l.Client.URL, agent.KeyHex())
 	raw, err := can.Marshal(&Pin{Agent: agent})
 	if err != nil {
 		return err
@@ -130,15 +130,15 @@ func (p *pins) take(_ context.Context, proof *wire.Proof, entries ...entry) erro
 	defer p.mu.Unlock()
 	if p.text != nil {
 		if err := mlog.CheckConsistency(p.seen, c, proof.Consistency); err != nil {
-			return fmt.Errorf("the ledger at %s is not the one that was seen before: %w", p.l.Client.URL, err)
+			return fmt.Errorf("the ledger at %s is not the one seen before: %w", p.l.Client.URL, err)
 		}
 	}
 	if len(proof.Places) != len(entries) {
-		return fmt.Errorf("%w: %d proofs, %d were asked for", ErrAnswer, len(proof.Places), len(entries))
+		return fmt.Errorf("%w: %d proofs, not the requested %d", ErrAnswer, len(proof.Places), len(entries))
 	}
 	for i, e := range entries {
 		if proof.Places[i].Seq != e.seq {
-			return fmt.Errorf("%w: it proves entry %d, asked was %d", ErrAnswer, proof.Places[i].Seq, e.seq)
+			return fmt.Errorf("%w: it proves entry %d, not the requested %d", ErrAnswer, proof.Places[i].Seq, e.seq)
 		}
 		if err := mlog.CheckInclusion(c, e.seq, ledger.Leaf(e.kind, e.raw), proof.Places[i].Hashes); err != nil {
 			return err

@@ -71,7 +71,7 @@ func (to *Toolbox) keep(ctx context.Context, t *exec.Tool, notes *[]string) erro
 	p := &t.Policy
 	p.Price, p.KeyFrom, p.Cancellable, p.Reads = was.Policy.Price, was.Policy.KeyFrom, was.Policy.Cancellable, was.Policy.Reads
 	if p.Price > 0 || p.KeyFrom != "" || p.Cancellable || p.Reads {
-		*notes = append(*notes, "what `mythos tool policy` says of it stays as it was: `mythos tool policy "+t.Name+"` shows it")
+		*notes = append(*notes, "its policy stays as it was: `mythos tool policy "+t.Name+"` shows it")
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ func ProcessModule(s ToolSpec, notes *[]string) (m exec.ModuleRef, err error) {
 				return m, err
 			}
 			if named != "" {
-				*notes = append(*notes, named+" is pinned: once it changes, the tool is refused until you add it again (--no-pin: it may change)")
+				*notes = append(*notes, named+" is pinned: if it changes, the tool is refused until you add it again (--no-pin allows changes)")
 			}
 		}
 		m.Argv = append(m.Argv, arg)
@@ -135,7 +135,7 @@ func (s ToolSpec) place(m *exec.ModuleRef) error {
 		for name := range strings.SplitSeq(names, ",") {
 			more, besides := strings.CutPrefix(strings.TrimSpace(name), "+")
 			if more == "" || strings.ContainsAny(more, "=\x00") {
-				return fmt.Errorf("--env %q: the name of a variable is expected; its value is that of the call", name)
+				return fmt.Errorf("--env %q: expected the name of a variable; its value comes from the call", name)
 			}
 			narrow = narrow || !besides
 			m.Env = append(m.Env, more)
@@ -161,11 +161,11 @@ func (s ToolSpec) confine(m *exec.ModuleRef, notes *[]string) error {
 	}
 	for _, path := range slices.Concat(read, m.Write) {
 		if _, err := os.Stat(path); err != nil {
-			*notes = append(*notes, path+" is not there: nothing is granted as long as it is not")
+			*notes = append(*notes, path+" does not exist: nothing is granted until it does")
 		}
 	}
 	for _, lack := range process.Lacking() {
-		*notes = append(*notes, "this kernel cannot forbid it "+lack)
+		*notes = append(*notes, "this kernel cannot deny it "+lack)
 	}
 	m.Confinement, m.Read = exec.ConfineLandlock, append(systemPaths(), read...)
 	for _, name := range s.Runtimes {

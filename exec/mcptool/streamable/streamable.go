@@ -44,7 +44,7 @@ type Message struct {
 }
 
 // ErrSession means that the server has forgotten the session, and therefore did nothing.
-var ErrSession = errors.New("mcp server: it has forgotten the session")
+var ErrSession = errors.New("mcp server: it no longer knows the session")
 
 // ErrEnded means that a stream ended without the expected answer.
 var ErrEnded = errors.New("mcp server: the stream ends without an answer")
@@ -62,7 +62,7 @@ func (e *StatusError) Error() string { return "mcp server: HTTP " + e.Text }
 type TooLongError struct{ Limit int64 }
 
 func (e *TooLongError) Error() string {
-	return fmt.Sprintf("the server sends a message of more than %d bytes", e.Limit)
+	return fmt.Sprintf("the server sent a message of more than %d bytes", e.Limit)
 }
 
 // Agree sets the agreed version.

@@ -77,7 +77,7 @@ const (
 )
 
 // errMethod means that a path requires another method.
-var errMethod = errors.New("POST is expected")
+var errMethod = errors.New("expected POST")
 
 // postOnly answers requests with another method.
 func (s *Service) postOnly(w http.ResponseWriter, r *http.Request) {

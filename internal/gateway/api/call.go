@@ -145,7 +145,7 @@ func (s *Service) unauthorized(w http.ResponseWriter, r *http.Request, err error
 // failed answers with the recorded failure of a tool.
 func (s *Service) failed(w http.ResponseWriter, c *calls.Called) {
 	err := fmt.Errorf("the tool failed with status %d", c.Status)
-	hint := "another key asks for another attempt; this one: mythos receipt show " + c.ReceiptID.Short()
+	hint := "for another attempt, use another key; this one: mythos receipt show " + c.ReceiptID.Short()
 	problem.Write(w, http.StatusBadGateway, CallProblem{Problem: problem.Of(http.StatusBadGateway, "tool", hint, err), Outcome: Recorded,
 		Receipt: &c.ReceiptID, ToolStatus: c.Status, Replayed: c.Replayed, Content: contentOf(c.Body)})
 }
@@ -190,6 +190,6 @@ func retryAfter(err error) string {
 // hints say what to do about errors that bring no hint of their own.
 var hints = map[int]string{
 	http.StatusConflict:            "ask again with the same key, or wait: Prefer: wait=60",
-	http.StatusUnprocessableEntity: "another request needs another key",
+	http.StatusUnprocessableEntity: "use another key for another request",
 	http.StatusGatewayTimeout:      "find out whether it happened, then: mythos ledger resolve KEY --tool TOOL",
 }

@@ -19,14 +19,14 @@ import (
 var errHeader = errors.New("malformed header")
 
 // errNoBearer means that the request has no bearer token, or that others could read it.
-var errNoBearer = errors.New("no bearer is shown")
+var errNoBearer = errors.New("the request has no bearer")
 
 // idempotencyKey reads the header of draft-ietf-httpapi-idempotency-key-header: a String of RFC 9651, without
 // parameters. Without a key an effect would happen again with every repetition of its request, so a key is required.
 func idempotencyKey(r *http.Request) ([]byte, error) {
 	text := strings.Trim(r.Header.Get("Idempotency-Key"), " ")
 	if text == "" {
-		return nil, fmt.Errorf("%w: Idempotency-Key is missing: with it the effect happens once, however often it is asked for", errHeader)
+		return nil, fmt.Errorf("%w: Idempotency-Key is missing: with it, the effect happens once, however often you ask", errHeader)
 	}
 	inner, quoted := strings.CutPrefix(text, `"`)
 	if !quoted {
@@ -42,7 +42,7 @@ func idempotencyKey(r *http.Request) ([]byte, error) {
 			}
 			return key, nil
 		case c == '"':
-			return nil, fmt.Errorf("%w: Idempotency-Key has something behind the string: parameters are not taken", errHeader)
+			return nil, fmt.Errorf("%w: Idempotency-Key has something after the string: parameters are not accepted", errHeader)
 		case c == '\\':
 			if i++; i == len(inner) || inner[i] != '"' && inner[i] != '\\' {
 				return nil, fmt.Errorf(`%w: Idempotency-Key: only \" and \\ are escapes`, errHeader)
@@ -84,10 +84,10 @@ func patience(r *http.Request) (time.Duration, error) {
 func (s *Service) shown(r *http.Request) (*bearer.Bearer, caps.Chain, error) {
 	scheme, word, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") || word == "" {
-		return nil, nil, fmt.Errorf("%w: Authorization: Bearer WORD is expected", errNoBearer)
+		return nil, nil, fmt.Errorf("%w: expected Authorization: Bearer WORD", errNoBearer)
 	}
 	if r.TLS == nil && !local(r.RemoteAddr) {
-		return nil, nil, fmt.Errorf("%w, that counts: over plain HTTP it is taken from this machine only; let this server use TLS, or a proxy here", errNoBearer)
+		return nil, nil, fmt.Errorf("%w, that counts: over plain HTTP, bearers are accepted from this machine only; use TLS on this server, or a proxy here", errNoBearer)
 	}
 	return bearer.Open(strings.TrimLeft(word, " "), s.Self, s.Now())
 }

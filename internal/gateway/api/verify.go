@@ -21,7 +21,7 @@ const (
 )
 
 // errMany means that a body has several lines, one for each receipt.
-var errMany = errors.New("there are many receipts in it")
+var errMany = errors.New("the body holds many receipts")
 
 // verify answers, for a receipt or evidence of one, what `mythos receipt verify --json` prints here. Anybody may ask:
 // it reveals whom this repository trusts, and nothing else of it.

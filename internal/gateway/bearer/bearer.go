@@ -74,9 +74,9 @@ func Make(s sign.Signer, chain caps.Chain, from, until object.Time) (string, err
 func (b *Bearer) check(chain caps.Chain) error {
 	switch {
 	case !b.Issuer.Same(chain[0].Cap.Issuer):
-		return fmt.Errorf("%w: it is by %s, and its capability was issued by %s", ErrBearer, b.Issuer, chain[0].Cap.Issuer)
+		return fmt.Errorf("%w: it is by %s, but %s issued its capability", ErrBearer, b.Issuer, chain[0].Cap.Issuer)
 	case b.NotBefore < 0 || b.ExpiresAt <= b.NotBefore || b.ExpiresAt-b.NotBefore > object.Time(MaxTime/time.Microsecond):
-		return fmt.Errorf("%w: it is good for more than %s, or never", ErrBearer, MaxTime)
+		return fmt.Errorf("%w: it is valid for more than %s, or never", ErrBearer, MaxTime)
 	}
 	return nil
 }
@@ -90,7 +90,7 @@ func Open(text string, server object.AgentID, now object.Time) (*Bearer, caps.Ch
 	}
 	raw, err := textEncoding.DecodeString(word)
 	if err != nil || strings.ContainsAny(word, "\r\n") { // which the decoder ignores
-		return nil, nil, fmt.Errorf("%w: it is cut off or has other characters than base64url", ErrBearer)
+		return nil, nil, fmt.Errorf("%w: it is cut off, or has characters other than base64url", ErrBearer)
 	}
 	b, err := object.Decode[Bearer](raw)
 	if err == nil {
@@ -109,9 +109,9 @@ func Open(text string, server object.AgentID, now object.Time) (*Bearer, caps.Ch
 	case !chain[0].Cap.Subject.Same(server):
 		return nil, nil, fmt.Errorf("%w: it is for %s, here is %s", ErrBearer, chain[0].Cap.Subject, server)
 	case now < b.NotBefore:
-		return nil, nil, fmt.Errorf("%w: it is good from %s on, here it is %s", ErrBearer, b.NotBefore, now)
+		return nil, nil, fmt.Errorf("%w: it is valid from %s on, and here it is %s", ErrBearer, b.NotBefore, now)
 	case now >= b.ExpiresAt:
-		return nil, nil, fmt.Errorf("%w: it expired at %s, here it is %s", ErrBearer, b.ExpiresAt, now)
+		return nil, nil, fmt.Errorf("%w: it expired at %s, and here it is %s", ErrBearer, b.ExpiresAt, now)
 	}
 	return b, chain, nil
 }

@@ -89,7 +89,7 @@ func (b *Bridge) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.Is(err, ErrToken):
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		http.Error(w, "a bearer token of an agent is expected", http.StatusUnauthorized)
+		http.Error(w, "expected a bearer token of an agent", http.StatusUnauthorized)
 	case err != nil:
 		b.Notef("a token cannot be looked up: %v", err)
 		http.Error(w, "the token cannot be looked up now", http.StatusServiceUnavailable)
@@ -101,7 +101,7 @@ func (b *Bridge) serve(w http.ResponseWriter, r *http.Request) {
 		b.end(w, r, agent)
 	default:
 		w.Header().Set("Allow", "POST")
-		http.Error(w, "POST is expected", http.StatusMethodNotAllowed)
+		http.Error(w, "expected POST", http.StatusMethodNotAllowed)
 	}
 }
 
@@ -122,7 +122,7 @@ func (b *Bridge) post(w http.ResponseWriter, r *http.Request, agent string) {
 	}
 	id := r.Header.Get(headerSession)
 	if id == "" && m.method != "initialize" {
-		refuse(w, http.StatusBadRequest, m, codeInvalid, "a session is expected: initialize begins one")
+		refuse(w, http.StatusBadRequest, m, codeInvalid, "expected a session: initialize begins one")
 		return
 	}
 	var l *line
@@ -216,7 +216,7 @@ func (b *Bridge) single(w http.ResponseWriter, r *http.Request, agent string, m 
 	if m.method == "tools/call" && why == "" && b.Params != nil {
 		b.Params(r.Context(), m.name, m.args, func(header, text string) {
 			if differs(r.Header, header, text) {
-				code, why = codeMismatch, fmt.Sprintf("the header %s %q is not what the body says: %q", header, r.Header.Get(header), text)
+				code, why = codeMismatch, fmt.Sprintf("the header %s %q differs from the body: %q", header, r.Header.Get(header), text)
 			}
 		})
 	}

@@ -75,13 +75,13 @@ func parse(text []byte) (message, error) {
 // read reads the message of a request, or says what is wrong with it.
 func read(w http.ResponseWriter, r *http.Request) (message, bool) {
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
-		http.Error(w, "Content-Type application/json is expected", http.StatusUnsupportedMediaType)
+		http.Error(w, "expected Content-Type application/json", http.StatusUnsupportedMediaType)
 		return message{}, false
 	}
 	accept := strings.Join(r.Header.Values("Accept"), ",")
 	all := strings.Contains(accept, "*/*")
 	if !all && (!strings.Contains(accept, "application/json") || !strings.Contains(accept, "text/event-stream")) {
-		http.Error(w, "Accept: application/json, text/event-stream is expected", http.StatusNotAcceptable)
+		http.Error(w, "expected Accept: application/json, text/event-stream", http.StatusNotAcceptable)
 		return message{}, false
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -96,7 +96,7 @@ func read(w http.ResponseWriter, r *http.Request) (message, bool) {
 	}
 	m, err := parse(body)
 	if err != nil {
-		refuse(w, http.StatusBadRequest, message{}, codeParse, "one JSON-RPC message is expected; batches are not taken: "+err.Error())
+		refuse(w, http.StatusBadRequest, message{}, codeParse, "expected one JSON-RPC message; batches are not accepted: "+err.Error())
 		return m, false
 	}
 	return m, true
@@ -127,15 +127,15 @@ func (m message) mismatch(h http.Header) (code int, why string) {
 	version := h.Get(headerVersion)
 	switch {
 	case version == "":
-		return codeMismatch, "the header Mcp-Protocol-Version is expected, as the body names a version"
+		return codeMismatch, "expected the header Mcp-Protocol-Version, because the body names a version"
 	case m.id != nil && m.method != "" && m.version == "":
-		return codeParams, "_meta io.modelcontextprotocol/protocolVersion is expected"
+		return codeParams, "expected _meta io.modelcontextprotocol/protocolVersion"
 	case m.version != "" && m.version != version:
-		return codeMismatch, fmt.Sprintf("the header Mcp-Protocol-Version %q is not what the body says: %q", version, m.version)
+		return codeMismatch, fmt.Sprintf("the header Mcp-Protocol-Version %q differs from the body: %q", version, m.version)
 	case m.method != "" && differs(h, "Mcp-Method", m.method):
-		return codeMismatch, fmt.Sprintf("the header Mcp-Method %q is not what the body says: %q", h.Get("Mcp-Method"), m.method)
+		return codeMismatch, fmt.Sprintf("the header Mcp-Method %q differs from the body: %q", h.Get("Mcp-Method"), m.method)
 	case m.name != "" && differs(h, "Mcp-Name", m.name):
-		return codeMismatch, fmt.Sprintf("the header Mcp-Name %q is not what the body says: %q", h.Get("Mcp-Name"), m.name)
+		return codeMismatch, fmt.Sprintf("the header Mcp-Name %q differs from the body: %q", h.Get("Mcp-Name"), m.name)
 	}
 	return 0, ""
 }

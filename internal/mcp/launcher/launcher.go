@@ -15,7 +15,7 @@ import (
 type FloatingError struct{ Launcher, Package, Want string }
 
 func (e *FloatingError) Error() string {
-	return fmt.Sprintf("%s starts %q in whatever version there is: %s is expected", e.Launcher, e.Package, e.Want)
+	return fmt.Sprintf("%s starts %q in whatever version exists: expected %s", e.Launcher, e.Package, e.Want)
 }
 
 var (

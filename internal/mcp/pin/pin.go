@@ -317,7 +317,7 @@ func (s *Server) keep(ctx context.Context, changes []Change) ([]object.Hash, err
 }
 
 // ErrOther means that a server is registered with another command, or otherwise confined.
-var ErrOther = errors.New("it is registered otherwise")
+var ErrOther = errors.New("it is registered differently")
 
 // Same refuses a server that is not started as it is registered: ErrOther.
 func Same(name string, registered, asked exec.ModuleRef) error {

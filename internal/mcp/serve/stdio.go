@@ -90,7 +90,7 @@ func (c *lines) read(in io.Reader) {
 	for {
 		line, over, err := r.Next(maxLine)
 		if over {
-			c.server.Notef("a message of the client has more than %d MiB: it is left out", maxLine>>20)
+			c.server.Notef("the client sent a message of more than %d MiB: it is left out", maxLine>>20)
 		} else if line = bytes.TrimSpace(line); len(line) > 0 && !c.take(line) {
 			return
 		}
@@ -143,7 +143,7 @@ func (c *lines) take(line []byte) bool {
 func (c *lines) takeOne(line []byte) bool {
 	m, err := decoded(line)
 	if err != nil {
-		c.server.noteOnce("a line of the client is no message, and is left out: %v", err)
+		c.server.noteOnce("the client sent a line that is not a message; it is left out: %v", err)
 		return true
 	}
 	if req, ok := m.(*jsonrpc.Request); ok && req.IsCall() {
@@ -157,7 +157,7 @@ func (c *lines) takeOne(line []byte) bool {
 		}
 		c.mu.Unlock()
 		if twice {
-			c.refuse(req.ID, "this id is that of a request under way")
+			c.refuse(req.ID, "a running request has this id")
 			return true
 		}
 		req.Extra = withTicket(t)

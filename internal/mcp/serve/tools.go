@@ -60,7 +60,7 @@ func (s *Server) refresh(ctx context.Context, first bool) error {
 		if first {
 			return fmt.Errorf("%w: %s are both %s", ErrNames, strings.Join(pair, " and "), ClientName(pair[0]))
 		}
-		s.noteOnce("%s are left out: both are %s for the client", strings.Join(pair, " and "), ClientName(pair[0]))
+		s.noteOnce("%s are left out: both would be %s for the client", strings.Join(pair, " and "), ClientName(pair[0]))
 	}
 	s.list(ctx, next)
 	s.seen = sum

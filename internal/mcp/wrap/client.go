@@ -54,7 +54,7 @@ func checkID(id json.RawMessage) (json.RawMessage, error) {
 		return json.RawMessage("null"), err
 	}
 	if mcptool.OwnID(id) {
-		return id, errors.New("ids that begin with mythos/ are not for clients")
+		return id, errors.New("clients may not use ids that begin with mythos/")
 	}
 	return id, nil
 }
@@ -78,7 +78,7 @@ func (p *Proxy) takeOne(ctx context.Context, line []byte) {
 	m, ok := readMessage(line)
 	if !ok {
 		if p.junk++; p.junk == 1 {
-			p.Notef("a line of the client is no JSON-RPC; it and others like it are left out: %.100q", line)
+			p.Notef("the client sent a line that is not JSON-RPC; it and others like it are left out: %.100q", line)
 		}
 		return
 	}
@@ -169,7 +169,7 @@ func (p *Proxy) track(m message) error {
 	key := door.IDKey(m.id)
 	switch {
 	case p.asked[key] != nil:
-		return fmt.Errorf("the id %s is that of a request under way", m.id)
+		return fmt.Errorf("a running request has the id %s", m.id)
 	case len(p.asked) >= maxUnderWay:
 		return errCrowded
 	}
@@ -178,7 +178,7 @@ func (p *Proxy) track(m message) error {
 	return nil
 }
 
-var errCrowded = fmt.Errorf("%d requests are under way already", maxUnderWay)
+var errCrowded = fmt.Errorf("%d requests are running already", maxUnderWay)
 
 // answered forgets a request; nil: there was none.
 func (p *Proxy) answered(id json.RawMessage) *asked {
@@ -216,7 +216,7 @@ func (p *Proxy) call(ctx context.Context, conn *mcptool.Conn, m message) {
 	p.mu.Lock()
 	switch {
 	case p.calls[key] != nil:
-		err = fmt.Errorf("the id %s is that of a call under way", m.id)
+		err = fmt.Errorf("a running call has the id %s", m.id)
 	case len(p.calls) >= maxUnderWay:
 		err = errCrowded
 	default:

@@ -64,7 +64,7 @@ func (p *Proxy) heard(line []byte) []byte {
 	case result == nil:
 		return line
 	case a == nil: // which tools it may show is not known
-		p.Notef("a result that the client did not ask for is left out: it is for the id %.100q", fields.Get("id"))
+		p.Notef("the server sent a result that the client did not ask for; it is left out: its id is %.100q", fields.Get("id"))
 		return nil
 	}
 	changed := result
@@ -123,7 +123,7 @@ func (p *Proxy) pinned(result json.RawMessage) (json.RawMessage, error) {
 		}
 	}
 	if len(out) > 0 {
-		p.Notef("%s left out of the list, not registered as the server describes it now: %.200q", units.Count(len(out), "tool"), out)
+		p.Notef("%s left out of the list, because the server now describes it differently from its registration: %.200q", units.Count(len(out), "tool"), out)
 	}
 	if len(kept) < len(tools) {
 		if kept == nil {

@@ -121,7 +121,7 @@ func (p *Proxy) read(ctx context.Context, in io.Reader) {
 		case ctx.Err() != nil:
 			return
 		case over:
-			p.Notef("a message of the client has more than %d MiB: it is left out", maxLine>>20)
+			p.Notef("the client sent a message of more than %d MiB: it is left out", maxLine>>20)
 		case len(bytes.TrimSpace(line)) > 0:
 			p.take(ctx, line)
 		}
@@ -174,7 +174,7 @@ func (p *Proxy) stop(now bool) {
 	}
 	conn.Close(now)
 	if n, first := conn.Noise(); n > 0 {
-		p.Notef("the server wrote %d lines to its standard output that are no messages; they begin with: %s", n, first)
+		p.Notef("the server wrote %d lines to its standard output that are not messages; they begin with: %s", n, first)
 	}
 }
 
@@ -191,7 +191,7 @@ func (p *Proxy) server(ctx context.Context) (*mcptool.Conn, error) {
 	case conn != nil && !conn.Down():
 		return conn, nil
 	case conn != nil:
-		p.Notef("the server is started again: %v", conn.Why())
+		p.Notef("starting the server again: %v", conn.Why())
 	}
 	p.mu.Lock()
 	p.generation++
