@@ -140,6 +140,12 @@ func (c *lines) take(line []byte) bool {
 	return c.takeOne(line)
 }
 
+// settle waits until an answer that is being written has been noted: a client that has read it asks for another call.
+func (c *lines) settle() {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+}
+
 func (c *lines) takeOne(line []byte) bool {
 	m, err := decoded(line)
 	if err != nil {
@@ -148,8 +154,7 @@ func (c *lines) takeOne(line []byte) bool {
 	}
 	if req, ok := m.(*jsonrpc.Request); ok && req.IsCall() {
 		t := &ticket{last: c.last}
-		c.turn.Lock() // who has read an answer, and asks again, asks for another call
-		c.turn.Unlock()
+		c.settle()
 		c.mu.Lock()
 		twice := c.open[req.ID] != nil
 		if !twice {
