@@ -130,9 +130,11 @@ func toolsOf(l caps.Link) (*scope.ToolsCall, bool) {
 // keyOf is the key of an agent; it is made if there is none.
 func keyOf(n *repo.Repo, name string) (key sign.Signer, made bool, err error) {
 	have, err := n.KeyNamed(name)
-	switch {
-	case err == nil && have.Agent().Same(n.Self()):
+	switch named, taken := n.Trust.ByName(name); {
+	case (err == nil && have.Agent().Same(n.Self())) || (err != nil && name == n.Self().Hint):
 		return nil, false, fmt.Errorf("%q is the identity that acts here: %w", name, ErrOwner)
+	case taken && (err != nil || have.Agent().KeyHex() != named.Key):
+		return nil, false, fmt.Errorf("%q is the key %s in trust.yaml: %w", name, named.Key, ErrOwner)
 	case err == nil:
 		return have, false, nil
 	case !errors.Is(err, fs.ErrNotExist):
@@ -145,7 +147,8 @@ func keyOf(n *repo.Repo, name string) (key sign.Signer, made bool, err error) {
 	return fresh, true, keyfile.Save(identity.KeyDir(n.Dir), name, fresh, nil)
 }
 
-// ErrOwner means that the key for an agent is the owner's.
+// ErrOwner means that the name for an agent stands for the owner, or for somebody else's key: a freeze or a grant by that
+// name could mean either.
 var ErrOwner = errors.New("an agent has a key of its own")
 
 // Agent is an agent with its authority.

@@ -16,6 +16,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/cli/mcpcmd"
 	"github.com/mythos-project/mythos/internal/hook"
+	"github.com/mythos-project/mythos/internal/remedy"
 )
 
 // The exit statuses that every harness knows.
@@ -116,7 +117,7 @@ func through(ctx context.Context, f *cmdutil.Factory, k *hook.Hook, e *hook.Even
 	var refused *exec.RefusedError
 	switch {
 	case errors.Is(err, exec.ErrNoTool), errors.Is(err, hook.ErrNotDeclared):
-		why.Hint = "a person can register it: mythos tool add " + call.Tool.Name + " --declared"
+		why.Hint = "a person can register it: mythos tool add " + remedy.ShellWord(call.Tool.Name) + " --declared"
 	case errors.Is(err, hook.ErrAskedBefore):
 	case errors.As(err, &refused):
 		r := k.Session.Explain(call, err)

@@ -70,6 +70,10 @@ func (o *trustOptions) entry(f *cmdutil.Factory, dir string, t *keyfile.Trust) (
 	if e.Name == "" {
 		return e, clierr.Usagef("--name is required").With("a name of your choice for the key: --name ci")
 	}
+	_, known := t.ByAgent(agent)
+	if kept, err := keyfile.Public(identity.KeyDir(dir), e.Name); !known && err == nil && kept.KeyHex() != e.Key {
+		return e, clierr.New(clierr.Conflict, "%q is another key in the key folder: %s", e.Name, kept.KeyHex()).With("choose another name")
+	}
 	for _, t := range []struct {
 		flag string
 		text cmdutil.When
