@@ -90,7 +90,7 @@ func TestPagesAgree(t *testing.T) {
 			w.agree(w.def(randomQuery(r, 1), ids, func(d *DatasetDef) {
 				d.Stratify = &StratifyDef{KeyPath: ir.Path{Root: ir.RootEpisode, Segments: []uint32{3}}, PerBucketN: 4, Seed: seedOf("s")}
 			}))
-			if n, err := query.CheckPages(ctx, w.src, func(id object.Hash, err error) { t.Errorf("%s: %s: %v", name, id.Short(), err) }); err != nil || n == 0 {
+			if n, err := query.CheckPages(ctx, w.src, func(_ string, id object.Hash, err error) { t.Errorf("%s: %s: %v", name, id.Short(), err) }); err != nil || n == 0 {
 				t.Fatalf("%s: %d pages: %v", name, n, err)
 			}
 		}
@@ -132,7 +132,7 @@ func TestPagesWhileSignalsCome(t *testing.T) {
 	for range 2 {
 		w.agree(d)
 	}
-	if n, err := query.CheckPages(ctx, w.src, func(id object.Hash, err error) { t.Errorf("%s: %v", id.Short(), err) }); err != nil || n == 0 {
+	if n, err := query.CheckPages(ctx, w.src, func(_ string, id object.Hash, err error) { t.Errorf("%s: %v", id.Short(), err) }); err != nil || n == 0 {
 		t.Errorf("%d pages: %v", n, err)
 	}
 }
@@ -207,7 +207,7 @@ func TestPagesThatLie(t *testing.T) {
 		t.Error("verification believes pages")
 	}
 	found := 0
-	if _, err := query.CheckPages(ctx, w.src, func(object.Hash, error) { found++ }); err != nil || found != 600 {
+	if _, err := query.CheckPages(ctx, w.src, func(string, object.Hash, error) { found++ }); err != nil || found != 600 {
 		t.Errorf("%d of 600 lies found: %v", found, err)
 	}
 	w.must(pages.Drop(ctx, w.store.KV()))

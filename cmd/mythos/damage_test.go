@@ -20,13 +20,15 @@ import (
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
-// damage is the script command "damage REF weights|request": it changes a stored byte of the repository in the working
-// directory, behind its back: in a model's weights, or in the request of a dataset's first episode.
+// damage is the script command "damage REF weights|request" or "damage page": it changes a stored byte of the
+// repository in the working directory, behind its back: in a model's weights, in the request of a dataset's first
+// episode, or in the first page of values.
 func damage(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: damage REF weights|request")
+	if page := len(args) == 1 && args[0] == "page"; neg || len(args) != 2 && !page {
+		ts.Fatalf("usage: damage REF weights|request, or damage page")
 	}
 	dir := ts.MkAbs(".mythos")
 	cfg, err := config.Load(dir)
@@ -35,6 +37,10 @@ func damage(ts *testscript.TestScript, neg bool, args []string) {
 	n, err := repo.Open(ctx, dir, repo.Options{Config: cfg, Now: func() object.Time { return object.TimeOf(time.Now()) }, Debugf: func(string, ...any) {}})
 	ts.Check(err)
 	defer n.Close()
+	if args[0] == "page" {
+		ts.Check(flipPage(ctx, n))
+		return
+	}
 	id, err := n.Find.Resolve(ctx, args[0])
 	ts.Check(err)
 	var h object.Hash
@@ -47,6 +53,25 @@ func damage(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(err)
 	ts.Check(flip(ctx, n, dir, h))
+}
+
+// flipPage changes a byte of the first page of episodes.
+func flipPage(ctx context.Context, n *repo.Repo) error {
+	key, page := "", []byte(nil)
+	if err := n.DB.Scan(ctx, kv.EpisodePages, kv.End(kv.EpisodePages), func(k string, v []byte) error {
+		if key == "" {
+			key, page = k, bytes.Clone(v)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	if key == "" {
+		return errors.New("there are no pages of episodes")
+	}
+	page[len(page)/2] ^= 1
+	_, err := n.DB.Update(ctx, nil, map[string][]byte{key: page})
+	return err
 }
 
 // cutoff is the script command "cutoff [BYTE]": behind the last record of the journal in use

@@ -54,8 +54,8 @@ func (p Pages) sweep(ctx context.Context, depth byte, dry bool) (swept uint64, e
 }
 
 // Check calls fn for every row of the pages that are read, but for those whose signals
-// changed since, and damaged for every page that is not whole. It returns how many pages there are.
-func (p Pages) Check(ctx context.Context, fn func(column string, row Row) error, damaged func(key string)) (count uint64, err error) {
+// changed since, and damaged for every page that is not whole; key is the page's. It returns how many pages there are.
+func (p Pages) Check(ctx context.Context, fn func(key, column string, row Row) error, damaged func(key string)) (count uint64, err error) {
 	l, err := p.layout(ctx)
 	if err != nil || l == nil {
 		return 0, err
@@ -72,7 +72,7 @@ func (p Pages) Check(ctx context.Context, fn func(column string, row Row) error,
 			for _, row := range c.rows {
 				changed, err := p.isChanged(ctx, row.ID)
 				if err == nil && !changed {
-					err = fn(c.name, row)
+					err = fn(key, c.name, row)
 				}
 				if err != nil {
 					return err

@@ -181,7 +181,7 @@ func TestDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	damaged := 0
-	if _, err := p.Check(ctx, func(string, Row) error { return nil }, func(string) { damaged++ }); err != nil || damaged != 1 {
+	if _, err := p.Check(ctx, func(string, string, Row) error { return nil }, func(string) { damaged++ }); err != nil || damaged != 1 {
 		t.Errorf("%d damaged: %v", damaged, err)
 	}
 	read(t, p, ids, "5", numbered(""))

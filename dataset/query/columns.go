@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -248,24 +249,26 @@ func (e *Env) keepPages(r *pages.Reading, root uint8) {
 }
 
 // CheckPages compares what pages have with the evidence; report is told of each episode of which they have something
-// else, and of each page that is not whole. It returns how many pages there are.
+// else, and of each page that is not whole, with the zero episode; page is the page's key. It returns how many pages there are.
 func CheckPages(ctx context.Context, src interface {
 	Evidence
 	Paged
-}, report func(episode object.Hash, err error)) (count uint64, err error) {
+}, report func(page string, episode object.Hash, err error)) (count uint64, err error) {
 	for _, root := range []uint8{ir.RootEpisode, ir.RootSignal} {
-		n, err := src.Pages(root).Check(ctx, func(name string, row pages.Row) error {
+		n, err := src.Pages(root).Check(ctx, func(key, name string, row pages.Row) error {
 			if err := checkRow(ctx, src, root, name, row); err != nil {
-				report(row.ID, err)
+				report(key, row.ID, fmt.Errorf("page %s: %w", key, err))
 			}
 			return ctx.Err()
-		}, func(key string) { report(object.Hash{}, fmt.Errorf("page %s does not match its checksum", key)) })
+		}, func(key string) { report(key, object.Hash{}, errChecksum) })
 		if count += n; err != nil {
 			return count, err
 		}
 	}
 	return count, nil
 }
+
+var errChecksum = errors.New("its checksum does not match")
 
 func checkRow(ctx context.Context, src Evidence, root uint8, name string, row pages.Row) error {
 	path, err := pathOf(root, name)
@@ -288,7 +291,7 @@ func checkRow(ctx context.Context, src Evidence, root uint8, name string, row pa
 		want, ok = episodeParts(raw, path)
 	}
 	if !ok || !slices.Equal(want, row.Parts) {
-		return fmt.Errorf("its page has other values at %s than the evidence", name)
+		return fmt.Errorf("it has other values of %s than the evidence of this episode", PathText(path))
 	}
 	return nil
 }

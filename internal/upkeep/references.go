@@ -53,8 +53,8 @@ func (u *Upkeep) Fsck(ctx context.Context, report func(fsck.Finding), looked fun
 	}); err != nil {
 		return done, err
 	}
-	done.Pages, err = query.CheckPages(ctx, u.Source, func(episode object.Hash, err error) {
-		report(fsck.Finding{Kind: KindPage, ID: episode, Name: "pages", Err: err})
+	done.Pages, err = query.CheckPages(ctx, u.Source, func(page string, episode object.Hash, err error) {
+		report(fsck.Finding{Kind: KindPage, ID: episode, Name: page, Err: err})
 	})
 	if err != nil {
 		return done, err

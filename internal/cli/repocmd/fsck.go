@@ -80,6 +80,9 @@ func runFsck(ctx context.Context, f *cmdutil.Factory, o *fsckOptions) error {
 	if o.Repair {
 		return e.With("put the same files again, or import a blob.read capability from a peer that has them: `mythos cap import`")
 	}
+	if !slices.ContainsFunc(found.list, func(x fsck.Finding) bool { return !ofPage(x) }) {
+		return e.With("delete the pages, which selections write again: `mythos fsck --repair`; check what was built of them: `mythos dataset verify`")
+	}
 	return e.With("put the same files again, or fetch them from peers: `mythos fsck --repair`")
 }
 
@@ -101,10 +104,11 @@ func repair(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, found *findin
 	if err := gc.RestoreTrash(ctx, n.Store); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(found.list, func(x fsck.Finding) bool { return x.Kind == upkeep.KindPage }) {
+	if slices.ContainsFunc(found.list, ofPage) {
 		if err := pages.Drop(ctx, n.DB); err != nil {
 			return err
 		}
+		f.IO.Notef("all pages of values were deleted: selections write them again; `mythos dataset verify` checks what was built of them")
 	}
 	*found = findings{}
 	bar := f.IO.Bytes("repair", 0)
@@ -117,6 +121,8 @@ func repair(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, found *findin
 		f.IO.Notef("%s was fetched from %s", r.Root, r.Peer)
 	})
 }
+
+func ofPage(x fsck.Finding) bool { return x.Kind == upkeep.KindPage }
 
 // findings collects the findings of fsck.
 type findings struct {
