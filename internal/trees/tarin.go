@@ -2,6 +2,7 @@ package trees
 
 import (
 	"archive/tar"
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -26,7 +27,11 @@ const maxEntries = 10_000_000
 func PutTar(ctx context.Context, s *store.Store, r io.Reader) (got Stored, err error) {
 	a := &archive{ctx: ctx, w: newWriter(ctx, s), top: newNode()}
 	defer func() { err = a.w.close(err) }()
-	count := &counter{r: r}
+	buffered := bufio.NewReader(r)
+	if err := refuseCompressed(buffered); err != nil {
+		return got, err
+	}
+	count := &counter{r: buffered}
 	in := tar.NewReader(count)
 	for {
 		count.begin()
@@ -36,6 +41,9 @@ func PutTar(ctx context.Context, s *store.Store, r io.Reader) (got Stored, err e
 		}
 		if errors.Is(err, io.EOF) {
 			return got, refuse("it is cut off: two blocks of zeros end an archive")
+		}
+		if err != nil && a.entries == 0 {
+			return got, refuse("it is no tar archive, or a damaged one: %w", err)
 		}
 		if err != nil {
 			return got, fmt.Errorf("%w: %w", ErrArchive, err)
@@ -49,6 +57,19 @@ func PutTar(ctx context.Context, s *store.Store, r io.Reader) (got Stored, err e
 		return got, err
 	}
 	return Stored{Built: root, Read: a.files}, a.w.finish(ctx, root, nil)
+}
+
+// compressors are what is known by the first bytes of what it writes.
+var compressors = map[string]string{"\x1f\x8b": "gzip", "BZh": "bzip2", "\xfd7zXZ\x00": "xz", "\x28\xb5\x2f\xfd": "zstd"}
+
+// refuseCompressed says what to do about an archive that is compressed.
+func refuseCompressed(r *bufio.Reader) error {
+	for magic, name := range compressors {
+		if head, _ := r.Peek(len(magic)); string(head) == magic {
+			return refuse("it is compressed by %s: give what `%s -dc ARCHIVE` writes to `mythos tree put -`", name, name)
+		}
+	}
+	return nil
 }
 
 // trailer is how many bytes end an archive. The library accepts any end.
