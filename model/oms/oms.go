@@ -174,7 +174,7 @@ func ParseKey(text []byte) (*ecdsa.PrivateKey, error) {
 		}
 		ec, ok := key.(*ecdsa.PrivateKey)
 		if !ok {
-			return nil, fmt.Errorf("%w: this is a %s", ErrKey, strings.TrimPrefix(fmt.Sprintf("%T", key), "*"))
+			return nil, fmt.Errorf("%w: its type is %s", ErrKey, strings.TrimPrefix(fmt.Sprintf("%T", key), "*"))
 		}
 		_, err = hashFor(ec.Curve)
 		return ec, err
