@@ -16,6 +16,8 @@ var (
 	ErrKind = errors.New("neither a file nor a folder nor a symbolic link")
 	// ErrChanging means that a file changed while it was read.
 	ErrChanging = errors.New("changed while it was read")
+	// ErrPatterns means that a file with patterns of what to leave out cannot be read as one.
+	ErrPatterns = errors.New("not a file of patterns")
 	// ErrArchive means that a tar archive contains something that a tree cannot represent.
 	ErrArchive = errors.New("the archive cannot be a tree")
 )

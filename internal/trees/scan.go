@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -166,6 +167,9 @@ func (s *scanner) patternsIn(d *folder, names []string) ([]gitignore.Pattern, er
 	name := filepath.Join(s.place(d.path), s.ignore)
 	file, err := openFile(name) // as in git, a link is not followed
 	if err != nil {
+		if at, _ := os.Lstat(name); at != nil && at.Mode()&fs.ModeSymlink != 0 {
+			err = fmt.Errorf("%s: %w: it is a symbolic link, which is not followed", name, ErrPatterns)
+		}
 		return nil, err
 	}
 	defer file.Close()
@@ -174,7 +178,7 @@ func (s *scanner) patternsIn(d *folder, names []string) ([]gitignore.Pattern, er
 	}
 	data, err := io.ReadAll(io.LimitReader(file, maxPatterns+1))
 	if err == nil && len(data) > maxPatterns {
-		err = fmt.Errorf("%s: a file of patterns has at most %d bytes", name, maxPatterns)
+		err = fmt.Errorf("%s: %w: it has more than %d bytes", name, ErrPatterns, maxPatterns)
 	}
 	if err != nil {
 		return nil, err

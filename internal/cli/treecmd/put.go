@@ -122,7 +122,7 @@ func explain(source string, err error) error {
 	switch {
 	case errors.Is(err, trees.ErrChanging):
 		return clierr.New(clierr.Conflict, "%w", err).On(source)
-	case errors.Is(err, trees.ErrKind), errors.Is(err, trees.ErrArchive):
+	case errors.Is(err, trees.ErrKind), errors.Is(err, trees.ErrPatterns), errors.Is(err, trees.ErrArchive):
 		return clierr.New(clierr.Invalid, "%s: %w", cmdutil.FileName(source), err).On(source)
 	case errors.Is(err, tree.ErrTree), errors.Is(err, tree.ErrNoEntry):
 		return clierr.New(codeOf(err), "%w", err).On(source)
