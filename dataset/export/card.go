@@ -21,6 +21,7 @@ type Card struct {
 	Def   *dataset.DatasetDef
 	Ref   *dataset.DatasetRef
 	Files []File
+	Trees []Attached // ascending by id
 	Rows  Rows
 	// Format is that of the files.
 	Format Format
@@ -56,6 +57,7 @@ type cardMythos struct {
 	Signals    []string       `yaml:"signal_roots,omitempty"`
 	Redaction  *cardRedaction `yaml:"redaction,omitempty"`
 	Files      []cardFile     `yaml:"files"`
+	Trees      []string       `yaml:"trees,omitempty"`
 }
 
 type cardRedaction struct {
@@ -97,6 +99,13 @@ func (c Card) Markdown() ([]byte, error) {
 	for _, f := range c.Files {
 		fmt.Fprintf(&b, "| %s | %s | %d | %d | %s |\n", f.Name, f.Part, f.Rows, f.Bytes, f.SHA256)
 	}
+	if len(c.Trees) > 0 {
+		b.WriteString("\nCalls took and gave trees of files. A row has the id of such a tree as the text of a request or a response;\nits files are in the folder of that name.\n")
+		b.WriteString("\n| folder | files | bytes |\n|---|---:|---:|\n")
+	}
+	for _, t := range c.Trees {
+		fmt.Fprintf(&b, "| %s | %d | %d |\n", t.Name(), t.Files, t.Bytes)
+	}
 	return []byte(b.String()), nil
 }
 
@@ -113,6 +122,9 @@ func (c Card) Croissant() ([]byte, error) {
 		if !slices.Contains(d.Splits, f.Part) {
 			d.Splits = append(d.Splits, f.Part)
 		}
+	}
+	if len(c.Trees) > 0 {
+		d.Folder = AttachedFolder
 	}
 	return d.JSON()
 }
@@ -138,6 +150,9 @@ func (c Card) head() cardHead {
 			last++
 		}
 		config.Files[last].Path = append(config.Files[last].Path, f.Name)
+	}
+	for _, t := range c.Trees {
+		h.Mythos.Trees = append(h.Mythos.Trees, t.ID.String())
 	}
 	h.Configs = []cardConfig{config}
 	if c.Redaction != nil {

@@ -76,7 +76,10 @@ type Options struct {
 	// Tool returns the name of a tool; empty if unknown. It may be nil.
 	Tool func(ctx context.Context, id object.Hash) string
 	// Signal receives each signal from which RowsPreference are made; it may be nil.
-	Signal     func(id object.Hash)
+	Signal func(id object.Hash)
+	// Tree receives each tree that a receipt of an episode names as request or response, several at a time; nil: trees
+	// do not count. With it, redacted episodes are refused: ErrRedactedFiles.
+	Tree       func(tree, episode object.Hash)
 	Rows       Rows          // form of a row
 	MaxPayload int           // bytes; 0: DefaultMaxPayload
 	Redact     *redact.Rules // nil: no redaction

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/mythos-project/mythos/dataset/imported"
+	"github.com/mythos-project/mythos/dataset/redact"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/ledger"
@@ -110,6 +111,9 @@ func (x *exporter) line(ctx context.Context, id object.Hash) (*Line, error) {
 	if err := x.outcome(ctx, l, e.OutcomeHash); err != nil {
 		return nil, fmt.Errorf("outcome: %w", err)
 	}
+	if x.o.Tree != nil && (x.o.Redact != nil || e.TraceRef.TraceBlob.Media == redact.Media) {
+		return nil, ErrRedactedFiles
+	}
 	for _, rid := range e.TraceRef.ReceiptIDs {
 		r, err := x.src.Receipt(ctx, rid)
 		if err != nil {
@@ -120,6 +124,7 @@ func (x *exporter) line(ctx context.Context, id object.Hash) (*Line, error) {
 			return nil, fmt.Errorf("receipt %s: %w", rid.Short(), err)
 		}
 		l.Receipts = append(l.Receipts, rl)
+		x.trees(id, r)
 	}
 	if err := x.told(ctx, l); err != nil {
 		return nil, fmt.Errorf("trace: %w", err)

@@ -132,7 +132,7 @@ var rooms = []struct {
 	{"internal/lookup", on("internal/catalog", "internal/history", "internal/identity", "internal/objects", "internal/peers", "internal/toolbox")},
 	{"internal/episodes", on("internal/authority", "internal/identity", "internal/toolbox")},
 	{"internal/calls", on("internal/authority", "internal/episodes", "internal/identity", "internal/objects")},
-	{"internal/datasets", on("internal/authority", "internal/calls", "internal/episodes", "internal/identity", "internal/lookup", "internal/objects", "internal/toolbox")},
+	{"internal/datasets", on("internal/authority", "internal/calls", "internal/episodes", "internal/identity", "internal/lookup", "internal/objects", "internal/toolbox", "internal/trees")},
 	{"internal/learn", on("internal/authority", "internal/calls", "internal/datasets", "internal/engine", "internal/identity", "internal/lookup", "internal/objects", "internal/toolbox")},
 	{"internal/embedding", on("internal/authority", "internal/episodes", "internal/toolbox")},
 	{"internal/indexes", on("internal/calls", "internal/embedding", "internal/episodes", "internal/identity", "internal/recall", "internal/vector")},

@@ -30,12 +30,16 @@ type Export struct {
 	Rows     export.Rows
 	Payloads bool // the captured requests and responses, not only their hashes
 	Card     bool // README.md and croissant.json beside the files
+	// WithFiles unpacks each tree that a receipt names as request or response.
+	WithFiles bool
 	// Signals is the list of the visible signals; zero: what the definition says.
 	Signals object.Hash
 	// Redact says how payloads are redacted; nil: not at all, unless the policy says so.
 	Redact *redact.Rules
 	Caps   []caps.Chain // the authority; nil: the held capabilities, or the owner's own
 	Open   func(name string) (io.WriteCloser, error)
+	// Folder makes an empty folder among the files, and returns its path.
+	Folder func(name string) (string, error)
 	// Progress is told how far the export has come; nil: nobody is told.
 	Progress store.Progress
 }
@@ -51,12 +55,13 @@ type exportRequest struct {
 	Shards       int         `json:"shards"`
 	Payloads     bool        `json:"payloads"`
 	Card         bool        `json:"card"`
+	WithFiles    bool        `json:"with_files"`
 	Signals      string      `json:"signals"`       // root of the list of the visible signals; empty: what the definition says
 	Redaction    string      `json:"redaction"`     // id of the rules; empty: none
 	RedactionKey string      `json:"redaction_key"` // id of the key
 }
 
-// ExportedFile is one file in the response of dataset.export.
+// ExportedFile is one file in the response of dataset.export, or a tree: its sha256 is its id.
 type ExportedFile struct {
 	Name   string            `json:"name"`
 	Part   string            `json:"part,omitempty"`
@@ -87,7 +92,7 @@ func (d *Datasets) Export(ctx context.Context, e Export) (*Exported, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := exportRequest{Manifest: ref.Manifest.CID, Definition: ref.DatasetDefID, Format: e.Format.String(), Rows: e.Rows.String(), Split: e.Split, Shards: max(e.Shards, 1), Payloads: e.Payloads, Card: e.Card}
+	q := exportRequest{Manifest: ref.Manifest.CID, Definition: ref.DatasetDefID, Format: e.Format.String(), Rows: e.Rows.String(), Split: e.Split, Shards: max(e.Shards, 1), Payloads: e.Payloads, Card: e.Card, WithFiles: e.WithFiles}
 	if !e.Signals.IsZero() {
 		q.Signals = e.Signals.String()
 	}
@@ -102,7 +107,7 @@ func (d *Datasets) Export(ctx context.Context, e Export) (*Exported, error) {
 	if err != nil {
 		return nil, err
 	}
-	to := &destination{ref: ref, open: e.Open, redact: e.Redact, progress: e.Progress}
+	to := &destination{ref: ref, open: e.Open, folder: e.Folder, redact: e.Redact, progress: e.Progress}
 	called, err := d.Caller.Builtin(ctx, effectExport, calls.Spec{Request: request, Caps: chains, Manner: exec.Manner{Local: to}})
 	if called != nil && called.Cause != nil {
 		return nil, called.Cause
@@ -119,6 +124,7 @@ func (d *Datasets) Export(ctx context.Context, e Export) (*Exported, error) {
 type destination struct {
 	ref      *dataset.DatasetRef
 	open     func(name string) (io.WriteCloser, error)
+	folder   func(name string) (string, error)
 	redact   *redact.Rules
 	progress store.Progress
 	seen     object.Hash // set by the export: the list of signals, as in Exported
@@ -205,7 +211,15 @@ func (d *Datasets) export(ctx context.Context, q *exportRequest, to *destination
 	if o.Rows == export.RowsPreference && o.SignalRoots == nil {
 		o.Signal = func(id object.Hash) { signals = append(signals, id) }
 	}
+	named := &namedTrees{by: map[object.Hash]object.Hash{}}
+	if q.WithFiles {
+		o.Tree = named.add
+	}
 	files, err := export.Write(ctx, d.Source, q.Manifest, o)
+	if err != nil {
+		return nil, err
+	}
+	trees, err := d.unpack(ctx, named, to)
 	if err != nil {
 		return nil, err
 	}
@@ -219,10 +233,13 @@ func (d *Datasets) export(ctx context.Context, q *exportRequest, to *destination
 	for _, f := range files {
 		out = append(out, ExportedFile(f))
 	}
+	for _, t := range trees {
+		out = append(out, ExportedFile{Name: t.Name(), Bytes: int64(t.Bytes), SHA256: t.ID})
+	}
 	if !q.Card {
 		return out, nil
 	}
-	cards, err := d.cards(ctx, export.Card{Def: def, Ref: to.ref, Files: files, Rows: o.Rows, Format: o.Format, Redaction: to.redact}, to.open)
+	cards, err := d.cards(ctx, export.Card{Def: def, Ref: to.ref, Files: files, Trees: trees, Rows: o.Rows, Format: o.Format, Redaction: to.redact}, to.open)
 	return append(out, cards...), err
 }
 

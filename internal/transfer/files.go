@@ -73,6 +73,18 @@ func (w *walker) folder(id object.Hash) error {
 	})
 }
 
+// named visits the tree that a payload names, if it is here.
+func (w *walker) named(payload object.Hash, evidence []object.Hash) error {
+	id, ok := tree.Named(payload, evidence)
+	if !ok {
+		return nil
+	}
+	if folder, err := w.isFolder(id); err != nil || !folder {
+		return err
+	}
+	return w.folder(id)
+}
+
 func (w *walker) file(ref object.BlobRef) error {
 	if w.done[ref.CID] {
 		return nil

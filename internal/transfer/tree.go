@@ -64,7 +64,8 @@ type Item struct {
 }
 
 // Items calls fn with every part below top, children of blobs before the blob: for a list its nodes, episodes and
-// signals; for an episode its trace, outcome, receipts, requests, responses, capabilities and signals; for a blob its
+// signals; for an episode its trace, outcome, receipts, requests, responses, the trees that these name, capabilities and
+// signals; for a blob its
 // chunks, which are not read; for any other object everything that it rests on according to [explain.Explainer.Why].
 func (tr *Transfer) Items(ctx context.Context, top Top, fn func(Item) error) error {
 	return tr.walk(ctx, top, nil, func(it Item, _ func() ([]byte, error)) error {
@@ -253,6 +254,9 @@ func (w *walker) receipt(id object.Hash) error {
 	}
 	for _, h := range []object.Hash{r.RequestHash, r.ResponseHash} {
 		if err := w.bytes(h, true); err != nil {
+			return err
+		}
+		if err := w.named(h, r.Evidence); err != nil {
 			return err
 		}
 	}

@@ -23,3 +23,14 @@ func ParseLine(line []byte) (object.Hash, error) {
 	}
 	return id, err
 }
+
+// Named returns the one of ids whose Line has the given hash: evidence names a tree that a receipt's request or response
+// is, also where their bytes are not here.
+func Named(line object.Hash, ids []object.Hash) (object.Hash, bool) {
+	for _, id := range ids {
+		if object.Sum(Line(id)) == line {
+			return id, true
+		}
+	}
+	return object.Hash{}, false
+}

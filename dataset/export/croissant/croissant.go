@@ -23,6 +23,7 @@ type Dataset struct {
 	Published   string // a date or a time in RFC 3339; empty: unknown
 	Encoding    string // media type of the files
 	Files       []File
+	Folder      string   // of files that rows refer to; empty: there are none
 	Splits      []string // in the order of the files
 	Columns     []Column
 }
@@ -48,6 +49,7 @@ type Column struct {
 const (
 	rowFiles  = "files"
 	rowSet    = "rows"
+	attached  = "attachments"
 	splitSet  = "splits"
 	splitName = "splits/name"
 )
@@ -91,14 +93,18 @@ func context() object {
 
 func ref(id string) object { return object{"@id": id} }
 
-// distribution lists each file with its hash, and the set of files with the rows.
+// distribution lists each file with its hash, the set of files with the rows, and the set of those that rows refer to.
 func (d Dataset) distribution() list {
 	var files, names list
 	for _, f := range d.Files {
 		files = append(files, object{"@type": "cr:FileObject", "@id": f.Name, "name": f.Name, "contentUrl": f.Name, "contentSize": fmt.Sprintf("%d B", f.Bytes), "encodingFormat": d.Encoding, "sha256": f.SHA256})
 		names = append(names, f.Name)
 	}
-	return append(files, object{"@type": "cr:FileSet", "@id": rowFiles, "name": rowFiles, "encodingFormat": d.Encoding, "includes": names})
+	files = append(files, object{"@type": "cr:FileSet", "@id": rowFiles, "name": rowFiles, "encodingFormat": d.Encoding, "includes": names})
+	if d.Folder != "" {
+		files = append(files, object{"@type": "cr:FileSet", "@id": attached, "name": attached, "encodingFormat": "application/octet-stream", "includes": d.Folder + "/**"})
+	}
+	return files
 }
 
 func (d Dataset) splits() object {

@@ -30,6 +30,7 @@ type exportOptions struct {
 	Shards   int
 	Payloads bool
 	Card     bool
+	Files    bool
 	Redact   string
 	Signals  string
 	Caps     []string
@@ -38,12 +39,13 @@ type exportOptions struct {
 func newExport(f *cmdutil.Factory) *cobra.Command {
 	o := &exportOptions{}
 	c := &cobra.Command{
-		Use: "export DATASET [-o FILE|DIR] [--rows KIND] [--format jsonl|parquet] [--split train=0.9,test=0.1] [--shards N] [--redact RULES] [--card]", Short: "Write the episodes as JSON lines or Parquet",
+		Use: "export DATASET [-o FILE|DIR] [--rows KIND] [--format jsonl|parquet] [--split train=0.9,test=0.1] [--shards N] [--redact RULES] [--card] [--with-files]", Short: "Write the episodes as JSON lines or Parquet",
 		Long: "KIND sets what a row holds: raw, all evidence of an episode; messages, a conversation {messages, tools};\n" +
 			"prompt-completion, a model call {prompt, completion, tools}; preference, two answers to one prompt {prompt,\n" +
 			"chosen, rejected}, of which rewards prefer the first. Calls that failed or have no recorded answer give only raw\n" +
 			"rows. The export reports how many episodes give no row, and why. Parquet has one schema for each KIND. The\n" +
-			"output is one file; with --split, --shards, --card or an -o that ends in a slash, it is a folder. The files\n" +
+			"output is one file; with --split, --shards, --card, --with-files or an -o that ends in a slash, it is a folder.\n" +
+			"With --with-files, each tree that a call took or gave is unpacked to files/TREE beside the rows. The files\n" +
 			"depend only on the evidence and the flags. A split goes by the hash of each episode's id: parts of different\n" +
 			"datasets never share an episode. RULES is a YAML list of {pointer or regex, of, tool, label}: what they match is\n" +
 			"replaced by a hash under the repository's redaction key. The setting redact makes rules binding. The export is\n" +
@@ -63,6 +65,7 @@ func newExport(f *cmdutil.Factory) *cobra.Command {
 	flags.IntVar(&o.Shards, "shards", 0, "number of files per part")
 	flags.BoolVar(&o.Payloads, "payloads", true, "write captured requests and responses, not only their hashes")
 	flags.BoolVar(&o.Card, "card", false, "write README.md, the dataset card, and croissant.json beside the files")
+	flags.BoolVar(&o.Files, "with-files", false, "unpack the trees that calls took or gave to files/TREE beside the rows")
 	flags.StringVar(&o.Signals, "signals", "", "use the signals of this list only; the receipt of an export of pairs names one")
 	flags.StringVar(&o.Redact, "redact", "", "a file of redaction rules")
 	flags.StringArrayVar(&o.Caps, "cap", nil, "the capability to use; may be repeated")
@@ -71,7 +74,7 @@ func newExport(f *cmdutil.Factory) *cobra.Command {
 
 // folder reports whether the output is a folder of files.
 func (o *exportOptions) folder() bool {
-	return o.Split != "" || o.Shards > 0 || o.Card || strings.HasSuffix(o.Out, "/")
+	return o.Split != "" || o.Shards > 0 || o.Card || o.Files || strings.HasSuffix(o.Out, "/")
 }
 
 func (o *exportOptions) format() (export.Format, error) {
@@ -100,7 +103,7 @@ func (o *exportOptions) format() (export.Format, error) {
 }
 
 func runExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error {
-	e := datasets.Export{Split: o.Split, Shards: o.Shards, Payloads: o.Payloads, Card: o.Card}
+	e := datasets.Export{Split: o.Split, Shards: o.Shards, Payloads: o.Payloads, Card: o.Card, WithFiles: o.Files}
 	var err error
 	if e.Format, err = o.format(); err != nil {
 		return err
@@ -110,6 +113,9 @@ func runExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error 
 	}
 	if e.Rows != export.RowsRaw && !o.Payloads {
 		return clierr.Usagef("--rows %s needs --payloads", e.Rows)
+	}
+	if o.Files && !o.Payloads {
+		return clierr.Usagef("--with-files needs --payloads: rows without payloads do not say which files are theirs")
 	}
 	n, err := f.Repo(ctx)
 	if err != nil {
@@ -136,13 +142,10 @@ func runExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error 
 		}
 	}
 	out := &outputs{folder: o.folder(), name: o.Out, std: f.IO.Out}
-	e.Open = out.open
+	e.Open, e.Folder = out.open, out.mkdir
 	x, err := exportWatched(ctx, f, n, e, out)
-	if err = errors.Join(err, out.finish(err == nil)); errors.Is(err, episodes.ErrUnredacted) {
-		return clierr.New(clierr.Refused, "%w", err).On(o.Name).With("leave out --redact: the policy's rules are applied without it")
-	}
-	if err != nil {
-		return runcmd.Refusal(n, err, "mythos.dataset.export")
+	if err = errors.Join(err, out.finish(err == nil)); err != nil {
+		return o.refusal(n, err)
 	}
 	noteLeft(f, x.Files)
 	result := exported{Files: x.Files, Receipt: x.Receipt}
@@ -155,6 +158,19 @@ func runExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error 
 		return nil
 	}
 	return f.Emit(result, func() { printFiles(f, x.Files) })
+}
+
+// refusal says why nothing was exported, and adds the remedy.
+func (o *exportOptions) refusal(n *repo.Repo, err error) error {
+	switch {
+	case errors.Is(err, episodes.ErrUnredacted):
+		return clierr.New(clierr.Refused, "%w", err).On(o.Name).With("leave out --redact: the policy's rules are applied without it")
+	case errors.Is(err, export.ErrRedactedFiles):
+		return clierr.New(clierr.Refused, "%w", err).On(o.Name).With("leave out --with-files")
+	case errors.Is(err, datasets.ErrNoFiles):
+		return clierr.New(clierr.NotFound, "%w", err).On(o.Name).With("pull the dataset again from where it was built, or leave out --with-files")
+	}
+	return runcmd.Refusal(n, err, "mythos.dataset.export")
 }
 
 // rowWord is the word for what is counted.

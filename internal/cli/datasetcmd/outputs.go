@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"sync"
 
+	"github.com/mythos-project/mythos/dataset/export"
 	"github.com/mythos-project/mythos/internal/atomicfile"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/datasets"
@@ -24,7 +25,7 @@ type outputs struct {
 	file   *atomicfile.Output // of one file
 	temp   string             // the folder for unfinished files; empty: none yet
 	fresh  bool               // the target folder does not exist yet
-	names  []string           // of the files in temp
+	names  []string           // in temp
 }
 
 func (o *outputs) toStd() bool { return o.name == "" || o.name == "-" }
@@ -79,7 +80,7 @@ func (o *outputs) finish(good bool) error {
 	case !good:
 		return o.giveUp()
 	}
-	if err := errors.Join(atomicfile.SyncDir(o.temp), o.checkCard()); err != nil {
+	if err := errors.Join(atomicfile.SyncDir(o.temp), o.checkCard(), o.checkAttached()); err != nil {
 		return errors.Join(err, o.giveUp())
 	}
 	if o.fresh {
@@ -113,6 +114,11 @@ func (o *outputs) removeOld() error {
 		ours := exportName().MatchString(name)
 		if cardMarks[name] != nil {
 			if ours, err = isCard(filepath.Join(o.name, name)); err != nil {
+				return err
+			}
+		}
+		if name == export.AttachedFolder {
+			if err := o.removeAttached(); err != nil {
 				return err
 			}
 		}
