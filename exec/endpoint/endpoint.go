@@ -3,6 +3,7 @@
 package endpoint
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -51,12 +52,18 @@ func LiteralSecret(name, value string) bool {
 func CheckURL(template string) (*url.URL, error) {
 	fixed, _, _ := strings.Cut(template, "{")
 	u, err := url.Parse(fixed)
-	if err != nil {
+	var bad *url.Error
+	switch {
+	case errors.As(err, &bad): // which repeats the whole URL, and a password with it
+		return nil, fmt.Errorf("URL: %w", bad.Err)
+	case err != nil:
 		return nil, fmt.Errorf("URL: %w", err)
+	case u.User != nil:
+		return nil, fmt.Errorf("the URL has a user or a password before %q: name the secret in a header", u.Host)
 	}
 	inPath := fixed == template || (u.Host != "" && strings.Count(fixed, "/") > 2)
-	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || strings.Contains(template, "#") || !inPath {
-		return nil, fmt.Errorf("URL %q: expected http or https with a fixed host, no password and no fragment", template)
+	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || strings.Contains(template, "#") || !inPath {
+		return nil, fmt.Errorf("URL %q: expected http or https with a fixed host, and no fragment", template)
 	}
 	return u, checkBraces(template)
 }

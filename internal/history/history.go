@@ -52,7 +52,7 @@ type Event struct {
 	Note string `json:"note,omitempty"`
 	// Refused reports that an effect was refused before anything ran.
 	Refused bool `json:"refused,omitempty"`
-	// Declared reports that an effect's harness ran it and declared its outcome, and nobody here did.
+	// Declared reports that a harness runs it and declares its outcome, and nobody here does.
 	Declared bool `json:"declared,omitempty"`
 	// Differs says what was not the same under one key: request, response or outcome.
 	Differs string `json:"differs,omitempty"`
@@ -286,6 +286,9 @@ func (h *history) attempt(ctx context.Context, t Event, r *ledger.EffectRegister
 	t.Kind, t.State = "attempt", at.String()
 	t.Key, t.KeyHex = ledger.KeyText(r.IdempotencyKey), ledger.KeyHex(r.IdempotencyKey)
 	t.What = "began " + t.Tool + ", outcome " + at.String()
+	if h.n.Toolbox.Declared(ctx, r.ToolID) {
+		t.What, t.Declared = "allowed "+t.Tool+", its harness has reported no outcome", true
+	}
 	h.signer(&t, r.Owner)
 	return t, true, nil
 }

@@ -86,6 +86,10 @@ func (g *gatherer) open(ctx context.Context, e ledger.State) error {
 			if err != nil {
 				return err
 			}
+			if g.n.Toolbox.Declared(ctx, tool) {
+				g.attend(Notice, do, "it may be under way, or its user said no; "+advice, "%s: its harness was allowed to run it and has reported no outcome", name)
+				break
+			}
 			g.attend(Warning, do, advice, "%s: nobody knows whether it happened", name)
 		}
 	case ledger.StatusDivergent:

@@ -169,7 +169,11 @@ func register(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, name string
 	}
 	for _, change := range changes {
 		if change.Kind != pin.New && !o.Replace {
-			return clierr.New(clierr.Conflict, "%s is registered differently (%s: %s)", change.Name, change.Kind, strings.Join(change.Lines, "; ")).On(name).
+			what := "the server lists it no more"
+			if change.Kind != pin.Gone {
+				what = change.Kind + ": " + strings.Join(change.Lines, "; ")
+			}
+			return clierr.New(clierr.Conflict, "%s is registered differently (%s)", change.Name, what).On(name).
 				With("if the new registration is right: --replace; to see what changed: mythos tool approve " + name + " --dry-run")
 		}
 	}

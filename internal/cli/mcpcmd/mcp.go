@@ -54,8 +54,11 @@ func listed(ctx context.Context, n *repo.Repo, name string, m exec.ModuleRef, ti
 	case errors.Is(err, exec.ErrPinned):
 		return nil, clierr.New(clierr.Invalid, "%w", err).On(name).With("if the new description is right: mythos tool approve " + name)
 	case err != nil:
-		return nil, clierr.New(clierr.Tool, "server %s: %w", name, err).On(name).
-			With("start it by hand to see what it prints; a confined server reads only the system's folders and what --read, --write and --runtime name")
+		hint := "start it by hand to see what it prints; a confined server reads only the system's folders and what --read, --write and --runtime name"
+		if m.URL != "" {
+			hint = "check that an MCP server answers at that URL, and that its headers name the right secrets"
+		}
+		return nil, clierr.New(clierr.Tool, "server %s: %w", name, err).On(name).With(hint)
 	}
 	return tools, nil
 }
