@@ -355,7 +355,7 @@ func TestHostile(t *testing.T) {
 	c.call("1", "a_count", "x", "")
 	<-d.began
 	c.call("1", "a_count", "x", "")
-	expect(t, c.answer("1"), `"error":{"code":-32600`, "under way")
+	expect(t, c.answer("1"), `"error":{"code":-32600`, "a running request")
 	free()
 	expect(t, c.answer("1"), "counted x")
 	c.say(`[{"jsonrpc":"2.0","id":2,"method":"ping"},{"jsonrpc":"2.0","id":3,"method":"ping"}]`)

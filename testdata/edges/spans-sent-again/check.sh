@@ -3,7 +3,7 @@
 mythos init -q >/dev/null
 mythos episode import --form otel spans.jsonl --ref c 2> note > out
 grep '1 episode' note
-grep 'passed over: 1 spans that were sent again' note
+grep 'skipped: 1 spans that were sent again' note
 echo 'corpus: ["@c"]' | mythos dataset build -q - --ref d > out
 mythos dataset export -q @d > rows
 test "$(grep -o '"receipt_id"' rows | wc -l)" -eq 3
