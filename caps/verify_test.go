@@ -161,7 +161,7 @@ func TestEveryByte(t *testing.T) {
 		raw := chain[link].Raw
 		for i := range raw {
 			for x := 1; x < 256; x++ {
-				if link == 0 && bits.OnesCount(uint(x)) != 1 {
+				if (link == 0 || testing.Short()) && bits.OnesCount(uint(x)) != 1 { // single bits: with -short in every link
 					continue
 				}
 				bad := bytes.Clone(raw)
