@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	osexec "os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -234,9 +233,6 @@ func (h *house) here(args ...string) string {
 // call of scout, and hasty may call once in three days.
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	if _, err := osexec.LookPath("sh"); err != nil {
-		t.Skip("no sh here")
-	}
 	h := &house{t: t, dir: t.TempDir(), near: t.TempDir()}
 	for name, text := range map[string]string{"note.sh": `tee -a "$1/calls"`, "once.sh": `tee -a "$1/calls"`, "calls": ""} {
 		if err := os.WriteFile(filepath.Join(h.dir, name), []byte(text), 0o600); err != nil {

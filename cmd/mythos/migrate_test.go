@@ -61,14 +61,19 @@ func holdUp(t *testing.T, url, statement string, begin func() *process) {
 	if _, err := conn.Exec(t.Context(), "BEGIN; "+statement); err != nil {
 		t.Fatal(err)
 	}
-	p := begin()
+	waits := fmt.Sprintf("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE %d = ANY (pg_blocking_pids(pid)))", conn.PgConn().PID())
+	killWhen(t, url, waits, begin())
+}
+
+// killWhen kills a process once a condition of the database holds; it must not end before.
+func killWhen(t *testing.T, url, condition string, p *process) {
+	t.Helper()
 	ended := make(chan error, 1)
 	go func() { ended <- p.Wait() }()
-	waits := fmt.Sprintf("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE %d = ANY (pg_blocking_pids(pid)))", conn.PgConn().PID())
-	for !pgHas(t, url, waits) {
+	for !pgHas(t, url, condition) {
 		select {
 		case err := <-ended:
-			t.Fatalf("it has ended before %s: %v: %s", statement, err, p.log)
+			t.Fatalf("it has ended before %s: %v: %s", condition, err, p.log)
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
@@ -100,14 +105,7 @@ func TestMigrateKilled(t *testing.T) {
 
 	there := append([]string{"migrate", "--accept-loss", "--to", database}, where[2:]...)
 	move := func() *process { return begin(t, folder("one"), there...) }
-	p := move()
-	ended := make(chan error, 1)
-	go func() { ended <- p.Wait() }()
-	for !pgHas(t, database, "SELECT to_regclass('mythos.repository') IS NOT NULL") {
-		time.Sleep(5 * time.Millisecond)
-	}
-	p.signal(t, syscall.SIGKILL)
-	<-ended
+	killWhen(t, database, "SELECT to_regclass('mythos.repository') IS NOT NULL", move())
 	// It may already have been done; a marked source can no longer be used.
 	if _, err := os.Stat(filepath.Join(folder("one"), ".mythos", "moved")); err != nil {
 		for _, lock := range []string{"LOCK TABLE mythos.chunk", "LOCK TABLE mythos.kv IN SHARE MODE"} {
