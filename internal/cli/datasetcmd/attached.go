@@ -2,7 +2,6 @@ package datasetcmd
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -38,7 +37,7 @@ func (o *outputs) checkAttached() error {
 	if _, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return clierr.New(clierr.Conflict, "%w", fmt.Errorf("%s exists and holds more than the trees of an export: move it away, or leave out --with-files", name)).On(name)
+	return clierr.New(clierr.Conflict, "%s exists and holds more than the trees of an export", name).On(name).With("move it away, or leave out --with-files")
 }
 
 // removeAttached removes the trees of an earlier export.

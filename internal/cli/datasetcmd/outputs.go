@@ -3,7 +3,6 @@ package datasetcmd
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -149,7 +148,7 @@ func (o *outputs) checkCard() error {
 		if _, err := os.Lstat(name); ours || errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		return clierr.New(clierr.Conflict, "%w", fmt.Errorf("%s exists and is not a dataset card: move it away, or leave out --card", name)).On(name)
+		return clierr.New(clierr.Conflict, "%s exists and is not a dataset card", name).On(name).With("move it away, or leave out --card")
 	}
 	return nil
 }

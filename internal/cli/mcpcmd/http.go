@@ -3,7 +3,6 @@ package mcpcmd
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -126,7 +125,7 @@ func listenHere(address string) (net.Listener, error) {
 	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, clierr.New(clierr.Failed, "%w", fmt.Errorf("listen: %w", err)).With("choose another address with --listen")
+		return nil, clierr.New(clierr.Failed, "listen: %w", err).With("choose another address with --listen")
 	}
 	return l, nil
 }
