@@ -235,7 +235,7 @@ func (a *answers) FlushError() error {
 	err := http.NewResponseController(a.ResponseWriter).Flush()
 	if err == nil {
 		for _, t := range a.written {
-			t.written()
+			t.written(false)
 		}
 	}
 	a.written = nil

@@ -226,13 +226,14 @@ func (c *lines) Write(_ context.Context, m jsonrpc.Message) error {
 	}
 	c.turn.Lock()
 	defer c.turn.Unlock()
+	late := c.last.Err() != nil // before it can be read: whoever has read it may leave at once
 	err = c.put(raw)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if res, ok := m.(*jsonrpc.Response); ok {
 		t := c.open[res.ID]
 		if t != nil && err == nil {
-			t.written()
+			t.written(late)
 		}
 		delete(c.open, res.ID)
 		c.tell()

@@ -59,13 +59,13 @@ func (t *ticket) answers(s *session.Session, r session.Reply) {
 	t.session, t.reply = s, r
 }
 
-// written reports that the answer was written.
-func (t *ticket) written() {
+// written reports that the answer was written; late: after the client had said its last word.
+func (t *ticket) written(late bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
 	case t.session == nil:
-	case t.last != nil && t.last.Err() != nil:
+	case late:
 		t.session.Unread(t.reply)
 	default:
 		t.session.Answered(t.reply)

@@ -251,9 +251,10 @@ func (p *Proxy) reply(id json.RawMessage, c session.Call, r session.Reply) {
 	if value = result; rpc != nil {
 		what, value = "error", rpc
 	}
+	late := p.last.Err() != nil // before it can be read: whoever has read it may leave at once
 	switch err := p.answer(id, what, value); {
 	case err != nil:
-	case p.last.Err() != nil:
+	case late:
 		p.Session.Unread(r)
 	default:
 		p.Session.Answered(r)
