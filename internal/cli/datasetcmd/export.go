@@ -157,6 +157,9 @@ func runExport(ctx context.Context, f *cmdutil.Factory, o *exportOptions) error 
 		f.IO.Notef("%d %s, receipt %s", x.Files[0].Rows, rowWord(e.Rows), x.Receipt.Short())
 		return nil
 	}
+	if !out.folder {
+		x.Files[0].Name = o.Out
+	}
 	return f.Emit(result, func() { printFiles(f, x.Files) })
 }
 

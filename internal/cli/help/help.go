@@ -65,8 +65,11 @@ func body(c *cobra.Command, most int) []string {
 // reserved is the minimum number of rows for the beginning of the description, before flags.
 const reserved = 3
 
-// section puts an empty line before lines, if there are any.
+// section puts an empty line before lines, if there are any, and leaves none after them.
 func section(lines []string) []string {
+	for len(lines) > 0 && lines[len(lines)-1] == "" {
+		lines = lines[:len(lines)-1]
+	}
 	if len(lines) == 0 {
 		return nil
 	}

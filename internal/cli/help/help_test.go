@@ -75,6 +75,23 @@ func TestManualSaysEverything(t *testing.T) {
 	})
 }
 
+// The paragraphs of a description stay apart.
+func TestParagraphsStayApart(t *testing.T) {
+	apart := 0
+	all(t, func(c *cobra.Command) {
+		manual := help.Manual(c)
+		for _, p := range strings.Split(strings.TrimRight(c.Long, "\n"), "\n\n") {
+			first, _, _ := strings.Cut(p, " ")
+			if apart++; c.HasParent() && !strings.Contains(manual, "\n\n"+first) {
+				t.Errorf("mythos help %s: %q does not follow an empty line", c.CommandPath(), first)
+			}
+		}
+	})
+	if apart < 100 {
+		t.Errorf("only %d paragraphs", apart)
+	}
+}
+
 func flat(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // Every command is in a group, and the first screen names it.

@@ -66,26 +66,20 @@ func shellWords(command string) []string {
 	return append(words, command[start:])
 }
 
-// paragraphs are the parts of a long description: lines that begin with a space stay unchanged, the others are filled.
+// paragraphs are the parts of a long description: lines that begin with a space and empty lines stay unchanged, the
+// others are filled.
 func paragraphs(text string) []string {
 	var parts []string
 	flowing := false
 	for line := range strings.Lines(text) {
-		line = strings.TrimRight(line, "\n")
-		switch {
-		case strings.TrimSpace(line) == "":
-			flowing = false
-			continue
-		case strings.HasPrefix(line, " "):
-			flowing = false
-			parts = append(parts, line)
-			continue
-		case flowing:
+		line = strings.TrimRight(line, " \n")
+		plain := line != "" && line[0] != ' '
+		if plain && flowing {
 			parts[len(parts)-1] += " " + line
-		default:
+		} else {
 			parts = append(parts, line)
 		}
-		flowing = true
+		flowing = plain
 	}
 	return parts
 }
@@ -120,18 +114,17 @@ func beginning(text string, rows int) []string {
 			lines = append(lines, next...)
 			continue
 		}
-		if strings.HasPrefix(p, " ") {
-			return lines
-		}
-		for end := len(p); end > 0; {
-			end = strings.LastIndex(p[:end], ". ")
-			if end < 0 {
-				return lines
-			}
-			if next := flow(p[:end+1]); len(lines)+len(next) <= rows {
-				return append(lines, next...)
-			}
-		}
+		return append(lines, sentences(p, rows-len(lines))...)
 	}
 	return lines
+}
+
+// sentences are the first sentences of a paragraph, as many as fit the rows.
+func sentences(p string, rows int) []string {
+	for end := strings.LastIndex(p, ". "); end > 0; end = strings.LastIndex(p[:end], ". ") {
+		if next := flow(p[:end+1]); p[0] != ' ' && len(next) <= rows {
+			return next
+		}
+	}
+	return nil
 }
