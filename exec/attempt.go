@@ -256,7 +256,11 @@ func (a *attempt) invoke(ctx context.Context, d *ledger.Decision) (Outcome, erro
 	if d != nil && res.Status == StatusTimeout && !a.target.retrySafe {
 		return a.stopped(ctx, *d, res)
 	}
-	return a.settle(ctx, d, res)
+	out, err := a.settle(ctx, d, res)
+	if err == nil && res.Then != nil {
+		err = res.Then(caller)
+	}
+	return out, err
 }
 
 // bounded returns the response, without its bytes if there are more than the tool may answer.
@@ -287,7 +291,7 @@ func (a *attempt) settle(ctx context.Context, d *ledger.Decision, res Response) 
 	if err == nil && !res.Undone {
 		var settled []ledger.Rider
 		settled, err = b.Settle(a.gate.Quotas, bill.Used{Cost: res.Cost, Tokens: res.Tokens, GPUms: res.GPUms}, idem)
-		riders = append(riders, settled...)
+		riders = append(append(riders, settled...), res.Riders...)
 	}
 	if err != nil {
 		return Outcome{}, err

@@ -50,6 +50,9 @@ func (g *Gate) BuiltinName(id object.Hash) (string, bool) {
 	return b.name, ok
 }
 
+// RetrySafe reports whether an attempt at a built-in tool with an unknown outcome may be repeated.
+func (g *Gate) RetrySafe(id object.Hash) bool { return g.builtins[id].RetrySafe }
+
 // Charged reports whether each call of a tool charges a task a state write or a worker.
 func (g *Gate) Charged(id object.Hash) (writes, spawns bool) {
 	b := g.builtins[id]

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec/output"
+	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
 
@@ -84,6 +85,10 @@ type Response struct {
 	// Cause is why a built-in tool failed, for a caller in this process, which can distinguish errors better than
 	// statuses and texts. It is in no receipt.
 	Cause error
+	// Riders are changes of the store that are made together with the record of the outcome, or not at all; an error of
+	// theirs leaves the attempt unfinished. Then is called once the record is durable.
+	Riders []ledger.Rider
+	Then   func(context.Context) error
 }
 
 // Statuses that come from runners and the gate.

@@ -25,15 +25,15 @@ func Example() {
 	deploy, count := object.SumText("tool:deploy"), object.SumText("tool:count")
 	h := &hold.Holds{KV: db, Objects: store.New(db, db), File: dir + "/FROZEN", Locks: dir, Now: func() object.Time { return 1 },
 		Name: func(context.Context, object.Hash) string { return "deploy" }, Who: func(object.AgentID) string { return "alice" }}
-	_, err = h.Set(ctx, alice, hold.Request{Tool: &deploy, Reason: "incident 12"}, true)
-	fmt.Println(err)
+	_, inForce, err := h.Make(ctx, alice, hold.Request{Tool: &deploy, Reason: "incident 12"}, true)
+	fmt.Println(err, apply(ctx, db, inForce)) // the gate does that with the record of the effect
 
 	_, err = h.Admit(ctx, deploy, []caps.Chain{nil})
 	fmt.Println(errors.Is(err, caps.ErrDenied), err)
 	_, err = h.Admit(ctx, count, []caps.Chain{nil})
 	fmt.Println(err)
 	// Output:
-	// <nil>
+	// <nil> <nil>
 	// true denied: frozen: tool deploy is frozen since 1970-01-01T00:00:00.000001Z by alice: incident 12
 	// <nil>
 }

@@ -16,8 +16,10 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/exectest"
 	"github.com/mythos-project/mythos/exec/hold"
+	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/store/kv"
 	"github.com/mythos-project/mythos/store/memory"
 )
 
@@ -37,12 +39,31 @@ func set(t *testing.T, h *hold.Holds, k sign.Signer, q hold.Request, frozen bool
 		t.Fatal(err)
 	}
 	q.After, q.Reason = st.Newest, "test"
-	if _, err = h.Set(t.Context(), k, q, frozen); err == nil {
-		err = h.Drain(t.Context())
+	_, inForce, err := h.Make(t.Context(), k, q, frozen)
+	if err == nil {
+		err = errors.Join(apply(t.Context(), h.KV, inForce), h.Drain(t.Context()))
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// apply makes a change of the store that the ledger would make with a commit.
+func apply(ctx context.Context, db kv.KV, r ledger.Rider) error {
+	was := map[string][]byte{}
+	put, err := r.Ride(func(key string) (value []byte, err error) {
+		value, err = kv.GetOrNil(ctx, db, key)
+		was[key] = value
+		return value, err
+	})
+	if err != nil {
+		return err
+	}
+	ok, err := db.Update(ctx, was, put)
+	if err == nil && !ok {
+		err = errors.New("it has changed in the meantime")
+	}
+	return err
 }
 
 func wantFrozen(t *testing.T, e *exectest.Env, err error) {
@@ -186,9 +207,23 @@ func TestHolds(t *testing.T) {
 	check("scout is thawed, everything is not", false, false)
 	set(t, h, e.Key, hold.Request{}, false)
 	check("everything is thawed", true, true)
-	if _, err := h.Set(t.Context(), e.Key, hold.Request{}, true); !errors.Is(err, hold.ErrConflict) {
+	if _, _, err := h.Make(t.Context(), e.Key, hold.Request{}, true); !errors.Is(err, hold.ErrConflict) {
 		t.Errorf("after another hold: %v", err)
 	}
+	st, err := h.State(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, late, err := h.Make(t.Context(), e.Key, hold.Request{After: st.Newest}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check("a hold is made and not yet in force", true, true)
+	set(t, h, e.Key, hold.Request{Tool: &other}, true)
+	if err := apply(t.Context(), h.KV, late); !errors.Is(err, hold.ErrConflict) {
+		t.Errorf("another hold came first: %v", err)
+	}
+	check("it never came into force", true, true)
 	if err := os.WriteFile(h.File, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

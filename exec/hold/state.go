@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
@@ -119,18 +120,15 @@ var ErrConflict = errors.New("something was frozen or thawed in the meantime")
 // ErrNotFrozen means that there is no hold to remove.
 var ErrNotFrozen = errors.New("it is not frozen by a hold")
 
-// Set freezes or thaws, signed by k, and returns when that is durable. Repeating the signer's last request returns its
-// hold.
-func (s *Holds) Set(ctx context.Context, k sign.Signer, q Request, frozen bool) (*Hold, error) {
+// Make signs with k the hold that freezes or thaws, and returns it with the change of the store that brings it into
+// force. The change fails with ErrConflict if another hold comes first.
+func (s *Holds) Make(ctx context.Context, k sign.Signer, q Request, frozen bool) (*Hold, ledger.Rider, error) {
 	st, err := s.State(ctx)
 	if err != nil {
-		return nil, err
+		return nil, ledger.Rider{}, err
 	}
 	if !sameHash(st.Newest, q.After) {
-		if h := s.done(ctx, k, st, q, frozen); h != nil {
-			return h, nil
-		}
-		return nil, ErrConflict
+		return nil, ledger.Rider{}, ErrConflict
 	}
 	rest := [][]byte{}
 	for i, h := range st.Frozen {
@@ -140,9 +138,9 @@ func (s *Holds) Set(ctx context.Context, k sign.Signer, q Request, frozen bool) 
 	}
 	switch {
 	case !frozen && len(rest) == len(st.Frozen):
-		return nil, ErrNotFrozen
+		return nil, ledger.Rider{}, ErrNotFrozen
 	case frozen && len(rest) >= maxFrozen:
-		return nil, fmt.Errorf("%d holds are in force, and %d is the maximum: freeze everything instead", len(rest), maxFrozen)
+		return nil, ledger.Rider{}, fmt.Errorf("%d holds are in force, and %d is the maximum: freeze everything instead", len(rest), maxFrozen)
 	}
 	h := &Hold{Frozen: frozen, Agent: q.Agent, Tool: q.Tool, Reason: q.Reason, Cancel: q.Cancel, Previous: q.After, Signer: k.Agent(), TimeObserved: s.Now()}
 	raw, err := sign.Seal(k, Rule, h, &h.HoldID, &h.Signature)
@@ -150,39 +148,27 @@ func (s *Holds) Set(ctx context.Context, k sign.Signer, q Request, frozen bool) 
 		err = can.Check(h)
 	}
 	if err != nil {
-		return nil, err
+		return nil, ledger.Rider{}, err
 	}
 	if frozen {
 		rest = append(rest, raw)
 	}
 	put, err := can.Marshal(&record{h.HoldID, rest})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = s.Objects.PutObjects(ctx, store.Object{ID: h.HoldID, Kind: "EffectHold", Raw: raw})
 	}
-	if err := s.Objects.PutObjects(ctx, store.Object{ID: h.HoldID, Kind: "EffectHold", Raw: raw}); err != nil {
-		return nil, err
-	}
-	ok, err := s.KV.Update(ctx, map[string][]byte{kv.Holds: st.raw}, map[string][]byte{kv.Holds: put})
-	if err == nil && !ok {
-		err = ErrConflict
-	}
-	return h, err
+	return h, inPlaceOf(st.raw, put), err
 }
 
-// done returns the newest hold if it is the result of this request.
-func (s *Holds) done(ctx context.Context, k sign.Signer, st *State, q Request, frozen bool) *Hold {
-	if st.Newest == nil {
-		return nil
-	}
-	o, err := s.Objects.Object(ctx, *st.Newest)
-	if err != nil {
-		return nil
-	}
-	h, err := Open(o.Raw)
-	if err == nil && sameHash(h.Previous, q.After) && h.Frozen == frozen && h.Reason == q.Reason && h.Cancel == q.Cancel && h.same(q.Agent, q.Tool) && h.Signer.Same(k.Agent()) {
-		return h
-	}
-	return nil
+// inPlaceOf replaces the record, if it is still the same.
+func inPlaceOf(old, put []byte) ledger.Rider {
+	return ledger.Rider{Size: len(put), Reads: []string{kv.Holds}, Ride: func(get func(string) ([]byte, error)) (map[string][]byte, error) {
+		now, err := get(kv.Holds)
+		if err == nil && !bytes.Equal(now, old) {
+			err = ErrConflict
+		}
+		return map[string][]byte{kv.Holds: put}, err
+	}}
 }
 
 func sameHash(a, b *object.Hash) bool {

@@ -30,16 +30,17 @@ func (f *Freezer) Register() {
 		f.Gate.Builtin(name, exec.Builtin{
 			Use: calls.ToolUse(name), RetrySafe: true, Writes: true, Always: true,
 			Run: calls.Job(func(ctx context.Context, _ exec.Call, q *hold.Request) (exec.Response, error) {
-				h, err := f.Holds.Set(ctx, f.ID.Key, *q, frozen)
+				h, inForce, err := f.Holds.Make(ctx, f.ID.Key, *q, frozen)
 				if errors.Is(err, hold.ErrConflict) || errors.Is(err, hold.ErrNotFrozen) {
 					res := exec.Failed(err)
 					res.Status = exec.StatusConflict
 					return res, nil
 				}
-				if err == nil && frozen {
-					err = f.Holds.Drain(ctx)
+				res, err := calls.Outcome(h, err)
+				if res.Riders = append(res.Riders, inForce); frozen {
+					res.Then = f.Holds.Drain
 				}
-				return calls.Outcome(h, err)
+				return res, err
 			}),
 		})
 	}
@@ -71,7 +72,7 @@ func (f *Freezer) Set(ctx context.Context, q hold.Request, frozen bool) (*hold.H
 		switch {
 		case err == nil:
 			return hold.Open(called.Body)
-		case called == nil || !errors.Is(called.Cause, hold.ErrConflict) || try == tries:
+		case try == tries || !errors.Is(err, hold.ErrConflict) && (called == nil || !errors.Is(called.Cause, hold.ErrConflict)):
 			return nil, err
 		}
 	}

@@ -3,6 +3,7 @@ package overview
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/exec"
+	"github.com/mythos-project/mythos/exec/hold"
 	"github.com/mythos-project/mythos/internal/history"
 	"github.com/mythos-project/mythos/internal/remedy"
 	"github.com/mythos-project/mythos/ledger"
@@ -81,14 +83,19 @@ func (g *gatherer) open(ctx context.Context, e ledger.State) error {
 	case ledger.StatusPending:
 		s.Pending++
 	case ledger.StatusUnknown:
-		if s.Unknown++; named {
+		s.Unknown++
+		switch {
+		case !named:
+		case tool == hold.FreezeTool || tool == hold.ThawTool:
+			g.attend(Notice, "mythos ledger resolve "+id+" --decision abandon", "repeat it, or note that it is over", "%s began and ended early: nothing was frozen or thawed", name)
+		default:
 			advice, do, err := g.unknown(ctx, tool, id)
 			if err != nil {
 				return err
 			}
 			if g.n.Toolbox.Declared(ctx, tool) {
 				g.attend(Notice, do, "it may be under way, or its user said no; "+advice, "%s: its harness was allowed to run it and has reported no outcome", name)
-				break
+				return nil
 			}
 			g.attend(Warning, do, advice, "%s: nobody knows whether it happened", name)
 		}
@@ -110,8 +117,12 @@ func (g *gatherer) unknown(ctx context.Context, tool object.Hash, id string) (ad
 	if tool.IsZero() {
 		return "look at what is recorded", "mythos ledger show " + id, nil
 	}
+	if g.n.Gate.RetrySafe(tool) {
+		return "the same command goes on with it", "mythos ledger show " + id, nil
+	}
 	t, err := g.n.Tools.Get(ctx, tool)
 	switch {
+	case errors.Is(err, exec.ErrNoTool):
 	case exec.SkipDangling(err) != nil:
 		return "", "", err
 	case err == nil && t.Policy.RetrySafe:

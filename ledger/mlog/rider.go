@@ -15,7 +15,7 @@ type Rider struct {
 	// that it read changes before the update is applied, Ride is called again. It must not keep results of an earlier
 	// call.
 	Ride func(get func(key string) ([]byte, error)) (put map[string][]byte, err error)
-	Size int // approximate size of Ride's writes in bytes; 64 KiB at most
+	Size int // approximate size of Ride's writes in bytes, for the bound of an update
 
 	// Reads are the keys that Ride will read, as far as they are known. They are read ahead, concurrently with the
 	// reads of other effects. Any other key is read while the others wait.
