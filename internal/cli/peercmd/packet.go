@@ -60,7 +60,7 @@ func runPack(ctx context.Context, f *cmdutil.Factory, bundle string, o *packOpti
 	}
 	raw, err := f.Read(bundle)
 	if err != nil {
-		return err
+		return noBundle(ctx, f, bundle, err)
 	}
 	opts, err := o.resolve(ctx, f)
 	if err != nil {
@@ -71,6 +71,18 @@ func runPack(ctx context.Context, f *cmdutil.Factory, bundle string, o *packOpti
 		return err
 	}
 	return f.Write(o.Out, pkt)
+}
+
+// noBundle says how an object of the store travels, where it was named in place of a bundle's file.
+func noBundle(ctx context.Context, f *cmdutil.Factory, name string, err error) error {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if _, unknown := f.Resolve(ctx, name); unknown != nil {
+		return err
+	}
+	return clierr.New(clierr.NotFound, "%w: a packet carries the file of a bundle", err).On(name).
+		With("`mythos push PEER " + name + " --cap CAP` sends an object of this repository, such as a model, with everything below it")
 }
 
 // resolve resolves the names in the options.
