@@ -86,17 +86,10 @@ func OpenTrainResult(raw []byte) (r *TrainResult, request object.Hash, modelRaw 
 	if r, err = object.Decode[TrainResult](raw); err != nil {
 		return nil, object.Hash{}, nil, fmt.Errorf("training result: %w", err)
 	}
-	job, err := can.Field(raw, 1)
-	if err != nil {
-		return nil, object.Hash{}, nil, err
+	if request, modelRaw, err = jobAndModel(raw); err != nil {
+		return nil, object.Hash{}, nil, fmt.Errorf("training result: %w", err)
 	}
-	if modelRaw, err = can.Field(raw, 2); err != nil {
-		return nil, object.Hash{}, nil, err
-	}
-	if _, err := ModelRule.CheckID(modelRaw); err != nil {
-		return nil, object.Hash{}, nil, fmt.Errorf("training result: model: %w", err)
-	}
-	return r, object.Sum(job), modelRaw, nil
+	return r, request, modelRaw, nil
 }
 
 // OpenEvalResult decodes the response of an eval effect and returns the request hash that the effect must have.
@@ -113,6 +106,7 @@ var Structs = []object.Struct{
 	object.Define[RecipeDef]("RecipeDef", RecipeRule),
 	object.Define[ModelRef]("ModelRef", ModelRule),
 	object.Define[ModelConfig]("ModelConfig", object.Rule{}),
+	object.Define[ImportConfig]("ImportConfig", object.Rule{}),
 	object.Define[EvalSuiteDef]("EvalSuiteDef", SuiteRule),
 	object.Define[EvalReport]("EvalReport", object.Rule{}),
 	object.Define[Attestation]("Attestation", AttestationRule),
@@ -126,6 +120,8 @@ var Structs = []object.Struct{
 	object.Define[PolicyState]("PolicyState", object.Rule{}),
 	object.Define[TrainJob]("TrainJob", object.Rule{}),
 	object.Define[TrainResult]("TrainResult", object.Rule{}),
+	object.Define[ImportJob]("ImportJob", object.Rule{}),
+	object.Define[ImportResult]("ImportResult", object.Rule{}),
 	object.Define[EvalJob]("EvalJob", object.Rule{}),
 	object.Define[EvalResult]("EvalResult", object.Rule{}),
 	object.Define[PromoteRequest]("PromoteRequest", object.Rule{}),

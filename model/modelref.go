@@ -5,6 +5,7 @@ import (
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/tree"
 )
 
 // Media types of a model's blobs.
@@ -19,12 +20,15 @@ type ModelRef struct {
 	ModelID       object.Hash    `can:"1,model_id"`
 	Weights       object.BlobRef `can:"2,weights"` // of a blob, or of a tree: its media type says so
 	Config        object.BlobRef `can:"3,config"`
-	CodeHash      object.Hash    `can:"4,code_hash"`       // the code that trained it
-	ParentModelID *object.Hash   `can:"5,parent_model_id"` // absent: trained from scratch
+	CodeHash      object.Hash    `can:"4,code_hash"`       // the code that trained it; SHA-256 of the empty string: unknown
+	ParentModelID *object.Hash   `can:"5,parent_model_id"` // absent: trained from scratch, or not known
 }
 
 // ModelRule leaves out the model's own id.
 var ModelRule = object.Rule{Mask: can.Mask{1: nil}, IDField: 1}
+
+// IsFolder reports whether the weights are a folder: their reference is that of a tree.
+func (m ModelRef) IsFolder() bool { return m.Weights.Media == tree.Media }
 
 // Check refuses a model that is its own parent, and a reference of a tree that is none [field-33].
 func (m ModelRef) Check() error {

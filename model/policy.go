@@ -40,6 +40,8 @@ type PolicyDef struct {
 	// how many models that left the ring stay pinned for rollbacks: those that the next rollbacks would restore, at
 	// least 1; absent: all
 	KeepModels *uint16 `can:"13,keep_models"`
+	// a model may enter whose training nobody knows: one that was imported
+	Imported bool `can:"14,imported,omitzero"`
 }
 
 // Threshold is what a policy requires of one metric. Numbers are in the metric's own unit; an absent one requires

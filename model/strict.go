@@ -12,7 +12,7 @@ import (
 // non-critical thresholds do not matter (spec/learning.md#strictness) [learn-45].
 func StricterOrEqual(a, b *PolicyDef) (ok bool, reason string) {
 	for _, check := range []func(a, b *PolicyDef) string{
-		weakerVerifiers, weakerQuorum, weakerAge, weakerSuites, weakerThresholds, weakerRollback, weakerKeep,
+		weakerVerifiers, weakerQuorum, weakerAge, weakerSuites, weakerThresholds, weakerRollback, weakerKeep, weakerImported,
 	} {
 		if reason := check(a, b); reason != "" {
 			return false, reason
@@ -157,6 +157,13 @@ func weakerKeep(a, b *PolicyDef) string {
 		return fmt.Sprintf("%d models are kept for rollbacks, the other policy keeps all", *a.KeepModels)
 	case *a.KeepModels < *b.KeepModels:
 		return fmt.Sprintf("%d models are kept for rollbacks, the other policy keeps %d", *a.KeepModels, *b.KeepModels)
+	}
+	return ""
+}
+
+func weakerImported(a, b *PolicyDef) string {
+	if a.Imported && !b.Imported {
+		return "imported models are admitted, the other policy admits none"
 	}
 	return ""
 }

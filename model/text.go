@@ -173,6 +173,7 @@ type thresholdText struct {
 //	rollback: required
 //	max_age: 24h
 //	keep: 3
+//	imported: true
 //
 // NewPolicy makes a signed policy from the result.
 func ParsePolicy(text []byte, names Names) (PolicyDef, error) {
@@ -186,6 +187,7 @@ func ParsePolicy(text []byte, names Names) (PolicyDef, error) {
 		Rollback   string          `yaml:"rollback"`
 		MaxAge     string          `yaml:"max_age"`
 		Keep       *whole          `yaml:"keep"`
+		Imported   bool            `yaml:"imported"`
 	}
 	if err := decodeText(text, &t); err != nil {
 		return PolicyDef{}, fmt.Errorf("policy: %w", err)
@@ -196,7 +198,7 @@ func ParsePolicy(text []byte, names Names) (PolicyDef, error) {
 	if *t.Ring < 0 || *t.Ring > 255 || t.Quorum < 0 || t.Quorum > maxPolicyList {
 		return PolicyDef{}, fmt.Errorf("policy: ring %d or quorum %d is out of range", *t.Ring, t.Quorum)
 	}
-	p := PolicyDef{Ring: uint8(*t.Ring), Quorum: uint16(t.Quorum), Thresholds: []Threshold{}}
+	p := PolicyDef{Ring: uint8(*t.Ring), Quorum: uint16(t.Quorum), Thresholds: []Threshold{}, Imported: t.Imported}
 	if t.Name != "" {
 		p.Name = &t.Name
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/model/train"
+	"github.com/mythos-project/mythos/model/weights"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/packet"
@@ -171,6 +172,7 @@ var outcomes = []struct {
 	{model.ErrRefused, statusRefused},
 	{train.ErrBudget, statusOver},
 	{train.ErrTool, exec.StatusFailed},
+	{weights.ErrWeights, exec.StatusFailed},
 	{packet.ErrTraining, exec.StatusFailed},
 	{ErrToolFailed, exec.StatusFailed},
 }

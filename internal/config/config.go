@@ -40,7 +40,7 @@ type Config struct {
 	At string `name:"at" default:"" help:"the server whose ledger records effects of tools, as with --at of mythos call, once and run: a URL, or the name of a peer"`
 
 	Redact     string `name:"redact" default:"" help:"a file of redaction rules for every dataset that leaves, relative to the .mythos folder"`
-	RequireCap bool   `name:"require_cap" default:"false" help:"even the owner needs a capability to build and export datasets and to write to cells"`
+	RequireCap bool   `name:"require_cap" default:"false" help:"even the owner needs a capability to build and export datasets, to import models and to write to cells"`
 
 	Lineage    string `name:"lineage" default:"" rule:"sink" of:"user" help:"where OpenLineage events of builds, trainings and promotions go: a file to append to, or a URL; only in the user's settings or as a variable"`
 	LineageKey string `name:"lineage_key" default:"" secret:"yes" of:"user" help:"a bearer token for that URL; only in the user's settings or as a variable"`

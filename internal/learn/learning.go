@@ -48,10 +48,11 @@ type Learner struct {
 	Busy     time.Duration // how long to wait for another process that decides about the same ring
 }
 
-// Register registers train, eval, promote, rollback, and the decisions. All are retry-safe: they store by content, and
+// Register registers train, eval, promote, rollback, model.import, and the decisions. All are retry-safe: they store by content, and
 // rings change by compare-and-set.
 func (l *Learner) Register() {
 	l.decisions()
+	l.imports()
 	long := exec.Limits{Timeout: maxTraining, MaxResponse: 1 << 20}
 	l.Gate.Builtin(effectTrain, exec.Builtin{
 		Use: calls.Decoded(func(j *model.TrainJob) scope.Use {

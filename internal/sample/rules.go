@@ -177,6 +177,9 @@ func learningRules() {
 			m.ParentModelID = &parent
 		}
 	})
+	rule(func(r *model.ImportResult, _ Options) {
+		r.Model, _, _, _ = r.Job.Model()
+	})
 	rule(func(t *model.Threshold, o Options) {
 		limit := int64(900 + o.Variant)
 		t.Metric, t.Limit = "accuracy", &limit

@@ -53,6 +53,9 @@ func (j *judge) complete() Condition {
 
 func (j *judge) trained() Condition {
 	var problems []string
+	if ref, _, err := object.Open[model.ModelRef](j.e.Model.Raw, model.ModelRule); err == nil && ref.Imported() {
+		return j.imported()
+	}
 	for _, effect := range j.e.Trainings {
 		receipt, why, err := j.training(effect)
 		if err == nil {
@@ -64,6 +67,45 @@ func (j *judge) trained() Condition {
 		problems = []string{"there is no receipt of a training that gave model " + j.e.Model.ID.Short()}
 	}
 	return condition("trained", "", nil, problems...)
+}
+
+// imported judges a model whose training nobody knows: the policy has to admit it, and somebody trusted to have taken
+// it in.
+func (j *judge) imported() Condition {
+	var problems []string
+	for _, effect := range j.e.Imports {
+		receipt, why, err := j.taken(effect)
+		switch {
+		case err != nil:
+			problems = append(problems, err.Error())
+		case j.policy == nil || !j.policy.Imported:
+			return condition("trained", "", nil, why+"; policy "+j.e.PolicyID.Short()+" admits no imported models (imported: true)")
+		default:
+			return condition("trained", why+"; the policy admits imported models", []object.Hash{receipt})
+		}
+	}
+	if problems == nil {
+		problems = []string{"there is no receipt of a training or of an import that gave model " + j.e.Model.ID.Short()}
+	}
+	return condition("trained", "", nil, problems...)
+}
+
+// taken checks that an effect is an import with exactly this result.
+func (j *judge) taken(effect Effect) (receipt object.Hash, why string, err error) {
+	r, id, err := openReceipt(effect, model.ImportTool, j.e.Trust.Receipt)
+	if err != nil {
+		return id, "", err
+	}
+	res, request, _, err := model.OpenImportResult(effect.Response)
+	switch {
+	case err != nil:
+		return id, "", err
+	case r.RequestHash != request:
+		return id, "", fmt.Errorf("receipt %s: the result is of another job", id.Short())
+	case res.Model.ModelID != j.e.Model.ID:
+		return id, "", fmt.Errorf("receipt %s is of an import that gave another model, %s", id.Short(), res.Model.ModelID.Short())
+	}
+	return id, fmt.Sprintf("imported from weights %s, says the receipt of %s: nothing is known of its training", res.Job.Weights.CID.Short(), r.Signer), nil
 }
 
 // training checks that an effect is a training with exactly this result

@@ -70,6 +70,7 @@ type Evidence struct {
 	Trust    model.Trust
 
 	Trainings    []Effect // train effects that may be about the model
+	Imports      []Effect // model.import effects that may be about it
 	Evaluations  []Effect // eval effects of the model, and of the ring's present model
 	Reports      [][]byte // EvalReports that attestations name
 	Attestations [][]byte

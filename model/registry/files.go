@@ -11,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/model/oms"
+	"github.com/mythos-project/mythos/model/weights"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/object/tree"
@@ -19,11 +20,10 @@ import (
 
 // The files of an exported model [learn-107].
 const (
-	weightsFile     = "weights"
-	tensorsFile     = "model.safetensors"
-	configFile      = "config"
-	statementsFile  = "model.intoto.jsonl"
-	safetensorMedia = "application/x-safetensors"
+	weightsFile    = "weights"
+	tensorsFile    = "model.safetensors"
+	configFile     = "config"
+	statementsFile = "model.intoto.jsonl"
 )
 
 // Folder takes the files of a model. Names are paths with slashes.
@@ -56,10 +56,10 @@ func ExportFiles(ctx context.Context, r *Registry, s sign.Signer, key *ecdsa.Pri
 		b.Close()
 		return err
 	}
-	if err := contents(ctx, r.Store, weightsName(m), m.Weights, copied); err != nil {
+	if err := weights.Each(ctx, r.Store, weightsName(m), m.Weights, copied); err != nil {
 		return nil, err
 	}
-	if err := contents(ctx, r.Store, configFile, m.Config, copied); err != nil {
+	if err := weights.Each(ctx, r.Store, configFile, m.Config, copied); err != nil {
 		return nil, err
 	}
 	if err := w.text(statementsFile, append(bytes.Join(statements, []byte("\n")), '\n')); err != nil {
@@ -74,7 +74,7 @@ func ExportFiles(ctx context.Context, r *Registry, s sign.Signer, key *ecdsa.Pri
 }
 
 func weightsName(m *model.ModelRef) string {
-	if m.Weights.Media == safetensorMedia {
+	if m.Weights.Media == weights.SafetensorsMedia {
 		return tensorsFile
 	}
 	return weightsFile

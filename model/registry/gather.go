@@ -7,6 +7,7 @@ import (
 
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/model/judge"
+	"github.com/mythos-project/mythos/model/weights"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
 )
@@ -186,7 +187,7 @@ func (in gatherer) modelState(ctx context.Context, id object.Hash) (*judge.Model
 		ref  object.BlobRef
 	}{{"weights", ref.Weights}, {"config", ref.Config}} {
 		state := judge.BlobState{Role: b.role, CID: b.ref.CID}
-		if err := verify(ctx, in.Store, b.ref); err != nil {
+		if err := weights.Verify(ctx, in.Store, b.ref); err != nil {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
@@ -205,10 +206,11 @@ func (in gatherer) gatherAbout(ctx context.Context, g *gathered, models []object
 		}
 		if i == 0 {
 			kinds[AboutTraining] = func(id object.Hash) error { return in.addEffect(ctx, &g.Trainings, id) }
+			kinds[AboutImport] = func(id object.Hash) error { return in.addEffect(ctx, &g.Imports, id) }
 			kinds[AboutReport] = func(id object.Hash) error { return in.addRaw(ctx, &g.Reports, id) }
 			kinds[AboutAttestation] = func(id object.Hash) error { return in.addRaw(ctx, &g.Attestations, id) }
 		}
-		for _, kind := range []string{AboutTraining, AboutEvaluation, AboutReport, AboutAttestation} {
+		for _, kind := range []string{AboutTraining, AboutImport, AboutEvaluation, AboutReport, AboutAttestation} {
 			add := kinds[kind]
 			if add == nil {
 				continue

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mythos-project/mythos/ledger/intoto"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/weights"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/object/sign"
@@ -107,9 +108,9 @@ func subjectsOf(ctx context.Context, r *Registry, m *model.ModelRef) (list []int
 		list = append(list, intoto.Subject{Name: name, Digest: map[string]string{"sha256": digest}})
 		return nil
 	}
-	err = contents(ctx, r.Store, weightsFile, m.Weights, add)
+	err = weights.Each(ctx, r.Store, weightsFile, m.Weights, add)
 	if err == nil {
-		err = contents(ctx, r.Store, configFile, m.Config, add)
+		err = weights.Each(ctx, r.Store, configFile, m.Config, add)
 	}
 	return list, err
 }

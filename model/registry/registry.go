@@ -55,6 +55,7 @@ const MaxIndexed = 4096 // most objects of one kind about one model that are rea
 // Kinds in the index of a model's objects, besides those of objects.
 const (
 	AboutTraining    = "train"
+	AboutImport      = "import"
 	AboutEvaluation  = "eval"
 	AboutReport      = "EvalReport"
 	AboutAttestation = "Attestation"
@@ -133,9 +134,9 @@ func (r *Registry) index(ctx context.Context, about object.Hash, kind string, id
 	return err
 }
 
-// AddEffect indexes the receipt of a learning effect under its subject: the model of a train or eval effect, the record
+// AddEffect indexes the receipt of a learning effect under its subject: the model of a train, import or eval effect, the record
 // of a promotion or rollback, a hold, a policy that came into force, the state of an index. The effect must be in
-// Receipts and Responses. It returns the model (of a train, eval, promote or rollback effect) or the hold, policy or
+// Receipts and Responses. It returns the model (of a train, import, eval, promote or rollback effect) or the hold, policy or
 // state. It refuses receipts of other tools ([Learning]).
 func (r *Registry) AddEffect(ctx context.Context, receipt object.Hash) (about object.Hash, err error) {
 	effect, err := r.EffectOf(ctx, receipt)
@@ -153,6 +154,12 @@ func (r *Registry) AddEffect(ctx context.Context, receipt object.Hash) (about ob
 			return object.Hash{}, err
 		}
 		return res.Model.ModelID, r.index(ctx, res.Model.ModelID, AboutTraining, receipt)
+	case model.ImportTool:
+		res, _, _, err := model.OpenImportResult(effect.Response)
+		if err != nil {
+			return object.Hash{}, err
+		}
+		return res.Model.ModelID, r.index(ctx, res.Model.ModelID, AboutImport, receipt)
 	case model.EvalTool:
 		res, _, err := model.OpenEvalResult(effect.Response)
 		if err != nil {
@@ -190,7 +197,7 @@ func (r *Registry) AddEffect(ctx context.Context, receipt object.Hash) (about ob
 // Learning reports whether AddEffect accepts the receipts of a tool.
 func Learning(tool object.Hash) bool {
 	switch tool {
-	case model.TrainTool, model.EvalTool, model.PromoteTool, model.RollbackTool, model.IndexUpdateTool, model.IndexRollbackTool, model.FreezeTool, model.ThawTool, model.PolicyTool:
+	case model.TrainTool, model.ImportTool, model.EvalTool, model.PromoteTool, model.RollbackTool, model.IndexUpdateTool, model.IndexRollbackTool, model.FreezeTool, model.ThawTool, model.PolicyTool:
 		return true
 	}
 	return false
@@ -222,7 +229,7 @@ func (r *Registry) EffectOf(ctx context.Context, receipt object.Hash) (judge.Eff
 	return judge.Effect{Receipt: raw, Response: body}, nil
 }
 
-// About lists the ids of the index's entries about a model, ascending: kind is "train", "eval" (receipts), "EvalReport"
+// About lists the ids of the index's entries about a model, ascending: kind is "train", "import", "eval" (receipts), "EvalReport"
 // or "Attestation".
 func (r *Registry) About(ctx context.Context, about object.Hash, kind string) ([]object.Hash, error) {
 	prefix := aboutKey(about, kind)

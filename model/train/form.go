@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/weights"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/object/tree"
@@ -172,20 +173,16 @@ func (f Form) read(ctx context.Context, e tree.Entry, most uint64) ([]byte, erro
 
 // checkFolder checks weights that are a folder. Errors wrap ErrTool.
 func (f Form) checkFolder(ctx context.Context, folder object.Hash) error {
-	err := model.WalkWeights(ctx, f.Folders.Nodes(ctx), folder, func(path string, e tree.Entry) error {
+	err := weights.Walk(ctx, f.Folders.Nodes(ctx), folder, func(path string, e tree.Entry) error {
 		if e.Kind != tree.File || !strings.HasSuffix(path, ".safetensors") {
 			return nil
 		}
-		head := &tensorHead{}
-		if err := f.Folders.Copy(ctx, e, head); err != nil && !errors.Is(err, errEnough) {
-			return err
-		}
-		if err := checkTensors(head.text, e.Size); err != nil {
+		if err := weights.CheckFile(e.Size, func(w io.Writer) error { return f.Folders.Copy(ctx, e, w) }); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 		return nil
 	})
-	if errors.Is(err, model.ErrWeights) {
+	if errors.Is(err, weights.ErrWeights) || errors.Is(err, weights.ErrSafetensors) {
 		err = fmt.Errorf("%w: %w", ErrTool, err)
 	}
 	return err

@@ -1,5 +1,5 @@
 // Package train runs trainings and evaluations: it passes weights and a dataset to a tool, checks the answer, and
-// stores the model (spec/learning.md#tools).
+// stores the model (spec/learning.md#tools). It also takes in models that were trained elsewhere.
 package train
 
 import (

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/model"
+	"github.com/mythos-project/mythos/model/weights"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/tree"
 	"github.com/mythos-project/mythos/store"
@@ -151,7 +152,7 @@ func ParseTrainResponse(body []byte) (TrainResponse, []byte, error) {
 }
 
 // check checks what does not depend on the form of the response, and fills in what is left out.
-func (r *TrainResponse) check(weights []byte) error {
+func (r *TrainResponse) check(data []byte) error {
 	switch {
 	case r.Op != OpTrain:
 		return fmt.Errorf("%w: op is %q", ErrTool, r.Op)
@@ -159,9 +160,9 @@ func (r *TrainResponse) check(weights []byte) error {
 		return fmt.Errorf("%w: no format", ErrTool)
 	case r.Media == "":
 		r.Media = model.WeightsMedia
-	case r.Media == SafetensorsMedia:
-		if err := CheckSafetensors(weights); err != nil {
-			return err
+	case r.Media == weights.SafetensorsMedia:
+		if err := weights.CheckSafetensors(data); err != nil {
+			return fmt.Errorf("%w: %w", ErrTool, err)
 		}
 	}
 	return metricsOf(&r.Metrics)

@@ -23,11 +23,12 @@ type Lineage struct {
 	WeightsCID   object.Hash          `json:"weights"`
 	WeightsBytes uint64               `json:"weights_bytes"`           // of all files, where they are a folder
 	WeightsFiles *uint64              `json:"weights_files,omitempty"` // of a folder; absent: they are one blob
-	Code         object.Hash          `json:"code"`                    // that trained it
+	Code         object.Hash          `json:"code"`                    // that trained it; of an imported model the hash of nothing
 	Parent       *object.Hash         `json:"parent,omitempty"`
 	Children     []object.Hash        `json:"children"` // models trained from it, ascending
 	Rings        []int                `json:"rings"`    // rings that have it now
 	Trainings    []LineageTraining    `json:"trainings"`
+	Imports      []LineageImport      `json:"imports"` // of a model that was trained elsewhere
 	Evaluations  []LineageEvaluation  `json:"evaluations"`
 	Attestations []LineageAttestation `json:"attestations"`
 	Promotions   []LineagePromotion   `json:"promotions"` // the oldest first
@@ -45,6 +46,15 @@ type LineageTraining struct {
 	Metrics  map[string]int64 `json:"metrics"`
 	By       string           `json:"by"`
 	Time     object.Time      `json:"time"`
+}
+
+// LineageImport is an effect that took in a model which was trained elsewhere.
+type LineageImport struct {
+	Receipt object.Hash `json:"receipt"`
+	Format  string      `json:"format,omitempty"` // of the weights, as the importer says
+	Source  string      `json:"source,omitempty"` // where they are from, as the importer says
+	By      string      `json:"by"`
+	Time    object.Time `json:"time"`
 }
 
 // LineageEvaluation is an evaluation of the model.
@@ -83,7 +93,7 @@ func LineageOf(ctx context.Context, r *registry.Registry, id object.Hash) (*Line
 		return nil, err
 	}
 	l := &Lineage{Model: id, WeightsCID: m.Weights.CID, WeightsBytes: m.Weights.Size, Code: m.CodeHash, Parent: m.ParentModelID,
-		Children: []object.Hash{}, Rings: []int{}, Trainings: []LineageTraining{}, Evaluations: []LineageEvaluation{},
+		Children: []object.Hash{}, Rings: []int{}, Trainings: []LineageTraining{}, Imports: []LineageImport{}, Evaluations: []LineageEvaluation{},
 		Attestations: []LineageAttestation{}, Promotions: []LineagePromotion{}}
 	if m.IsFolder() {
 		l.WeightsBytes, l.WeightsFiles = 0, new(uint64) // until the folder is here
@@ -93,7 +103,7 @@ func LineageOf(ctx context.Context, r *registry.Registry, id object.Hash) (*Line
 			return nil, fmt.Errorf("weights of model %s: %w", id.Short(), err)
 		}
 	}
-	for _, step := range []func(context.Context, *registry.Registry, *Lineage) error{lineTrainings, lineEvaluations, lineAttestations, linePromotions, lineChildren} {
+	for _, step := range []func(context.Context, *registry.Registry, *Lineage) error{lineTrainings, lineImports, lineEvaluations, lineAttestations, linePromotions, lineChildren} {
 		if err := step(ctx, r, l); err != nil {
 			return nil, err
 		}
@@ -140,6 +150,18 @@ func lineTrainings(ctx context.Context, r *registry.Registry, l *Lineage) error 
 		l.Trainings = append(l.Trainings, t)
 		return nil
 	})
+}
+
+func lineImports(ctx context.Context, r *registry.Registry, l *Lineage) error {
+	err := effects(ctx, r, l.Model, registry.AboutImport, func(rec *ledger.Receipt, response []byte) error {
+		res, _, _, err := model.OpenImportResult(response)
+		if err == nil {
+			l.Imports = append(l.Imports, LineageImport{rec.ReceiptID, res.Job.Format, res.Job.Source, who(rec.Signer), rec.TimeObserved})
+		}
+		return err
+	})
+	slices.SortStableFunc(l.Imports, func(a, b LineageImport) int { return cmp.Compare(a.Time, b.Time) })
+	return err
 }
 
 func lineEvaluations(ctx context.Context, r *registry.Registry, l *Lineage) error {
@@ -238,6 +260,13 @@ func (l *Lineage) node(toolName func(object.Hash) string) *Node {
 		}
 		c.leaf("RecipeDef", t.Recipe, "%s, code %s", label, OneLine(toolName(l.Code)))
 		c.leaf("Manifest", t.Dataset, "dataset %s", t.Dataset.Short())
+	}
+	for _, i := range l.Imports {
+		from := ""
+		if i.Source != "" {
+			from = " from " + OneLine(i.Source)
+		}
+		n.leaf("Receipt", i.Receipt, "imported by %s, %s%s; nothing is known of its training", OneLine(i.By), minute(i.Time), from)
 	}
 	for _, e := range l.Evaluations {
 		n.leaf("Receipt", e.Receipt, "measured by %s, %s, suite %s:%s", OneLine(e.By), minute(e.Time), e.Suite.Short(), metricsText(e.Metrics))

@@ -19,25 +19,65 @@ func (w *walker) model(n *Node, raw []byte, depth int) {
 	n.Label = fmt.Sprintf("model %s", id.Short())
 	w.blob(n, "weights", m.Weights)
 	w.blob(n, "config", m.Config)
-	trainings := w.receipts(id, registry.AboutTraining)
-	if len(trainings) == 0 {
-		n.leaf("Receipt", object.Hash{}, "its training").fail("no receipt of a training that gave this model is here")
+	if m.Imported() {
+		imports(w, n, id, depth)
+	} else {
+		trainings(w, n, id, depth)
 	}
-	w.some(n, "Receipt", trainings, depth, func(c *Node) {
-		if r, effect, err := w.opened(c.ID); err == nil && r.ToolID == model.TrainTool {
-			if res, _, _, err := model.OpenTrainResult(effect.Response); err == nil && res.Model.ModelID != id {
-				c.fail("it is of a training that gave another model, %s", res.Model.ModelID.Short())
-			}
-		} else if err == nil {
-			c.fail("it is not of a training")
-		}
-	})
 	if m.ParentModelID != nil {
 		w.add(n, "ModelRef", *m.ParentModelID, depth)
 	}
 	if depth == 1 { // at the start of a walk: also what is said about the model
 		w.some(n, registry.AboutAttestation, w.related(id, registry.AboutAttestation), depth, nil)
 	}
+}
+
+// trainings adds the receipts of the trainings that gave a model below it.
+func trainings(w *walker, n *Node, id object.Hash, depth int) {
+	receipts := w.receipts(id, registry.AboutTraining)
+	if len(receipts) == 0 {
+		n.leaf("Receipt", object.Hash{}, "its training").fail("no receipt of a training that gave this model is here")
+	}
+	w.some(n, "Receipt", receipts, depth, func(c *Node) {
+		r, effect, err := w.opened(c.ID)
+		switch {
+		case err != nil:
+		case r.ToolID != model.TrainTool:
+			c.fail("it is not of a training")
+		default:
+			if res, _, _, err := model.OpenTrainResult(effect.Response); err == nil && res.Model.ModelID != id {
+				c.fail("it is of a training that gave another model, %s", res.Model.ModelID.Short())
+			}
+		}
+	})
+}
+
+// imports adds the receipts of those who took in a model that was trained elsewhere below it.
+func imports(w *walker, n *Node, id object.Hash, depth int) {
+	n.Label += ", imported: nothing is known of its training"
+	receipts := w.receipts(id, registry.AboutImport)
+	if len(receipts) == 0 {
+		n.leaf("Receipt", object.Hash{}, "its import").fail("no receipt of who imported this model is here")
+	}
+	w.some(n, "Receipt", receipts, depth, func(c *Node) {
+		r, effect, err := w.opened(c.ID)
+		if err != nil {
+			return
+		}
+		res, request, _, err := model.OpenImportResult(effect.Response)
+		switch {
+		case r.ToolID != model.ImportTool:
+			c.fail("it is not of an import")
+		case err != nil:
+			c.fail("%v", err)
+		case request != r.RequestHash:
+			c.fail("its response is of another job")
+		case res.Model.ModelID != id:
+			c.fail("it is of an import that gave another model, %s", res.Model.ModelID.Short())
+		case res.Job.Source != "":
+			c.Label += fmt.Sprintf(": from %s, as they say", OneLine(res.Job.Source))
+		}
+	})
 }
 
 func (w *walker) attestation(n *Node, raw []byte, depth int) {

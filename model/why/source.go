@@ -63,7 +63,7 @@ func (s *source) tool(id object.Hash) string {
 			return name
 		}
 	}
-	for _, name := range []string{"train", "eval", "promote", "rollback", "policy.set", "ring.freeze", "ring.thaw", "index.update", "index.rollback", "codebook.train", "dataset.build", "blob.put", "blob.get", "blob.chunk_get"} {
+	for _, name := range []string{"train", "model.import", "eval", "promote", "rollback", "policy.set", "ring.freeze", "ring.thaw", "index.update", "index.rollback", "codebook.train", "dataset.build", "blob.put", "blob.get", "blob.chunk_get"} {
 		if ir.BuiltinTool(name) == id {
 			return "mythos." + name
 		}

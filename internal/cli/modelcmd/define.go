@@ -4,9 +4,11 @@ package modelcmd
 
 import (
 	"context"
+	"os"
 
 	"github.com/spf13/cobra"
 
+	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/model"
@@ -21,7 +23,11 @@ func names(ctx context.Context, f *cmdutil.Factory, n *repo.Repo) model.Names {
 			if kind == "code" {
 				return n.Toolbox.ID(ctx, name)
 			}
-			return f.Resolve(ctx, name)
+			id, err := f.Resolve(ctx, name)
+			if _, here := os.Stat(name); err != nil && here == nil && kind == "model" {
+				return id, clierr.New(clierr.NotFound, "%w", err).On(name).With("a model that was trained elsewhere is taken in first: mythos model import " + name)
+			}
+			return id, err
 		},
 		Agent: n.AgentNamed,
 		Manifest: func(name string) (object.BlobRef, error) {
@@ -54,7 +60,7 @@ const (
 		"  quorum: 1         # how many verifiers must sign off\n" +
 		"  verifiers: [self]\n" +
 		"A threshold has at_least or at_most, and may have largest_regression, least_improvement, better and critical. A\n" +
-		"policy may have rollback, max_age and keep, too."
+		"policy may have rollback, max_age and keep, and `imported: true` where models that were trained elsewhere may enter."
 )
 
 // adder makes the verb add for a noun whose definitions are text or canonical bytes.

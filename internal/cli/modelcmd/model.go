@@ -17,7 +17,7 @@ import (
 
 // NewModel is `mythos model`.
 func NewModel(f *cmdutil.Factory) *cobra.Command {
-	return f.Returns(cmdutil.Noun("model", "Trained models and the rings they are in", newModelLs(f), newModelShow(f), newModelLog(f), newModelExport(f), newModelVerify(f)), modelResults)
+	return f.Returns(cmdutil.Noun("model", "Models and the rings they are in", newModelImport(f), newModelLs(f), newModelShow(f), newModelLog(f), newModelExport(f), newModelVerify(f)), modelResults)
 }
 
 func newModelLs(f *cmdutil.Factory) *cobra.Command {
@@ -55,8 +55,11 @@ func runModelLs(ctx context.Context, f *cmdutil.Factory) error {
 		if len(l.Trainings) > 0 {
 			trained = l.Trainings[0].Time.Std().UTC().Format("2006-01-02 15:04Z")
 		}
+		if len(l.Imports) > 0 {
+			trained = "imported"
+		}
 		if f.JSON {
-			if err := f.Emit(modelLine{id, l.WeightsCID, rings, l.Parent, len(l.Trainings), len(l.Evaluations), len(l.Promotions)}, nil); err != nil {
+			if err := f.Emit(modelLine{id, l.WeightsCID, rings, l.Parent, len(l.Trainings), len(l.Imports), len(l.Evaluations), len(l.Promotions)}, nil); err != nil {
 				return err
 			}
 		}
@@ -73,7 +76,7 @@ func newModelShow(f *cmdutil.Factory) *cobra.Command {
 	d := &cmdutil.Drawing{}
 	c := &cobra.Command{
 		Use: "show MODEL [--svg]", Short: "Show how a model was trained and measured, and which rings it entered",
-		Long: "Shows dataset, recipe, training, evaluations, attestations and promotions of the model and of its ancestors.\n" +
+		Long: "Shows dataset, recipe, training or import, evaluations, attestations and promotions of the model and of its ancestors.\n" +
 			"`mythos why` verifies all that it rests on; `mythos object get` prints the model's own bytes.",
 		Example: "  mythos model show @ring0", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error { return runModelShow(c.Context(), f, args[0], d) },

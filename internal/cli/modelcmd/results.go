@@ -31,6 +31,16 @@ type trained struct {
 	Replayed bool             `json:"replayed"`
 }
 
+// imported is a model that was trained elsewhere.
+type imported struct {
+	Model    object.Hash `json:"model"`
+	Weights  object.Hash `json:"weights"` // the id of a blob or a tree
+	Format   string      `json:"format"`
+	Source   string      `json:"source,omitempty"`
+	Receipt  object.Hash `json:"receipt"`
+	Replayed bool        `json:"replayed"`
+}
+
 // evaluated is a measurement of a model.
 type evaluated struct {
 	Model    object.Hash      `json:"model"`
@@ -83,6 +93,7 @@ type modelLine struct {
 
 	Parent      *object.Hash `json:"parent,omitempty"`
 	Trainings   int          `json:"trainings"`
+	Imports     int          `json:"imports"` // of a model that was trained elsewhere
 	Evaluations int          `json:"evaluations"`
 	Promotions  int          `json:"promotions"`
 }
@@ -131,5 +142,5 @@ var (
 	promoteResults  = cmdutil.Results{"": cmdutil.Document(promoted{}, []judge.Condition{})}
 	rollbackResults = cmdutil.Results{"": cmdutil.Document(promoted{})}
 	ringResults     = cmdutil.Results{"freeze": cmdutil.Document(held{}), "thaw": cmdutil.Document(held{})}
-	modelResults    = cmdutil.Results{"ls": cmdutil.JSONLines(modelLine{}), "show": cmdutil.Document(why.Lineage{}), "log": cmdutil.JSONLines(logLine{}), "export": cmdutil.Bytes(), "verify": cmdutil.JSONLines(verified{})}
+	modelResults    = cmdutil.Results{"import": cmdutil.Document(imported{}), "ls": cmdutil.JSONLines(modelLine{}), "show": cmdutil.Document(why.Lineage{}), "log": cmdutil.JSONLines(logLine{}), "export": cmdutil.Bytes(), "verify": cmdutil.JSONLines(verified{})}
 )

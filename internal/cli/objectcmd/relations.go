@@ -42,8 +42,11 @@ func relations(ctx context.Context, n *repo.Repo, own object.Hash, t *can.Type, 
 	}
 	var list []relation
 	walkHashes(t, v, "", func(field string, h object.Hash) {
-		if len(list) < maxRelations && !h.IsZero() && h != own {
-			list = append(list, relation{field, h, kindOf(ctx, n, h)})
+		if len(list) == maxRelations || h.IsZero() || h == own {
+			return
+		}
+		if kind := kindOf(ctx, n, h); kind != "" || h != object.Sum(nil) { // the hash of nothing stands for nothing
+			list = append(list, relation{field, h, kind})
 		}
 	})
 	return list

@@ -36,6 +36,9 @@ func (s speaker) suite(d *model.EvalSuiteDef) []string {
 func (s speaker) policy(p *model.PolicyDef) []string {
 	lines := []string{fmt.Sprintf("A model enters ring %d only with: %s passed, %s met, %s by distinct verifiers of %d.",
 		p.Ring, units.Count(len(p.Suites), "suite"), units.Count(len(p.Thresholds), "threshold"), units.Count(p.Quorum, "sign-off"), len(p.Verifiers))}
+	if p.Imported {
+		lines = append(lines, "It admits imported models, of whose training nothing is known.")
+	}
 	if p.Name != nil {
 		lines = append(lines, "It is called "+*p.Name+".")
 	}
@@ -51,7 +54,12 @@ func (s speaker) model(m *model.ModelRef) []string {
 	if m.IsFolder() {
 		weights = "are the folder " + m.Weights.CID.Short() + " (mythos tree ls)"
 	}
-	return []string{fmt.Sprintf("A model, %s by code %s; its weights %s.", from, m.CodeHash.Short(), weights),
+	if m.Imported() {
+		from = "imported: nothing is known of its training"
+	} else {
+		from += " by code " + m.CodeHash.Short()
+	}
+	return []string{fmt.Sprintf("A model, %s; its weights %s.", from, weights),
 		"`mythos why " + m.ModelID.Short() + "` shows what it rests on."}
 }
 

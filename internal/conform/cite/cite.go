@@ -76,7 +76,7 @@ var fieldRules = map[string]string{"Hash": "field-7", "AgentID": "field-8", "Sig
 	"RevocationList": "field-13", "EffectRegister": "field-14", "DivergenceMark": "field-15", "Resolution": "field-16", "EncryptedPayload": "field-17", "CodebookEntry": "field-18", "Codebook": "field-19",
 	"Answer": "field-20", "Const": "field-21", "Operand": "field-22", "Node": "field-23", "TypeDef": "field-24", "Path": "field-25", "DatasetDef": "field-26", "SamplingDef": "field-27", "StratifyDef": "field-28",
 	"Signal": "field-29", "RecipeDef": "field-30", "EvalSuiteDef": "field-31", "EvalReport": "field-32", "ModelRef": "field-33", "Attestation": "field-34", "PolicyDef": "field-35", "PolicyThreshold": "field-36",
-	"PromotionRecord": "field-37", "HoldRequest": "field-38", "EffectHold": "field-80", "Rate": "field-81", "EffectHoldRequest": "field-80", "IndexUpdate": "field-39", "IndexState": "field-39", "Embedder": "field-82", "ModuleRef": "field-40", "ModuleLimits": "field-41"}
+	"PromotionRecord": "field-37", "HoldRequest": "field-38", "ImportJob": "field-87", "EffectHold": "field-80", "Rate": "field-81", "EffectHoldRequest": "field-80", "IndexUpdate": "field-39", "IndexState": "field-39", "Embedder": "field-82", "ModuleRef": "field-40", "ModuleLimits": "field-41"}
 
 // Rule is the number of the rule that a vector of a class tests; empty: unknown.
 func Rule(class, id string, out json.RawMessage) string {

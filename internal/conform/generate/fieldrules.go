@@ -156,6 +156,8 @@ func learningRefusals(refuse refuseFunc, set func(uint64, can.Value) func([]byte
 	refuse("PolicyThreshold", "demands nothing", cut(3, 4, 5))
 	refuse("PolicyThreshold", "a regression below 0", set(4, intValue(-1)))
 	refuse("PromotionRecord", "action 3", set(9, uintValue(3)))
+	refuse("ImportJob", "a format of 257 bytes", set(2, textValue(strings.Repeat("f", 257))))
+	refuse("ImportJob", "a source of 4097 bytes", set(3, textValue(strings.Repeat("s", 4097))))
 	refuse("HoldRequest", "a reason of 4097 bytes", set(2, textValue(strings.Repeat("r", 4097))))
 	refuse("Rate", "no call", set(1, uintValue(0)))
 	refuse("Rate", "more than one call a microsecond", set(2, uintValue(1)))

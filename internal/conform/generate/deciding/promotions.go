@@ -2,6 +2,8 @@
 package deciding
 
 import (
+	"maps"
+
 	"github.com/mythos-project/mythos/internal/conform/generate/vector"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/model"
@@ -17,6 +19,7 @@ type promotionScene struct {
 	suite    object.Hash
 	policy   model.PolicyDef
 	metrics  map[string]int64
+	imported bool             // the model was trained elsewhere
 	current  map[string]int64 // of the model in the ring; nil: the ring is empty
 	signer   *sign.Key        // of the policy
 	executor *sign.Key
@@ -39,6 +42,22 @@ func (p *promotionScene) policyID() object.Hash { return vector.Must(model.Polic
 
 func blobNamed(text string) object.BlobRef {
 	return object.BlobRef{CID: object.SumText(text), Size: uint64(len(text)), Media: "text/plain"}
+}
+
+// origin is a model, and the effect that gave it: a training or an import.
+func (p *promotionScene) origin(name string) (object.Hash, vector.Fields, vector.Fields) {
+	if !p.imported {
+		ref, id, state := p.ref(name, nil)
+		res := model.TrainResult{Job: model.TrainJob{RecipeID: object.SumText("recipe"), DatasetDef: object.SumText("def"), Manifest: object.SumText("manifest"), MaxTokens: 9},
+			Model: ref, Metrics: map[string]int64{}, Examples: 3, ToolRequest: object.SumText("q"), ToolResponse: object.SumText("a")}
+		training, _ := p.effect(model.TrainTool, 200, &res.Job, &res)
+		return id, state, vector.Fields{"trainings": []vector.Fields{training}}
+	}
+	job := model.ImportJob{Weights: blobNamed("weights " + name), Format: "safetensors"}
+	ref, raw, _, err := job.Model()
+	taken, _ := p.effect(model.ImportTool, 200, &job, &model.ImportResult{Job: job, Model: ref})
+	state := vector.Fields{"raw": vector.Hex(vector.Must(raw, err)), "complete": []string{"weights", "config"}}
+	return ref.ModelID, state, vector.Fields{"trainings": []vector.Fields{}, "imports": []vector.Fields{taken}}
 }
 
 func (p *promotionScene) ref(name string, parent *object.Hash) (model.ModelRef, object.Hash, vector.Fields) {
@@ -71,18 +90,16 @@ func (p *promotionScene) make() vector.Fields {
 	p.suite = suiteID
 	p.policy.Suites = []object.Hash{suiteID}
 	p.policy.Signer = p.signer.Agent()
-	ref, id, state := p.ref("new", nil)
+	id, state, origin := p.origin("new")
 	p.model = id
-	trained := model.TrainResult{Job: model.TrainJob{RecipeID: object.SumText("recipe"), DatasetDef: object.SumText("def"), Manifest: object.SumText("manifest"), MaxTokens: 9},
-		Model: ref, Metrics: map[string]int64{}, Examples: 3, ToolRequest: object.SumText("q"), ToolResponse: object.SumText("a")}
-	training, _ := p.effect(model.TrainTool, 200, &trained.Job, &trained)
 	evaluation, receipt := p.evaluation(id, p.metrics)
 	reportID, report, rerr := model.NewReport(model.EvalReport{ModelID: id, SuiteID: suiteID, Metrics: p.metrics, ReceiptID: receipt})
 	policyID, policy, perr := model.NewPolicy(p.signer, p.policy)
 	p.policy.PolicyID = policyID
 	p.in = vector.Fields{"at_us": vector.Start + vector.Minute, "ring": 0, "trusted_for_receipts": []string{vector.Bob.Agent().KeyHex()}, "trusted_to_attest": []string{vector.Bob.Agent().KeyHex(), vector.Carol.Agent().KeyHex()},
-		"trusted_for_policies": []string{vector.Alice.Agent().KeyHex()}, "model": state, "policy_in_force": policyID, "policy": vector.Hex(vector.Must(policy, perr)), "trainings": []vector.Fields{training},
+		"trusted_for_policies": []string{vector.Alice.Agent().KeyHex()}, "model": state, "policy_in_force": policyID, "policy": vector.Hex(vector.Must(policy, perr)),
 		"evaluations": []vector.Fields{evaluation}, "reports": []string{vector.Hex(vector.Must(report, rerr))}, "suites": []string{vector.Hex(vector.Must(suiteRaw, err))}}
+	maps.Copy(p.in, origin)
 	if p.current != nil {
 		_, old, state := p.ref("current", nil)
 		p.in["current"] = state
@@ -116,6 +133,7 @@ func Promotions() *vector.Set {
 	show("complete: weights that are not whole", late(func(p *promotionScene) { p.in["model"].(vector.Fields)["complete"] = []string{"config"} }))
 	show("trained: no training", late(func(p *promotionScene) { p.in["trainings"] = []vector.Fields{} }))
 	show("trained: an executor whom nobody trusts", late(func(p *promotionScene) { p.in["trusted_for_receipts"] = []string{vector.Carol.Agent().KeyHex()} }))
+	trainedElsewhere(show)
 	show("metrics: at the limit", func(p *promotionScene) { p.metrics["accuracy_micro"] = 900_000 })
 	show("metrics: below the limit", func(p *promotionScene) { p.metrics["accuracy_micro"] = 899_999 })
 	show("metrics: a regression that is allowed", func(p *promotionScene) { p.current = map[string]int64{"accuracy_micro": 960_000} })
@@ -189,4 +207,23 @@ func ringOne(change func(p *promotionScene, below *model.PolicyDef)) func(p *pro
 			p.in["policy_below"] = vector.Hex(vector.Must(raw, err))
 		}
 	}
+}
+
+// trainedElsewhere promotes models that were imported.
+func trainedElsewhere(show func(id string, change func(p *promotionScene))) {
+	imported := func(change func(p *promotionScene)) func(p *promotionScene) {
+		return func(p *promotionScene) { p.imported, p.policy.Imported, p.change = true, true, change }
+	}
+	show("trained: elsewhere, and the policy admits it", imported(nil))
+	show("trained: elsewhere, and the policy does not admit it", func(p *promotionScene) { p.imported = true })
+	show("trained: elsewhere, and nobody says who took it in", imported(func(p *promotionScene) { p.in["imports"] = []vector.Fields{} }))
+	show("trained: elsewhere, and taken in by somebody whom nobody trusts", imported(func(p *promotionScene) { p.in["trusted_for_receipts"] = []string{vector.Carol.Agent().KeyHex()} }))
+	show("trained: elsewhere, and the import gave another model", imported(func(p *promotionScene) {
+		_, _, other := p.origin("other")
+		maps.Copy(p.in, other)
+	}))
+	show("ring: ring 1, and the policy of ring 0 admits no imported models", func(p *promotionScene) {
+		p.policy.Imported = true
+		ringOne(func(_ *promotionScene, below *model.PolicyDef) { below.Imported = false })(p)
+	})
 }

@@ -27,6 +27,7 @@ type promotionIn struct {
 	Policy       input.Hex   `json:"policy"`                 // of the promotion
 	BelowPolicy  input.Hex   `json:"policy_below,omitempty"` // in force in the ring below
 	Trainings    []effectRaw `json:"trainings"`
+	Imports      []effectRaw `json:"imports,omitempty"` // of a model that was trained elsewhere
 	Evaluations  []effectRaw `json:"evaluations"`
 	Reports      []input.Hex `json:"reports"`
 	Attestations []input.Hex `json:"attestations"`
@@ -77,6 +78,9 @@ func (v promotionIn) evidence() (*judge.Evidence, error) {
 	}
 	for _, x := range v.Trainings {
 		e.Trainings = append(e.Trainings, judge.Effect{Receipt: x.Receipt, Response: x.Response})
+	}
+	for _, x := range v.Imports {
+		e.Imports = append(e.Imports, judge.Effect{Receipt: x.Receipt, Response: x.Response})
 	}
 	for _, x := range v.Evaluations {
 		e.Evaluations = append(e.Evaluations, judge.Effect{Receipt: x.Receipt, Response: x.Response})

@@ -1,4 +1,6 @@
-package model
+// Package weights reads the weights of models: a blob, or a folder of files. It checks their form, and every byte of
+// them (spec/learning.md#weights).
+package weights
 
 import (
 	"context"
@@ -11,18 +13,15 @@ import (
 	"github.com/mythos-project/mythos/object/tree"
 )
 
-// ErrWeights means that a folder cannot be the weights of a model.
-var ErrWeights = errors.New("the folder cannot be weights")
+// ErrWeights means that a file or a folder cannot be the weights of a model.
+var ErrWeights = errors.New("it cannot be weights")
 
-const maxWeightFiles = 10_000 // each is a line of what is signed about the model
+const maxFiles = 10_000 // each is a line of what is signed about the model
 
-// IsFolder reports whether weights are a folder: their reference is that of a tree.
-func (m ModelRef) IsFolder() bool { return m.Weights.Media == tree.Media }
-
-// WalkWeights calls fn for all that is in weights that are a folder, by path, folders before what
+// Walk calls fn for all that is in weights that are a folder, by path, folders before what
 // is in them, and checks that it can be weights: files alone, not too many, with names that
 // statements can say. Errors wrap ErrWeights, tree.ErrTree, or are those of the reader and of fn.
-func WalkWeights(ctx context.Context, nodes merkle.NodeReader, folder object.Hash, fn func(path string, e tree.Entry) error) error {
+func Walk(ctx context.Context, nodes merkle.NodeReader, folder object.Hash, fn func(path string, e tree.Entry) error) error {
 	files := 0
 	err := tree.Walk(nodes, folder, func(path []byte, e tree.Entry) (bool, error) {
 		switch {
@@ -35,8 +34,8 @@ func WalkWeights(ctx context.Context, nodes merkle.NodeReader, folder object.Has
 		case e.Kind != tree.File:
 			return false, fmt.Errorf("%w: %q is a symbolic link: put a copy of the file in its place (cp -L)", ErrWeights, path)
 		}
-		if files++; files > maxWeightFiles {
-			return false, fmt.Errorf("%w: more than %d files", ErrWeights, maxWeightFiles)
+		if files++; files > maxFiles {
+			return false, fmt.Errorf("%w: more than %d files", ErrWeights, maxFiles)
 		}
 		return false, fn(string(path), e)
 	})

@@ -1,4 +1,4 @@
-package train
+package weights
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/bits"
 	"slices"
 )
@@ -13,8 +14,8 @@ import (
 // SafetensorsMedia is the media type of weights in the safetensors format.
 const SafetensorsMedia = "application/x-safetensors"
 
-// ErrSafetensors means that weights announced as safetensors are not valid. It wraps ErrTool.
-var ErrSafetensors = fmt.Errorf("%w: not safetensors", ErrTool)
+// ErrSafetensors means that weights announced as safetensors are not valid.
+var ErrSafetensors = errors.New("not safetensors")
 
 const (
 	maxTensorHeader = 16 << 20 // bytes
@@ -38,8 +39,17 @@ type tensor struct {
 // CheckSafetensors checks that data is a safetensors file: eight bytes with the length of the header, the header (a
 // JSON object: tensors by name, and "__metadata__", text by text), and the tensors' data, each as large as its shape
 // and type say, one after the other without gaps or overlaps up to the end of the file. It does not read values. Errors
-// wrap ErrSafetensors and so ErrTool.
+// wrap ErrSafetensors.
 func CheckSafetensors(data []byte) error { return checkTensors(data, uint64(len(data))) }
+
+// CheckFile is CheckSafetensors of a file of so many bytes, which copy writes. It reads only the header.
+func CheckFile(size uint64, copy func(io.Writer) error) error {
+	head := &tensorHead{}
+	if err := copy(head); err != nil && !errors.Is(err, errEnough) {
+		return err
+	}
+	return checkTensors(head.text, size)
+}
 
 // checkTensors is CheckSafetensors of a file of so many bytes, which starts with data: at
 // least the header.

@@ -1,4 +1,4 @@
-package registry
+package weights
 
 import (
 	"context"
@@ -10,9 +10,9 @@ import (
 	"github.com/mythos-project/mythos/store/codec"
 )
 
-// contents calls fn for each file of a blob of a model under a name: for the blob itself, or,
+// Each calls fn for each file of a blob of a model under a name: for the blob itself, or,
 // where it is a tree, for all that is in it, as NAME/PATH.
-func contents(ctx context.Context, s model.Blobs, name string, ref object.BlobRef, fn func(name string, e tree.Entry, ref object.BlobRef) error) error {
+func Each(ctx context.Context, s model.Blobs, name string, ref object.BlobRef, fn func(name string, e tree.Entry, ref object.BlobRef) error) error {
 	if ref.Media != tree.Media {
 		return fn(name, tree.Entry{Kind: tree.File}, ref)
 	}
@@ -26,7 +26,7 @@ func contents(ctx context.Context, s model.Blobs, name string, ref object.BlobRe
 	if err := fn(name, tree.Entry{Kind: tree.Folder}, ref); err != nil {
 		return err
 	}
-	return model.WalkWeights(ctx, s.Nodes(ctx), ref.CID, func(path string, e tree.Entry) error {
+	return Walk(ctx, s.Nodes(ctx), ref.CID, func(path string, e tree.Entry) error {
 		if e.Kind == tree.Folder {
 			return fn(name+"/"+path, e, object.BlobRef{})
 		}
@@ -34,10 +34,10 @@ func contents(ctx context.Context, s model.Blobs, name string, ref object.BlobRe
 	})
 }
 
-// verify reads every stored chunk of a blob, or of each file of a tree; the store checks their
+// Verify reads every stored chunk of a blob, or of each file of a tree; the store checks their
 // hashes.
-func verify(ctx context.Context, s model.Blobs, ref object.BlobRef) error {
-	return contents(ctx, s, "", ref, func(name string, e tree.Entry, ref object.BlobRef) error {
+func Verify(ctx context.Context, s model.Blobs, ref object.BlobRef) error {
+	return Each(ctx, s, "", ref, func(name string, e tree.Entry, ref object.BlobRef) error {
 		if e.Kind == tree.Folder {
 			return nil
 		}
