@@ -189,7 +189,7 @@ func benchWorld(b *testing.B, backend string, objs []store.Object, signals [][]b
 		w.must(signal.Put(context.Background(), w.store, signals...))
 		w.must(db.Close())
 	}
-	w.src = &StoreSource{Store: w.store}
+	w.src = &StoreSource{Store: w.store, Author: w.author()}
 	return w
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/mythos-project/mythos/dataset/pages"
 	"github.com/mythos-project/mythos/dataset/query"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
@@ -64,8 +65,11 @@ func newWorld(t testing.TB) *world {
 	s := newStore()
 	key := sign.FromSeed([32]byte{1}, "tester")
 	led := kvledger.Open(s.KV(), key, func() object.Time { return 1000 })
-	return &world{t: t, store: s, src: &StoreSource{Store: s, Ledger: led}, key: key}
+	return &world{t: t, store: s, src: &StoreSource{Store: s, Author: &pages.Author{Key: key}, Ledger: led}, key: key}
 }
+
+// author signs the world's pages.
+func (w *world) author() *pages.Author { return &pages.Author{Key: w.key} }
 
 // receipt records a receipt in the store.
 func (w *world) receipt(tool string, status uint16, request, response string) object.Hash {

@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/badger"
 	"github.com/mythos-project/mythos/store/kv"
@@ -64,7 +65,7 @@ func (w *world) onBadger() *world {
 	w.must(err)
 	w.t.Cleanup(func() { db.Close() })
 	w.store = store.New(db, memory.New())
-	w.src = &StoreSource{Store: w.store}
+	w.src = &StoreSource{Store: w.store, Author: w.author()}
 	return w
 }
 
@@ -167,7 +168,7 @@ func TestPagesWhenEnded(t *testing.T) {
 		d := w.def("signal.reward >= 0 and episode.time_observed >= 300", ids)
 		cut := &cutKV{KV: w.store.KV(), left: left}
 		dying := store.New(cut, memory.New())
-		src := &StoreSource{Store: dying} // nodes of corpora are in the KV, too
+		src := &StoreSource{Store: dying, Author: w.author()} // nodes of corpora are in the KV, too
 		if _, err := SelectWith(ctx, src, d, Options{Workers: 1}); err != nil {
 			t.Fatalf("after %d updates: %v", left, err)
 		}
@@ -179,8 +180,18 @@ func TestPagesWhenEnded(t *testing.T) {
 	}
 }
 
+// lie has an author write pages without a single value.
+func (w *world) lie(by *pages.Author, ids []object.Hash) {
+	w.t.Helper()
+	ctx := context.Background()
+	w.must(pages.Drop(ctx, w.store.KV()))
+	r, err := pages.Episodes(w.store.KV(), by).Read(ctx, ids, []string{"5"}, func(int, int, []string) bool { return true })
+	w.must(err)
+	w.must(r.Keep(ctx, func(int, int) ([]string, bool) { return nil, true }))
+}
+
 // TestPagesThatLie: verification reads the evidence, a check finds what a page has otherwise, and
-// a page that is damaged is not read.
+// a page is not read that is damaged or by a stranger.
 func TestPagesThatLie(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t)
@@ -192,10 +203,9 @@ func TestPagesThatLie(t *testing.T) {
 	sel, err := Select(ctx, w.src, d)
 	w.must(err)
 	asked := sorted(slices.Clone(ids))
-	w.must(pages.Drop(ctx, w.store.KV()))
-	lie, err := pages.Episodes(w.store.KV()).Read(ctx, asked, []string{"5"}, func(int, int, []string) bool { return true })
-	w.must(err)
-	w.must(lie.Keep(ctx, func(int, int) ([]string, bool) { return nil, true }))
+	w.lie(&pages.Author{Key: sign.FromSeed([32]byte{9}, "stranger")}, asked)
+	w.agree(d) // and the pages are ours now
+	w.lie(w.author(), asked)
 	wrong, err := Select(ctx, w.src, d)
 	w.must(err)
 	if len(wrong.IDs) != 0 || len(sel.IDs) != 300 {

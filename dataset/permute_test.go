@@ -59,7 +59,7 @@ func (e evidence) machines(t *testing.T) map[string]Source {
 			w.must(err)
 			t.Cleanup(func() { db.Close() })
 			w.store = store.New(db, memory.New())
-			w.src = &StoreSource{Store: w.store, Ledger: w.src.Ledger}
+			w.src = &StoreSource{Store: w.store, Author: w.author(), Ledger: w.src.Ledger}
 		}
 		objects, signals := slices.Clone(e.objects), slices.Clone(e.signals)
 		if i%2 == 0 {

@@ -32,6 +32,7 @@ const (
 // StoreSource is the Source over a store and a ledger.
 type StoreSource struct {
 	Store  *store.Store
+	Author *pages.Author // of pages of values; nil: they are neither read nor written
 	Ledger interface {
 		// Receipt returns canonical bytes, or an error that wraps ledger.ErrNotFound.
 		Receipt(ctx context.Context, id object.Hash) ([]byte, error)
@@ -100,9 +101,9 @@ var _ query.Paged = (*StoreSource)(nil)
 // Pages implements query.Paged.
 func (s *StoreSource) Pages(root uint8) pages.Pages {
 	if root == ir.RootSignal {
-		return pages.Signals(s.Store.KV())
+		return pages.Signals(s.Store.KV(), s.Author)
 	}
-	return pages.Episodes(s.Store.KV())
+	return pages.Episodes(s.Store.KV(), s.Author)
 }
 
 // Signals implements Source.

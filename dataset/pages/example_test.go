@@ -7,12 +7,14 @@ import (
 
 	"github.com/mythos-project/mythos/dataset/pages"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store/memory"
 )
 
 // The first reader finds nothing and keeps what it read; the second finds it.
 func Example() {
 	ctx, db := context.Background(), memory.New()
+	author := &pages.Author{Key: sign.FromSeed([32]byte{1}, "scout")}
 	ids := make([]object.Hash, 1000)
 	for i := range ids {
 		ids[i].Alg = object.SHA256
@@ -20,7 +22,7 @@ func Example() {
 	}
 	for range 2 {
 		found := 0
-		r, err := pages.Episodes(db).Read(ctx, ids, []string{"5"}, func(_, _ int, parts []string) bool {
+		r, err := pages.Episodes(db, author).Read(ctx, ids, []string{"5"}, func(_, _ int, parts []string) bool {
 			found += len(parts)
 			return true
 		})

@@ -4,9 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 	"slices"
-	"sync"
 
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store/kv"
@@ -24,19 +22,8 @@ type column struct {
 	rows []Row
 }
 
-// A page is
-//
-//	offset  size
-//	0       8     its stamp: other bytes whenever it is written
-//	8             columns: name, length of all rows, rows ascending by id; a row is the
-//	              32 bytes of the id, the number of values, and the values
-//	end-4   4     CRC-32C of the key and of all that is before
-//
-// Numbers are varints, and names and values have their length before them.
-const (
-	stampLen = 8
-	sumLen   = 4
-)
+// A column of a page is its name, the length of all rows, and the rows, ascending by id; a row is the 32 bytes of the id,
+// the number of values, and the values. Numbers are varints, and names and values have their length before them.
 
 // What a page may have. What is more than that is read without pages.
 const (
@@ -46,16 +33,10 @@ const (
 	maxBytes   = 512 << 10 // below the size from which a store puts values elsewhere
 )
 
-var castagnoli = sync.OnceValue(func() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) })
-
-func sum(key string, page []byte) uint32 {
-	return crc32.Update(crc32.Checksum([]byte(key), castagnoli()), castagnoli(), page)
-}
-
-// encode writes a page.
-func encode(key string, columns []column) ([]byte, error) {
-	out := make([]byte, stampLen)
-	if _, err := rand.Read(out); err != nil {
+// encode writes a page and signs it.
+func (a *Author) encode(l layout, key string, columns []column) ([]byte, error) {
+	out := a.head()
+	if _, err := rand.Read(out[:stampLen]); err != nil {
 		return nil, fmt.Errorf("stamp of a page: %w", err)
 	}
 	var rows []byte
@@ -68,7 +49,7 @@ func encode(key string, columns []column) ([]byte, error) {
 		out = binary.AppendUvarint(out, uint64(len(rows)))
 		out = append(out, rows...)
 	}
-	return binary.BigEndian.AppendUint32(out, sum(key, out)), nil
+	return a.seal(l, key, out)
 }
 
 func appendRow(out []byte, r Row) []byte {
@@ -88,16 +69,6 @@ func appendText(out []byte, text string) []byte {
 type reader struct {
 	stamp string
 	rest  string
-}
-
-// open checks a page against its checksum. False: it is none, and its rows are read elsewhere.
-func open(key string, page []byte) (reader, bool) {
-	n := len(page) - sumLen
-	if n < stampLen || binary.BigEndian.Uint32(page[n:]) != sum(key, page[:n]) {
-		return reader{}, false
-	}
-	text := string(page[:n])
-	return reader{text[:stampLen], text[stampLen:]}, true
 }
 
 // column stands on the next column; ok is false when there is none.
@@ -191,14 +162,14 @@ func merge(old, fresh []Row) []Row {
 	return slices.Concat(list, old, fresh)
 }
 
-// prefix is the number of the page that has an id, where ids are told apart by so many hex digits.
+// prefix is the number of the page that has an id, where ids are told apart by so many bits.
 func prefix(id *object.Hash, depth byte) uint32 {
-	return binary.BigEndian.Uint32(id.Sum[:]) >> (32 - 4*uint(depth))
+	return binary.BigEndian.Uint32(id.Sum[:]) >> (32 - uint(depth))
 }
 
 // key is the key of a page.
 func (p Pages) key(number uint32, depth byte) string {
-	return fmt.Sprintf("%s%d/%0*x", p.space, depth, int(depth), number)
+	return fmt.Sprintf("%s%d/%0*x", p.space, depth, int(depth+3)/4, number)
 }
 
 // all is the range of the keys of pages of a depth.

@@ -1,11 +1,12 @@
 // Package pages keeps what predicates ask of many episodes under one key of the store, so
 // that a selection reads a page where it would read, and hash, some hundred episodes or signals.
 //
-// A page has the episodes whose ids begin with the same hex digits, and a column for each field that was
+// A page has the episodes whose ids begin with the same bits, and a column for each field that was
 // asked for, as far as somebody read them. The evidence stays the truth: a page is only ever
 // written from evidence that was checked, by those who read it when a part of what they wanted was missing; so a new
 // episode rewrites nothing until there are others. What is not there is read from the evidence,
-// as is everything when a page does not match its checksum.
+// as is everything where a page is not signed by an [Author] who is believed: that somebody can write to the store is no
+// reason to believe what they write.
 //
 // Episodes never change. Their signals do: whoever adds one leaves a mark ([Pages.Changed]) in the
 // same update, and a reader who finds a mark does not believe the page. Marks are read before
@@ -28,16 +29,17 @@ import (
 // Pages are the pages of one kind of evidence.
 type Pages struct {
 	db    kv.KV
+	by    *Author
 	space string
 	marks string // empty: what stands in a page never changes
 }
 
 // Episodes are the pages of episodes.
-func Episodes(db kv.KV) Pages { return Pages{db: db, space: kv.EpisodePages} }
+func Episodes(db kv.KV, by *Author) Pages { return Pages{db: db, by: by, space: kv.EpisodePages} }
 
 // Signals are the pages of the signals of episodes.
-func Signals(db kv.KV) Pages {
-	return Pages{db: db, space: kv.SignalPages, marks: kv.SignalsChanged}
+func Signals(db kv.KV, by *Author) Pages {
+	return Pages{db: db, by: by, space: kv.SignalPages, marks: kv.SignalsChanged}
 }
 
 const (
@@ -48,11 +50,11 @@ const (
 	// rewrite is the part of the rows that are wanted that must be missing before pages are
 	// written: one in so many.
 	rewrite = 16
-	// deepest is how many digits tell pages apart at most.
-	deepest = 6
+	// deepest is how many bits tell pages apart at most.
+	deepest = 24
 )
 
-// layout says which pages there are: how many hex digits of the ids tell them apart, and an era, other bytes
+// layout says which pages there are: how many bits of the ids tell them apart, and an era, other bytes
 // whenever pages were given up, so that nobody writes what was read before that.
 type layout []byte
 
@@ -84,7 +86,7 @@ func (p Pages) begin(ctx context.Context, ids []object.Hash) layout {
 	first, last := binary.BigEndian.Uint64(ids[0].Sum[:]), binary.BigEndian.Uint64(ids[len(ids)-1].Sum[:])
 	all := float64(len(ids)) / (float64(last-first) + 1) * (1 << 32) * (1 << 32)
 	depth := byte(1)
-	for pages := 16.0; depth < deepest && all/pages > maxRows/4; pages *= 16 {
+	for pages := 2.0; depth < deepest && all/pages > maxRows/2; pages *= 2 {
 		depth++
 	}
 	l, err := newLayout(depth)
@@ -131,6 +133,7 @@ type Reading struct {
 	missing int      // positions at which a column is missing
 	marks   map[object.Hash][]byte
 	stamps  map[string]string // of the pages that are there
+	authors verdicts
 }
 
 // errSparse ends a scan that does not pay.
@@ -140,7 +143,7 @@ var errSparse = errors.New("most rows are of other episodes")
 // column and of the id, and the values, whose slice is valid until it returns. Use says whether it can read them. Nil:
 // there are no pages that help.
 func (p Pages) Read(ctx context.Context, ids []object.Hash, columns []string, use func(column, at int, parts []string) bool) (*Reading, error) {
-	if len(ids) < least || len(columns) > maxColumns {
+	if p.by == nil || len(ids) < least || len(columns) > maxColumns {
 		return nil, nil
 	}
 	l, err := p.layout(ctx)
@@ -151,7 +154,7 @@ func (p Pages) Read(ctx context.Context, ids []object.Hash, columns []string, us
 		return nil, err
 	}
 	r := &Reading{pages: p, layout: l, ids: ids, columns: columns, had: make([]uint32, len(ids)), missing: len(ids),
-		marks: map[object.Hash][]byte{}, stamps: map[string]string{}}
+		marks: map[object.Hash][]byte{}, stamps: map[string]string{}, authors: verdicts{}}
 	if err := r.changes(ctx); err != nil {
 		return nil, err
 	}
@@ -184,7 +187,7 @@ func (r *Reading) scan(ctx context.Context, use func(column, at int, parts []str
 	to := r.pages.key(prefix(&r.ids[len(r.ids)-1], depth), depth) + "\x00"
 	first, others := 0, 0 // the first id that may be in the page
 	return r.pages.db.Scan(ctx, from, to, func(key string, value []byte) error {
-		page, ok := open(key, value)
+		page, ok := r.authors.open(r.pages.by, r.layout, key, value)
 		if !ok {
 			return nil
 		}

@@ -9,8 +9,14 @@ import (
 	"testing"
 
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store/kv"
 	"github.com/mythos-project/mythos/store/memory"
+)
+
+var (
+	alice = &Author{Key: sign.FromSeed([32]byte{1}, "alice")}
+	bob   = &Author{Key: sign.FromSeed([32]byte{2}, "bob"), Trusted: func(a object.AgentID) bool { return a.Same(alice.Key.Agent()) }}
 )
 
 // spread are n ids, ascending, that begin with the same byte.
@@ -57,7 +63,7 @@ func keys(t *testing.T, db kv.KV, prefix string) (list []string) {
 // what a process left that was ended meanwhile.
 func TestGrow(t *testing.T) {
 	ctx, db := context.Background(), memory.New()
-	p := Episodes(db)
+	p := Episodes(db, alice)
 	read(t, p, spread(0x10, 600), "5", numbered("a")) // as dense as 600 * 256
 	l, err := p.layout(ctx)
 	if err != nil || l.depth() < 2 {
@@ -96,7 +102,7 @@ func TestGrow(t *testing.T) {
 
 // TestColumns: a page has several columns, and those that are not asked for go first.
 func TestColumns(t *testing.T) {
-	p, ids := Episodes(memory.New()), spread(0, 512)
+	p, ids := Episodes(memory.New(), alice), spread(0, 512)
 	for c := range maxColumns + 3 {
 		if found, _ := read(t, p, ids, fmt.Sprint(c), numbered(fmt.Sprint(c, " "))); len(found) != 0 {
 			t.Fatalf("column %d is there already", c)
@@ -114,7 +120,7 @@ func TestColumns(t *testing.T) {
 // nothing that hides it.
 func TestChanges(t *testing.T) {
 	ctx, db := context.Background(), memory.New()
-	p, ids := Signals(db), spread(0, 512)
+	p, ids := Signals(db, alice), spread(0, 512)
 	change := func(from, to int) {
 		t.Helper()
 		put, some := map[string][]byte{}, map[object.Hash]bool{}
@@ -158,24 +164,39 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-// TestDamage: no byte of a page can be changed unnoticed, and the next reader mends it.
+// TestDamage: a page cannot be changed unnoticed, and the next reader mends it.
 func TestDamage(t *testing.T) {
 	ctx, db := context.Background(), memory.New()
-	p, ids := Episodes(db), spread(0, 512)
+	p, ids := Episodes(db, alice), spread(0, 512)
 	read(t, p, ids, "5", numbered(""))
 	key := keys(t, db, kv.EpisodePages)[0]
 	page, _, err := db.Get(ctx, key)
 	if err != nil {
 		t.Fatal(err)
 	}
+	l, err := p.layout(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opens := func(l layout, key string, page []byte) bool {
+		_, ok := verdicts{}.open(alice, l, key, page)
+		return ok
+	}
 	for at := range page {
+		if at > headLen && at < len(page)-sigLen && at%61 != 0 {
+			continue // what is hashed is hashed as a whole
+		}
 		bad := bytes.Clone(page)
-		if bad[at]++; func() bool { _, ok := open(key, bad); return ok }() {
+		if bad[at]++; opens(l, key, bad) || !forged(l, key, bad) {
 			t.Fatalf("byte %d can be changed", at)
 		}
 	}
-	if _, ok := open(key+"0", page); ok {
-		t.Error("a page passes for another")
+	later, err := newLayout(l.depth())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !opens(l, key, page) || opens(l, key+"0", page) || opens(later, key, page) {
+		t.Error("a page passes for another, or for one of another era")
 	}
 	if _, err := db.Update(ctx, nil, map[string][]byte{key: page[:len(page)/2]}); err != nil {
 		t.Fatal(err)
@@ -196,17 +217,58 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// FuzzOpen: what passes the checksum is walked over without harm.
+// TestAuthors: a page counts for its author and for those who trust them, and for nobody else, who write their own over it.
+func TestAuthors(t *testing.T) {
+	db, ids := memory.New(), spread(0, 512)
+	read(t, Episodes(db, alice), ids, "5", numbered("alice "))
+	if found, _ := read(t, Episodes(db, bob), ids, "5", numbered("bob ")); found[7] != "alice 7" {
+		t.Errorf("bob, who trusts alice, finds %q", found[7])
+	}
+	if found, _ := read(t, Episodes(db, bob), ids, "6", numbered("bob ")); len(found) != 0 {
+		t.Errorf("bob finds %d", len(found))
+	}
+	damaged := 0
+	count := func(p Pages) (rows int) {
+		_, err := p.Check(context.Background(), func(string, string, Row) error { rows++; return nil }, func(string) { damaged++ })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rows
+	}
+	if n, m := count(Episodes(db, bob)), count(Episodes(db, alice)); n != 1024 || m != 0 || damaged != 0 {
+		t.Errorf("%d rows count for bob, %d for alice, %d damaged", n, m, damaged)
+	}
+	if found, _ := read(t, Episodes(db, alice), ids, "6", numbered("alice again ")); len(found) != 0 {
+		t.Errorf("alice, who trusts nobody, finds %d of bob", len(found))
+	}
+	if found, _ := read(t, Episodes(db, alice), ids, "6", nil); found[7] != "alice again 7" {
+		t.Errorf("alice finds %q", found[7])
+	}
+	if found, _ := read(t, Episodes(db, alice), ids, "5", nil); len(found) != 0 {
+		t.Errorf("alice finds %d of what bob took over", len(found))
+	}
+	if r, err := Episodes(db, nil).Read(context.Background(), ids, []string{"6"}, nil); r != nil || err != nil {
+		t.Errorf("who signs nothing reads pages: %v", err)
+	}
+}
+
+// FuzzOpen: what is signed is walked over without harm.
 func FuzzOpen(f *testing.F) {
-	page, err := encode("k", []column{{"5", []Row{{spread(0, 1)[0], []string{"a", ""}}}}})
+	l := layout("123456789")
+	page, err := alice.encode(l, "k", []column{{"5", []Row{{spread(0, 1)[0], []string{"a", ""}}}}})
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(page[:len(page)-sumLen])
+	f.Add(page[headLen : len(page)-sigLen])
 	f.Fuzz(func(t *testing.T, data []byte) {
-		whole := binary.BigEndian.AppendUint32(bytes.Clone(data), sum("k", data))
-		if r, ok := open("k", whole); ok {
+		whole, err := alice.seal(l, "k", append(alice.head(), data...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, ok := (verdicts{}).open(alice, l, "k", whole); ok {
 			r.columns()
+		} else {
+			t.Error("a page that its author signed is not read")
 		}
 	})
 }

@@ -9,7 +9,7 @@ import (
 // Sweep deletes the pages that nobody reads any more, or counts them: those that a process which was
 // ended left when a page had become full.
 func Sweep(ctx context.Context, db kv.KV, dry bool) (swept uint64, err error) {
-	for _, p := range []Pages{Episodes(db), Signals(db)} {
+	for _, p := range []Pages{Episodes(db, nil), Signals(db, nil)} {
 		l, err := p.layout(ctx)
 		if err != nil {
 			return swept, err

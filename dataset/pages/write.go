@@ -62,7 +62,7 @@ func (r *Reading) update(ctx context.Context, key string, from, to int, parts fu
 	if !found {
 		was = nil
 	}
-	page, whole := open(key, was)
+	page, whole := r.authors.open(r.pages.by, r.layout, key, was)
 	if known, there := r.stamps[key]; r.pages.marks != "" && (whole != there || page.stamp != known) {
 		return update{}, nil // it was written meanwhile, by one who may have seen more signals
 	}
@@ -86,7 +86,7 @@ func (r *Reading) update(ctx context.Context, key string, from, to int, parts fu
 	if !changed {
 		return update{}, nil
 	}
-	u.put[key], err = encode(key, columns)
+	u.put[key], err = r.pages.by.encode(r.layout, key, columns)
 	u.size = len(u.put[key])
 	if tooMuch := u.size > maxBytes || slices.ContainsFunc(columns, func(c column) bool { return len(c.rows) > maxRows }); tooMuch {
 		return update{overflow: r.layout.depth() < deepest}, nil
@@ -163,7 +163,7 @@ func (p Pages) renew(ctx context.Context, was layout, depth byte) (layout, error
 	return l, nil
 }
 
-// grow gives up all pages, and begins again with one digit more.
+// grow gives up all pages, and begins again with one bit more.
 func (p Pages) grow(ctx context.Context, was layout) error {
 	if l, err := p.renew(ctx, was, was.depth()+1); err != nil || l == nil {
 		return err
@@ -174,7 +174,7 @@ func (p Pages) grow(ctx context.Context, was layout) error {
 
 // Drop gives up all pages: selections write them again.
 func Drop(ctx context.Context, db kv.KV) error {
-	for _, p := range []Pages{Episodes(db), Signals(db)} {
+	for _, p := range []Pages{Episodes(db, nil), Signals(db, nil)} {
 		l, err := p.layout(ctx)
 		if err == nil && l != nil {
 			l, err = p.renew(ctx, l, l.depth())

@@ -249,7 +249,7 @@ func (e *Env) keepPages(r *pages.Reading, root uint8) {
 }
 
 // CheckPages compares what pages have with the evidence; report is told of each episode of which they have something
-// else, and of each page that is not whole, with the zero episode; page is the page's key. It returns how many pages there are.
+// else, and of each page that is not what its author signed, with the zero episode; page is the page's key. It returns how many pages there are.
 func CheckPages(ctx context.Context, src interface {
 	Evidence
 	Paged
@@ -260,7 +260,7 @@ func CheckPages(ctx context.Context, src interface {
 				report(key, row.ID, fmt.Errorf("page %s: %w", key, err))
 			}
 			return ctx.Err()
-		}, func(key string) { report(key, object.Hash{}, errChecksum) })
+		}, func(key string) { report(key, object.Hash{}, errForged) })
 		if count += n; err != nil {
 			return count, err
 		}
@@ -268,7 +268,7 @@ func CheckPages(ctx context.Context, src interface {
 	return count, nil
 }
 
-var errChecksum = errors.New("its checksum does not match")
+var errForged = errors.New("it is not what its author signed")
 
 func checkRow(ctx context.Context, src Evidence, root uint8, name string, row pages.Row) error {
 	path, err := pathOf(root, name)

@@ -202,7 +202,7 @@ func putEntries(ctx context.Context, s *store.Store, entries map[string][]byte) 
 	}
 	for ok := false; !ok; {
 		put := maps.Clone(entries)
-		check, err := pages.Signals(s.KV()).Changed(ctx, changed, put)
+		check, err := pages.Signals(s.KV(), nil).Changed(ctx, changed, put)
 		if err == nil {
 			ok, err = s.KV().Update(ctx, check, put)
 		}

@@ -74,7 +74,7 @@ var rooms = []struct {
 	{"exec/definition", []string{"object", "exec", "exec/endpoint", "exec/output"}},
 	{"exec/mcptool", []string{"object", "exec", "exec/definition", "exec/output", "exec/process", "exec/httptool", "exec/mcptool/streamable"}},
 	{"dataset/quick", []string{"object", "object/can"}},
-	{"dataset/pages", []string{"object"}},
+	{"dataset/pages", []string{"object", "object/sign"}},
 	{"dataset/signal", []string{"object", "object/...", "store", "exec/ir", "dataset/pages", "dataset/quick"}},
 	{"dataset/imported", []string{"object", "ledger", "exec/ir"}},
 	{"dataset/query", []string{"object", "object/...", "ledger", "exec/ir", "dataset/imported", "dataset/pages", "dataset/quick", "dataset/signal"}},

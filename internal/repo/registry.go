@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/mythos-project/mythos/dataset"
+	"github.com/mythos-project/mythos/dataset/pages"
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/model"
 	"github.com/mythos-project/mythos/model/registry"
@@ -25,6 +26,13 @@ func (r *Repo) registry() *registry.Registry {
 		KV: r.DB, Store: r.Store, Receipts: receipts{r.Source}, Responses: r.Store, Pins: r.Store, Now: r.Now,
 		Trust: model.Trust{Receipt: receipt, Attest: trusts(keyfile.ForAttest), Policy: trusts("deploy")},
 	}
+}
+
+// author signs pages of values, and believes those of whom it believes receipts.
+func (r *Repo) author() *pages.Author {
+	return &pages.Author{Key: r.Key, Trusted: func(a object.AgentID) bool {
+		return r.Models.Trust.Receipt(a, model.When{Time: r.Now()})
+	}}
 }
 
 // receipts finds receipts of this ledger and foreign ones.

@@ -152,7 +152,7 @@ func Open(ctx context.Context, dir string, o Options) (*Repo, error) {
 	r.Verifier = &caps.Verifier{Trusted: r.TrustsIssuer, Revoked: r.Revocations.Lookup(ctx), MaxAge: r.Trust.MaxAge}
 	r.Policies = caps.NewPolicies(r.DB, func(p *caps.IssuancePolicy) bool { return r.Judge.TrustsPolicy(ctx, p) })
 	r.Quotas = quota.New(r.DB, r.Now)
-	r.Source = &dataset.StoreSource{Store: r.Store, Ledger: r.Ledger}
+	r.Source = &dataset.StoreSource{Store: r.Store, Ledger: r.Ledger, Author: r.author()}
 	r.Models = r.registry()
 	if err := r.executor(); err != nil {
 		return nil, errors.Join(err, r.Close())
