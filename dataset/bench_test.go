@@ -18,12 +18,14 @@ import (
 	"github.com/mythos-project/mythos/dataset/pages"
 	"github.com/mythos-project/mythos/dataset/signal"
 	"github.com/mythos-project/mythos/exec/ir"
+	"github.com/mythos-project/mythos/internal/pgtest"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/merkle"
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/badger"
 	"github.com/mythos-project/mythos/store/kv"
 	"github.com/mythos-project/mythos/store/memory"
+	"github.com/mythos-project/mythos/store/postgres"
 )
 
 // benchIDs are ascending and hash-like.
@@ -146,11 +148,11 @@ func (u *used) add(b *testing.B, work func()) {
 	u.wall, u.cpu = u.wall+time.Since(at), u.cpu+cpuTime(b)-cpu
 }
 
-// BenchmarkPredicate evaluates queries over episodes with a signal each, in a store in memory and in the embedded one,
-// which is opened again after everything was written.
+// BenchmarkPredicate evaluates queries over episodes with a signal each, in a store in memory, in the embedded one,
+// which is opened again after everything was written, and in PostgreSQL where it is installed.
 func BenchmarkPredicate(b *testing.B) {
 	ids, objs, signals := benchEvidence(b, 40_000)
-	for _, backend := range []string{"badger", "memory"} {
+	for _, backend := range []string{"badger", "memory", "postgres"} {
 		b.Run(backend, func(b *testing.B) { benchPredicates(b, benchWorld(b, backend, objs, signals), ids) })
 	}
 }
@@ -171,7 +173,11 @@ func benchEvidence(b *testing.B, n int) (ids []object.Hash, objs []store.Object,
 
 func benchWorld(b *testing.B, backend string, objs []store.Object, signals [][]byte) *world {
 	w := newWorld(b)
-	if backend == "memory" {
+	if backend == "postgres" {
+		w.store = store.New(benchPostgres(b), memory.New())
+		w.src = &StoreSource{Store: w.store, Author: w.author()}
+	}
+	if backend != "badger" {
 		w.must(w.store.PutObjects(context.Background(), objs...))
 		w.must(signal.Put(context.Background(), w.store, signals...))
 		return w
@@ -192,6 +198,29 @@ func benchWorld(b *testing.B, backend string, objs []store.Object, signals [][]b
 	w.src = &StoreSource{Store: w.store, Author: w.author()}
 	return w
 }
+
+// benchPostgres is a database of its own server, whose processor time counts, too.
+func benchPostgres(b *testing.B) *postgres.DB {
+	server, err := pgtest.Start(true)
+	if err != nil {
+		b.Skip(err)
+	}
+	b.Cleanup(func() { _ = server.Stop() })
+	db, err := postgres.Open(server.Database(b), postgres.Options{})
+	if err == nil {
+		b.Cleanup(func() { _ = db.Close() })
+		err = db.Create(context.Background(), postgres.NewAbout("s3://bench", true))
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	serverTime = server.CPU
+	b.Cleanup(func() { serverTime = nil })
+	return db
+}
+
+// serverTime is the processor time of a server that serves the benchmark; nil: there is none.
+var serverTime func() (time.Duration, error)
 
 // benchPredicates measures selections from pages, what writing the pages takes besides the first selection, and
 // selections from the evidence alone.
@@ -236,7 +265,15 @@ func cpuTime(b *testing.B) time.Duration {
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
 		b.Fatal(err)
 	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	used := time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	if serverTime == nil {
+		return used
+	}
+	more, err := serverTime()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return used + more
 }
 
 // TestMemoryIsBoundedByN selects from many ids and measures the live memory.
