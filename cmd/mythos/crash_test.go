@@ -331,6 +331,7 @@ type dying struct {
 
 	mu     sync.Mutex
 	left   int           // writes until the process is killed; 0: it is not killed
+	last   string        // the process is killed right after it writes such a key; "": it is not
 	killed bool          // it was killed: it writes nothing any more
 	victim chan *started // the process
 }
@@ -365,11 +366,19 @@ func (d *dying) start(n int, args ...string) *started {
 	return s
 }
 
+// startUntil runs mythos as a process that is killed right after it writes a key that begins so.
+func (d *dying) startUntil(key string, args ...string) *started {
+	d.mu.Lock()
+	d.last = key
+	d.mu.Unlock()
+	return d.start(0, args...)
+}
+
 // live lets everybody write again.
 func (d *dying) live() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.left, d.killed = 0, false
+	d.left, d.last, d.killed = 0, "", false
 }
 
 // Update implements store.KV.
@@ -385,5 +394,12 @@ func (d *dying) Update(ctx context.Context, check, put map[string][]byte) (bool,
 	if d.killed {
 		return false, errors.New("the process was killed")
 	}
-	return d.KV.Update(ctx, check, put)
+	ok, err := d.KV.Update(ctx, check, put)
+	for key := range put {
+		if ok && !d.killed && d.last != "" && strings.HasPrefix(key, d.last) {
+			d.killed = true
+			_ = (<-d.victim).Process.Kill()
+		}
+	}
+	return ok, err
 }

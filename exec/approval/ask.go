@@ -32,11 +32,18 @@ func (s *Approvals) Ask(ctx context.Context, w Wish) error {
 	if _, err := s.Objects.PutBytes(ctx, w.Request); err != nil {
 		return fmt.Errorf("keep the request: %w", err)
 	}
+	defer s.wake()
 	for {
 		err := s.ask(ctx, &w)
 		if !errors.Is(err, errChanged) {
 			return err
 		}
+	}
+}
+
+func (s *Approvals) wake() {
+	if s.Outbox != nil {
+		s.Outbox.Wake()
 	}
 }
 
@@ -72,15 +79,17 @@ func (s *Approvals) ask(ctx context.Context, w *Wish) error {
 		return err
 	}
 	put[key], put[kv.ApprovalIDs+q.ID.String()] = rec, []byte(key)
+	if s.Outbox != nil {
+		if err := s.Outbox.Note(q, put); err != nil {
+			return err
+		}
+	}
 	ok, err := s.KV.Update(ctx, check, put)
 	if err == nil && !ok {
 		err = errChanged
 	}
 	if err != nil {
 		return err
-	}
-	if s.Told != nil {
-		s.Told(q, w.Request)
 	}
 	if st, err = s.standing(key, rec); err != nil {
 		return err
@@ -244,6 +253,7 @@ var (
 
 // Decide adds a person's decision to a request. Errors: ErrRole, ErrAgent, ErrOver.
 func (s *Approvals) Decide(ctx context.Context, id object.Hash, k sign.Signer, yes bool, note string) (*Standing, error) {
+	defer s.wake()
 	for {
 		st, err := s.Find(ctx, id.String())
 		if err != nil {

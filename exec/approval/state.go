@@ -29,11 +29,18 @@ type Approvals struct {
 	// Roles returns who has which role now. It is called every time.
 	Roles func() (func(agent object.AgentID, role string) bool, error)
 	// Who is a person's or an agent's name.
-	Who func(object.AgentID) string
-	// Told is called with each new request and its bytes; nil: nobody is notified. It must not block.
-	Told func(q *Request, request []byte)
+	Who    func(object.AgentID) string
+	Outbox Outbox // nil: nobody is notified
 	// Expire is how long a request may wait; 0: DefaultExpire.
 	Expire time.Duration
+}
+
+// Outbox notifies people of requests.
+type Outbox interface {
+	// Note adds a notice of a new request to the update that stores the request.
+	Note(q *Request, put map[string][]byte) error
+	// Wake begins to deliver what was noted, and returns at once.
+	Wake()
 }
 
 // Wish is a call that people have to approve, under one capability.

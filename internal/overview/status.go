@@ -10,6 +10,7 @@ import (
 	"github.com/mythos-project/mythos/internal/lookup"
 	"github.com/mythos-project/mythos/internal/peers"
 	"github.com/mythos-project/mythos/internal/repo"
+	"github.com/mythos-project/mythos/internal/webhook"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store/gc"
 )
@@ -118,6 +119,16 @@ func (g *gatherer) waiting(ctx context.Context) error {
 		if st.State == approval.Waiting {
 			g.attend(Warning, "mythos approve show "+st.ID.Short(), "it expires at "+st.ExpiresAt.String(), "%s", words)
 		}
+	}
+	if err != nil {
+		return err
+	}
+	untold, err := webhook.GivenUp(ctx, g.n.DB)
+	for i, u := range untold {
+		if i == maxNamed {
+			break
+		}
+		g.attend(Notice, "mythos approve ls --all", "is the receiver in approval_webhook there, with this secret?", "the receiver was not told of approval %s: %s", u.Approval.Short(), u.Why)
 	}
 	return err
 }

@@ -212,11 +212,11 @@ func (r *Repo) telling() error {
 		return nil
 	}
 	s, err := webhook.New(webhook.Options{URL: c.ApprovalWebhook, Secret: c.ApprovalWebhookSecret, Dir: r.Dir, WithRequest: c.ApprovalWebhookRequest,
-		Tool: r.Toolbox.Name, Who: r.KeptName, Debugf: r.debugf})
+		KV: r.DB, Now: r.Now, Find: r.Approvals.Find, Bytes: r.Store.Bytes, Tool: r.Toolbox.Name, Who: r.KeptName, Debugf: r.debugf})
 	if err != nil {
 		return err
 	}
-	r.Approvals.Told = s.Tell
+	r.Approvals.Outbox = s
 	r.close = append(r.close, s.Close)
 	return nil
 }
@@ -243,8 +243,14 @@ func (r *Repo) wasmCache() wasm.Cache {
 	return wasm.Cache{Dir: filepath.Join(base, "mythos", "wasm", r.Self().KeyHex()[:16]), Key: seal[:], Debugf: r.debugf}
 }
 
-// ServeLocal lets other commands on this repository work through this process ([engine.Engine.Listen]).
-func (r *Repo) ServeLocal() (*socket.Server, error) { return r.engine.Listen() }
+// ServeLocal lets other commands on this repository work through this process ([engine.Engine.Listen]), and delivers
+// what they left to deliver.
+func (r *Repo) ServeLocal() (*socket.Server, error) {
+	if o := r.Approvals.Outbox; o != nil {
+		o.Wake()
+	}
+	return r.engine.Listen()
+}
 
 // Close closes everything that Open opened, in reverse order.
 func (r *Repo) Close() error {

@@ -2,13 +2,15 @@ package upkeep
 
 import (
 	"context"
+
+	"github.com/mythos-project/mythos/internal/webhook"
 )
 
 // Forget removes what has expired: tasks that ended a day ago, the nonces of packets and requests that would be refused
-// as expired, expired tokens that were shown, and submissions to peers of a month ago.
+// as expired, expired tokens that were shown, submissions to peers of a month ago, and that a receiver was not told.
 func (u *Upkeep) Forget(ctx context.Context) error {
 	put := map[string][]byte{}
-	for _, over := range []func(context.Context, map[string][]byte) error{u.Tasks.Over, u.Packets.Over, u.Transfer.Over, u.Auth.Over} {
+	for _, over := range []func(context.Context, map[string][]byte) error{u.Tasks.Over, u.Packets.Over, u.Transfer.Over, u.Auth.Over, u.untold} {
 		if err := over(ctx, put); err != nil {
 			return err
 		}
@@ -28,4 +30,8 @@ func (u *Upkeep) Forget(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (u *Upkeep) untold(ctx context.Context, put map[string][]byte) error {
+	return webhook.Over(ctx, u.DB, u.ID.Now(), put)
 }

@@ -1,5 +1,8 @@
 // Package webhook notifies a receiver of calls that wait for approval, in the form of Standard Webhooks. It only
 // notifies: the receiver's answer decides nothing, and no call waits for it.
+//
+// A notice is kept with the request that it is about until it is delivered (spec/effects.md#notices). Whichever process has
+// the receiver's address sends it. The store holds neither the address nor the secret.
 package webhook
 
 import (
@@ -13,7 +16,6 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	standard "github.com/standard-webhooks/standard-webhooks/libraries/go"
@@ -22,6 +24,7 @@ import (
 	"github.com/mythos-project/mythos/exec/approval"
 	"github.com/mythos-project/mythos/internal/plainfile"
 	"github.com/mythos-project/mythos/object"
+	"github.com/mythos-project/mythos/store/kv"
 )
 
 // Options are the options of a sender.
@@ -30,21 +33,23 @@ type Options struct {
 	Secret      string // "whsec_..." or the path of a file that contains it
 	Dir         string // to which a path is relative
 	WithRequest bool   // also send the request's bytes
+	KV          kv.KV
+	Now         func() object.Time
+	// Find finds a request, and Bytes the bytes of one.
+	Find  func(ctx context.Context, digits string) (*approval.Standing, error)
+	Bytes func(ctx context.Context, h object.Hash) ([]byte, error)
 	// Tool and Who return the names of tools and agents.
 	Tool   func(ctx context.Context, tool object.Hash) string
 	Who    func(object.AgentID) string
 	Debugf func(string, ...any)
-	First  time.Duration // before the second try, and twice as long each time after; 0: a second
+	First  time.Duration // before the second try, and twice as long before each later one; 0: a second
 }
 
 // Limits of notifying.
 const (
-	tries      = 5
-	each       = 5 * time.Second // for a try
-	atEnd      = 2 * time.Second // how long a process waits at its end for unsent notices
-	maxAnswer  = 64 << 10        // bytes read of an answer
-	maxPending = 64              // notices under way; further ones are left out
-	maxSecret  = 1 << 10         // bytes of the file
+	each      = 5 * time.Second // for a try
+	maxAnswer = 64 << 10        // bytes read of an answer
+	maxSecret = 1 << 10         // bytes of the file
 )
 
 // Sender notifies a receiver. It is safe for concurrent use.
@@ -54,9 +59,10 @@ type Sender struct {
 	client *http.Client
 	ctx    context.Context //nolint:containedctx // it is the sender's
 	cancel context.CancelFunc
-	slots  chan struct{}
-	under  sync.WaitGroup
+	outbox
 }
+
+var _ approval.Outbox = (*Sender)(nil)
 
 // ErrReceiver means that nobody can be notified: the URL or the secret is invalid.
 var ErrReceiver = errors.New("approval_webhook")
@@ -80,7 +86,7 @@ func New(o Options) (*Sender, error) {
 	if o.First == 0 {
 		o.First = time.Second
 	}
-	s := &Sender{o: o, hook: hook, slots: make(chan struct{}, maxPending), client: &http.Client{Timeout: each,
+	s := &Sender{o: o, hook: hook, outbox: outbox{wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{})}, client: &http.Client{Timeout: each,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, nil
@@ -119,48 +125,24 @@ type data struct {
 	Request  []byte      `json:"request,omitempty"` // base64; absent: not sent
 }
 
-// Tell begins to notify of a request, and returns at once.
-func (s *Sender) Tell(q *approval.Request, request []byte) {
-	select {
-	case s.slots <- struct{}{}:
-	default:
-		s.o.Debugf("webhook: approval %s is not told: %d others are under way", q.ID.Short(), maxPending)
-		return
-	}
+// send tries once: a receiver recognizes what it has already got by its id.
+func (s *Sender) send(q *approval.Request) error {
 	n := notice{"approval.requested", q.TimeObserved.Std(), data{Approval: q.ID, Tool: s.o.Tool(s.ctx, q.ToolID), ToolID: q.ToolID, Need: q.Need, Role: q.Role, Until: q.ExpiresAt,
 		Show: "mythos approve show " + q.ID.Short()}}
 	for _, a := range q.Agents {
 		n.Data.For = append(n.Data.For, s.o.Who(a))
 	}
+	var err error
 	if s.o.WithRequest {
-		n.Data.Request = request
-	}
-	s.under.Go(func() {
-		defer func() { <-s.slots }()
-		if err := s.send("msg_"+q.ID.String(), n); err != nil {
-			s.o.Debugf("webhook: approval %s is not told: %v", q.ID.Short(), err)
+		if n.Data.Request, err = s.o.Bytes(s.ctx, q.RequestHash); err != nil {
+			return err
 		}
-	})
-}
-
-// send tries several times: the receiver recognizes a notice by its id.
-func (s *Sender) send(id string, n notice) error {
+	}
 	body, err := json.Marshal(n)
 	if err != nil {
 		return err
 	}
-	pause := s.o.First
-	for try := 1; ; try++ {
-		if err = s.once(id, body); err == nil || try == tries || s.ctx.Err() != nil {
-			return err
-		}
-		select {
-		case <-time.After(pause):
-			pause *= 2
-		case <-s.ctx.Done():
-			return err
-		}
-	}
+	return s.once("msg_"+q.ID.String(), body)
 }
 
 func (s *Sender) once(id string, body []byte) error {
@@ -192,18 +174,5 @@ func (s *Sender) once(id string, body []byte) error {
 	if res.StatusCode/100 != 2 {
 		return fmt.Errorf("the receiver answers with status %d", res.StatusCode)
 	}
-	return nil
-}
-
-// Close waits a moment for unsent notices, and then gives up.
-func (s *Sender) Close() error {
-	done := make(chan struct{})
-	go func() { s.under.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-time.After(atEnd):
-	}
-	s.cancel()
-	<-done
 	return nil
 }

@@ -45,6 +45,8 @@ const (
 	Approvals      = "e/aw/" // <wish>: a request for approval and people's decisions
 	ApprovalIDs    = "e/ai/" // <request>: key of the request
 	ApprovalKeys   = "e/ak/" // <wish without its key>: the key that was generated for it
+	Notices        = "e/an/" // <request>: that a receiver has to be told of it
+	GivenUp        = "e/ag/" // <request>: why no receiver was told of it
 
 	// package dataset
 
@@ -130,6 +132,8 @@ var Spaces = []string{
 	Approvals,
 	ApprovalIDs,
 	ApprovalKeys,
+	Notices,
+	GivenUp,
 	Signals,
 	EpisodePages,
 	SignalPages,

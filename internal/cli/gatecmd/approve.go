@@ -18,7 +18,9 @@ import (
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
+	"github.com/mythos-project/mythos/internal/webhook"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/sign"
 	"github.com/mythos-project/mythos/store"
 )
@@ -51,13 +53,26 @@ func listApprovals(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, all bo
 	if err != nil {
 		return err
 	}
+	given, err := webhook.GivenUp(ctx, n.DB)
+	if err != nil {
+		return err
+	}
+	untold := map[object.Hash]string{}
+	for _, u := range given {
+		untold[u.Approval] = u.Why
+	}
 	var rows [][]ui.Cell
 	for _, st := range list {
 		if f.JSON {
-			if err := f.Emit(approvalOf(ctx, n, st), nil); err != nil {
+			line := approvalOf(ctx, n, st)
+			line.Untold = untold[st.ID]
+			if err := f.Emit(line, nil); err != nil {
 				return err
 			}
 			continue
+		}
+		if why := untold[st.ID]; why != "" {
+			f.IO.Notef("the receiver was not told of %s: %s", st.ID.Short(), why)
 		}
 		rows = append(rows, []ui.Cell{{Text: st.ID.Short()}, {Text: string(st.State)}, {Text: n.Toolbox.Name(ctx, st.ToolID), Meaning: ui.Name},
 			{Text: whom(n, st)}, {Text: fmt.Sprintf("%d of %d %s", st.Yes, st.Need, st.Role)}, {Text: f.ShowMinute(st.ExpiresAt)}})

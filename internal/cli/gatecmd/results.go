@@ -32,6 +32,7 @@ type approvalLine struct {
 	Asked       object.Time  `json:"asked"`
 	Until       object.Time  `json:"until"`
 	Said        []saidLine   `json:"said"`
+	Untold      string       `json:"untold,omitempty"` // of ls: why approval_webhook was not told of it
 }
 
 // saidLine is a person's decision.
