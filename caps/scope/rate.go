@@ -21,7 +21,7 @@ const maxPer = 366 * 24 * 3600 * 1_000_000 // microseconds
 // Check bounds both numbers [field-81].
 func (r Rate) Check() error {
 	if r.Calls < 1 || r.PerUs < uint64(r.Calls) || r.PerUs > maxPer {
-		return fmt.Errorf("a rate of %d calls in %d microseconds: at least 1 call, at most one a microsecond, in at most 366 days", r.Calls, r.PerUs)
+		return fmt.Errorf("rate %s: at least 1 call, at most one a microsecond, in at most 366 days", r)
 	}
 	return nil
 }

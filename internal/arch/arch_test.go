@@ -150,7 +150,7 @@ var rooms = []struct {
 	{"internal/openlineage", []string{"object", "caps", "dataset", "ledger", "model"}},
 	{"internal/repo", on("internal/authority", "internal/calls", "internal/codebook", "internal/config", "internal/datasets", "internal/embedding", "internal/engine", "internal/episodes", "internal/explain", "internal/freeze", "internal/history", "internal/identity", "internal/indexes", "internal/keyfile", "internal/learn", "internal/lookup", "internal/packets", "internal/peers", "internal/pins", "internal/recording", "internal/running", "internal/spawn", "internal/task", "internal/toolbox", "internal/transfer", "internal/trees", "internal/upkeep", "internal/webhook")},
 	{"internal/once", on("internal/calls", "internal/recording", "internal/repo", "internal/toolbox")},
-	{"internal/overview", on("internal/history", "internal/lookup", "internal/peers", "internal/remedy", "internal/repo", "internal/webhook")},
+	{"internal/overview", on("internal/history", "internal/identity", "internal/keyfile", "internal/lookup", "internal/peers", "internal/remedy", "internal/repo", "internal/webhook")},
 	{"internal/peer", on("internal/peer/auth", "internal/peers", "internal/problem", "internal/repo")},
 	{"internal/peer/parts", on("internal/peer", "internal/peer/auth", "internal/repo", "internal/transfer")},
 	{"internal/worker", on("internal/engine", "internal/packets", "internal/repo", "internal/task")},

@@ -41,7 +41,7 @@ func exclusive(c *cobra.Command) error {
 	if names := together().FindStringSubmatch(err.Error()); names != nil {
 		err = fmt.Errorf("--%s exclude each other", strings.Join(strings.Fields(names[1]), " and --"))
 	}
-	return clierr.Usagef("%s: %w", c.CommandPath(), err).With("see `" + c.CommandPath() + " --help`")
+	return clierr.Usagef("%s: %w", c.CommandPath(), cmdutil.FlagError(err)).With("see `" + c.CommandPath() + " --help`")
 }
 
 // newRoot builds the root alone.
@@ -89,7 +89,7 @@ func newRoot(f *cmdutil.Factory) *cobra.Command {
 	}
 	root.SetOut(f.IO.Out)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return clierr.Usagef("%s: %w", c.CommandPath(), err).With("see `" + c.CommandPath() + " --help`")
+		return clierr.Usagef("%s: %w", c.CommandPath(), cmdutil.FlagError(err)).With("see `" + c.CommandPath() + " --help`")
 	})
 	root.Flags().BoolVar(&version, "version", false, "print the version, as `mythos version` does")
 	flags := root.PersistentFlags()

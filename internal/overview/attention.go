@@ -190,12 +190,12 @@ func (g *gatherer) recent(ctx context.Context) error {
 		if h.IdemID != nil && (outcome == OK || outcome == Decided) {
 			good[*h.IdemID] = true
 		}
-		if (outcome != Failed && outcome != Refused) || (h.IdemID != nil && good[*h.IdemID]) {
+		if (outcome != Failed && outcome != Refused) || h.Status == exec.StatusApproval || (h.IdemID != nil && good[*h.IdemID]) {
 			continue
 		}
 		t := found[[2]string{h.Tool, outcome}]
 		if t == nil {
-			t = &trouble{tool: h.Tool, outcome: outcome, last: h.Time, by: h.Who()}
+			t = &trouble{tool: h.Tool, outcome: outcome, last: h.Time, by: g.caller(ctx, h)}
 			found[[2]string{h.Tool, outcome}] = t
 		}
 		t.count++

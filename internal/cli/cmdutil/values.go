@@ -1,9 +1,14 @@
 package cmdutil
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"strconv"
+	"strings"
 	"time"
+
+	"github.com/spf13/pflag"
 
 	"github.com/mythos-project/mythos/internal/units"
 )
@@ -75,3 +80,21 @@ func (s *Span) Set(text string) error {
 
 // Type implements pflag.Value.
 func (s *Span) Type() string { return "duration" }
+
+// FlagError says what a flag of a number expects; other errors are unchanged.
+func FlagError(err error) error {
+	var of *pflag.InvalidValueError
+	var number *strconv.NumError
+	if !errors.As(err, &of) || !errors.As(err, &number) {
+		return err
+	}
+	kind := of.GetFlag().Value.Type()
+	expected := "a whole number"
+	if strings.HasPrefix(kind, "uint") {
+		expected += " that is not negative"
+	}
+	if errors.Is(number.Err, strconv.ErrRange) {
+		expected = "a smaller number"
+	}
+	return fmt.Errorf("--%s %s: %s is expected", of.GetFlag().Name, of.GetValue(), expected)
+}

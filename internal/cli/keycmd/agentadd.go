@@ -44,7 +44,9 @@ func newAgentAdd(f *cmdutil.Factory) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Name, o.Spec.Calls, o.Spec.TTL = args[0], scope.NoLimit32, time.Hour
 			if c.Flags().Changed("calls") {
-				o.Spec.Calls = o.Calls
+				if o.Spec.Calls = o.Calls; o.Calls == 0 {
+					return clierr.Usagef("--calls 0 would allow no call: give at least 1, or leave the flag out for any number").With("to end what an agent may do: mythos agent disable " + args[0])
+				}
 			}
 			if o.Rate != "" {
 				rate, err := scope.ParseRate(o.Rate)

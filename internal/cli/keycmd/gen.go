@@ -151,6 +151,17 @@ func keep(f *cmdutil.Factory, name string, key *sign.Key, encrypt bool) error {
 	if err != nil {
 		return err
 	}
+	trust, err := identity.LoadTrust(dir)
+	if err != nil {
+		return err
+	}
+	if e, taken := trust.ByName(name); taken && e.Key != key.Agent().KeyHex() {
+		return clierr.New(clierr.Conflict, "%s is the name of key %s in trust.yaml: by that name, a command could mean either", name, e.Key[:12]).On(name).With("choose another name")
+	}
+	self, err := keyfile.Public(identity.KeyDir(dir), identity.SelfKey)
+	if err == nil && self.Hint == name && !self.Same(key.Agent()) {
+		return clierr.New(clierr.Conflict, "%s is the identity that acts here: by that name, a command could mean either", name).On(name).With("choose another name")
+	}
 	p, err := protection(encrypt, cmdutil.EnvPassphrase)
 	if err != nil {
 		return err
