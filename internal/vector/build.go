@@ -51,8 +51,13 @@ func (x *Index) Same(y *Index) bool {
 
 // SameRow reports whether two indexes of one dimension have the same vector in a row.
 func (x *Index) SameRow(y *Index, row int) bool {
+	return slices.Equal(x.row(row), y.row(row))
+}
+
+// row returns the unit vector of a row.
+func (x *Index) row(i int) []float32 {
 	s := stride(x.dim)
-	return slices.Equal(x.rows[row*s:row*s+s], y.rows[row*s:row*s+s])
+	return x.rows[i*s : i*s+s]
 }
 
 // Builder collects rows.
@@ -94,11 +99,11 @@ func (b *Builder) Build(ctx context.Context, exact int) (*Index, error) {
 	x.centre = x.mean()
 	w := words(x.dim)
 	x.codes = make([]uint64, x.Len()*w)
-	s, coder := stride(x.dim), newCoder(x.dim)
+	coder := newCoder(x.dim)
 	if err := x.pieces(ctx, func(from, to int) {
 		c := coder.fresh()
 		for i := from; i < to; i++ {
-			c.code(x.codes[i*w:i*w+w], x.rows[i*s:i*s+s], x.centre)
+			c.code(x.codes[i*w:i*w+w], x.row(i), x.centre)
 		}
 	}); err != nil {
 		return nil, err
@@ -135,18 +140,25 @@ func (x *Index) mean() []float32 {
 
 // measure finds for how many rows a search has to compute scores: it searches for some of the rows, without themselves,
 // and counts for each neighbour how many rows have a code that is no farther. The share wanted of these counts
-// determines enough.
+// determines enough. Rows that are zero are not searched for: every row is as near to them as any other, and a tenth of
+// them would have each search compute all scores.
 func (x *Index) measure(ctx context.Context) error {
 	n := x.Len()
 	count := min(probes, n)
 	needs := make([][]int, count)
 	if err := par.Each(ctx, count, runtime.GOMAXPROCS(0), func(ctx context.Context, i int) error {
-		needs[i] = x.needed(i * n / count)
+		if row := i * n / count; !isZero(x.row(row)) {
+			needs[i] = x.needed(row)
+		}
 		return ctx.Err()
 	}); err != nil {
 		return err
 	}
 	all := slices.Concat(needs...)
+	if len(all) == 0 {
+		x.enough = n
+		return nil
+	}
 	slices.Sort(all)
 	x.enough = all[min(int(wanted*float64(len(all))), len(all)-1)]
 	within, _ := slices.BinarySearch(all, x.enough+1)
@@ -156,8 +168,7 @@ func (x *Index) measure(ctx context.Context) error {
 
 // needed returns, for each neighbour of a row, how many rows have a code that is no farther.
 func (x *Index) needed(row int) (needs []int) {
-	s := stride(x.dim)
-	u := x.rows[row*s : row*s+s]
+	u := x.row(row)
 	far, counts := x.distances(u)
 	for i := 1; i < len(counts); i++ {
 		counts[i] += counts[i-1]

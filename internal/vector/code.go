@@ -98,47 +98,43 @@ func (x *Index) distances(u []float32) (far []uint16, counts []int) {
 	w := words(x.dim)
 	code := make([]uint64, w)
 	newCoder(x.dim).code(code, u, x.centre)
-	far = make([]uint16, x.Len())
+	far, counts = make([]uint16, x.Len()), make([]int, w*64+1)
+	done := 0
 	if w == 4 {
-		c0, c1, c2, c3 := code[0], code[1], code[2], code[3]
-		codes := x.codes
-		for i := range far {
-			r := (*[4]uint64)(codes)
-			codes = codes[4:]
-			far[i] = uint16(bits.OnesCount64(r[0]^c0) + bits.OnesCount64(r[1]^c1) + bits.OnesCount64(r[2]^c2) + bits.OnesCount64(r[3]^c3))
-		}
-	} else {
-		for i := range far {
-			d := 0
-			for j, word := range x.codes[i*w : i*w+w] {
-				d += bits.OnesCount64(word ^ code[j])
-			}
-			far[i] = uint16(d)
-		}
+		done = byFours(x.codes, [4]uint64(code), far, counts)
 	}
-	return far, histogram(far, w*64+1)
-}
-
-// histogram counts how often each distance occurs. Most distances are alike, and counting one waits for the previous
-// count of the same: so four histograms are counted in parallel.
-func histogram(far []uint16, size int) []int {
-	counts, others := make([]int, size), [3][]int{make([]int, size), make([]int, size), make([]int, size)}
-	rest := far
-	for ; len(rest) >= 4; rest = rest[4:] {
-		counts[rest[0]]++
-		others[0][rest[1]]++
-		others[1][rest[2]]++
-		others[2][rest[3]]++
-	}
-	for _, d := range rest {
+	for i := done; i < len(far); i++ {
+		d := 0
+		for j, word := range x.codes[i*w : i*w+w] {
+			d += bits.OnesCount64(word ^ code[j])
+		}
+		far[i] = uint16(d)
 		counts[d]++
 	}
-	for _, other := range others {
-		for d, n := range other {
-			counts[d] += n
-		}
+	return far, counts
+}
+
+// byFours computes the distances of the shortest codes, of four rows at a time, and returns of how many rows. Most
+// distances are alike, and counting one waits for the previous count of the same: so each of the four is counted apart.
+func byFours(codes []uint64, code [4]uint64, far []uint16, counts []int) (done int) {
+	var apart [4][512]int // masked, an index needs no check
+	for ; len(codes) >= 16 && len(far) >= 4; codes, far = codes[16:], far[4:] {
+		r := (*[16]uint64)(codes)
+		d0 := bits.OnesCount64(r[0]^code[0]) + bits.OnesCount64(r[1]^code[1]) + bits.OnesCount64(r[2]^code[2]) + bits.OnesCount64(r[3]^code[3])
+		d1 := bits.OnesCount64(r[4]^code[0]) + bits.OnesCount64(r[5]^code[1]) + bits.OnesCount64(r[6]^code[2]) + bits.OnesCount64(r[7]^code[3])
+		d2 := bits.OnesCount64(r[8]^code[0]) + bits.OnesCount64(r[9]^code[1]) + bits.OnesCount64(r[10]^code[2]) + bits.OnesCount64(r[11]^code[3])
+		d3 := bits.OnesCount64(r[12]^code[0]) + bits.OnesCount64(r[13]^code[1]) + bits.OnesCount64(r[14]^code[2]) + bits.OnesCount64(r[15]^code[3])
+		far[0], far[1], far[2], far[3] = uint16(d0), uint16(d1), uint16(d2), uint16(d3)
+		apart[0][d0&511]++
+		apart[1][d1&511]++
+		apart[2][d2&511]++
+		apart[3][d3&511]++
+		done += 4
 	}
-	return counts
+	for d := range counts {
+		counts[d] = apart[0][d] + apart[1][d] + apart[2][d] + apart[3][d]
+	}
+	return done
 }
 
 // candidates returns the rows for which a search computes scores, ascending: those with the codes nearest to u's, and

@@ -22,7 +22,7 @@ var ErrDamaged = errors.New("not an index of vectors")
 //	0 magic · 8 dimension u32 · 12 size of a key u32 · 16 rows u64 · 24 enough u64
 //	32 recall, as float64 · 40 1 where there are codes, u32 · 64 tag
 const (
-	magic      = "mythvec\x01"
+	magic      = "mythvec\x02"
 	headerSize = 128
 	section    = 64
 	tagAt      = 64
@@ -111,10 +111,7 @@ type File struct {
 func (f *File) Key(row int) []byte { return f.keys[row*f.key : (row+1)*f.key] }
 
 // Row returns the unit vector of a row, for [Builder.AddUnit].
-func (f *File) Row(row int) []float32 {
-	s := stride(f.dim)
-	return f.rows[row*s : row*s+s]
-}
+func (f *File) Row(row int) []float32 { return f.row(row) }
 
 // InMemory returns an index as its file would be read, with keys of this size.
 func InMemory(x *Index, tag, keys []byte, key int) *File {

@@ -48,16 +48,16 @@ func (n *nearest) sorted() []Neighbour {
 }
 
 // Search finds the k nearest rows to a vector, nearest first. If rows have codes, it computes scores only for the rows
-// whose codes are nearest, as many as were measured to be enough. The error wraps ErrVector.
+// whose codes are nearest, as many as were measured to be enough; zero has no direction, and codes say nothing of it. The
+// error wraps ErrVector.
 func (x *Index) Search(q []float32, k int) ([]Neighbour, error) {
 	u, err := x.query(q)
-	if err != nil || !x.Coded() {
+	if err != nil || !x.Coded() || isZero(u) {
 		return x.all(u, k), err
 	}
-	s := stride(x.dim)
 	n := &nearest{k: k}
 	for _, row := range x.candidates(u, max(x.enough, k)) {
-		n.take(row, dot(u, x.rows[row*s:row*s+s]))
+		n.take(row, dot(u, x.row(row)))
 	}
 	return n.sorted(), nil
 }

@@ -62,6 +62,9 @@ func unit(dst, v []float32) {
 	}
 }
 
+// isZero reports whether a unit vector is that of zero.
+func isZero(u []float32) bool { return dot(u, u) == 0 }
+
 // dot returns the score of two rows of the same stride. A conversion to float32 keeps a compiler from fusing a product
 // with the following addition.
 func dot(a, b []float32) float32 {

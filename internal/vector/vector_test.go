@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"math"
+	"math/bits"
 	"slices"
 	"testing"
 )
@@ -113,6 +114,59 @@ func TestCoded(t *testing.T) {
 	}
 	if many, err := x.Search(vectors[0], 5000); err != nil || len(many) != 4000 {
 		t.Errorf("all rows: %d, %v", len(many), err)
+	}
+}
+
+// TestCodedZero: rows that are zero, as of texts without words, do not have searches look at more rows, and a search for
+// zero finds what an exact one does.
+func TestCodedZero(t *testing.T) {
+	vectors, zero := draw(64, 2002, 2), make([]float32, 64)
+	without := build(t, vectors, 1000)
+	for i := range vectors {
+		if i%20 == 0 {
+			vectors[i] = zero
+		}
+	}
+	x := build(t, vectors, 1000)
+	if x.Recall() < 0.95 || x.Enough() > 2*without.Enough() {
+		t.Errorf("recall %v, looks at %d, and without zeros at %d", x.Recall(), x.Enough(), without.Enough())
+	}
+	near, err := x.Search(zero, 3)
+	if want := []Neighbour{{Row: 0}, {Row: 1}, {Row: 2}}; err != nil || !slices.Equal(near, want) {
+		t.Errorf("%v: %v", near, err)
+	}
+	for i := range vectors {
+		vectors[i] = zero
+	}
+	if x := build(t, vectors, 1000); x.Recall() != 1 || x.Enough() != len(vectors) {
+		t.Errorf("of zeros alone: recall %v, looks at %d", x.Recall(), x.Enough())
+	}
+}
+
+// TestDistances: rows that are compared by fours, and those that are left, have the distances of their codes.
+func TestDistances(t *testing.T) {
+	for _, dim := range []int{64, 300} {
+		vectors := draw(dim, 103, 5)
+		x := build(t, vectors, 1)
+		u, err := x.query(vectors[50])
+		if err != nil {
+			t.Fatal(err)
+		}
+		far, counts := x.distances(u)
+		w := words(dim)
+		for i, d := range far {
+			want := 0
+			for j := range w {
+				want += bits.OnesCount64(x.codes[i*w+j] ^ x.codes[50*w+j])
+			}
+			counts[d]--
+			if int(d) != want {
+				t.Errorf("dimension %d, row %d: %d, not %d", dim, i, d, want)
+			}
+		}
+		if slices.Max(counts) != 0 || slices.Min(counts) != 0 {
+			t.Errorf("dimension %d: other counts", dim)
+		}
 	}
 }
 
