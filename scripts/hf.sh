@@ -8,7 +8,7 @@ trap 'rm -rf "$dir"' EXIT
 go build -o "$dir/mythos" ./cmd/mythos
 export PATH="$dir:$PATH" HF_HOME="$dir/cache" HF_HUB_OFFLINE=1
 cd "$dir"
-mythos init -q --name data repo && cd repo
+mythos init -q --name data repo >/dev/null && cd repo
 cat >map.yaml <<'END'
 name: mine
 input: /q
