@@ -52,12 +52,18 @@ func TestRestoredBackup(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	for range 2 {
+	for _, stranger := range []bool{false, true} {
 		restore()
 		refused(two, "lost")
 		refused(one, "lost too")
 		refused(one, "new")
 		effect(one, "kept") // which is replayed
+		if stranger {       // two published last
+			if _, errOut, code := outcome(t, command(one, "ledger", "new-epoch")); code != 4 || !strings.Contains(errOut, "mythos trust add") {
+				t.Fatalf("an epoch by a stranger's checkpoint: exit code %d: %s", code, errOut)
+			}
+			mustRun(t, one, "trust", "add", strings.TrimSpace(mustRun(t, two, "key", "export")), "--name", "two", "--for", "tool")
+		}
 		var e struct {
 			Seq, Good, Lost uint64
 		}

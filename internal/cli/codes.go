@@ -45,7 +45,7 @@ var codes = []struct {
 	{clierr.Invalid, []error{exec.ErrPinned}}, // also if it is the reason why a tool did not start
 	{clierr.Tool, []error{exec.ErrNotStarted, ledger.ErrStopped}},
 	{clierr.Conflict, []error{ledger.ErrAttempt, ledger.ErrInside, ledger.ErrIdempotencyConflict, ledger.ErrNonDeterministic, ledger.ErrDivergent, run.ErrReplay, exec.ErrPolicyOfOthers, store.ErrChanged, model.ErrConflict, caps.ErrPolicyOld, caps.ErrRevocationOld, caps.ErrRevocationFork, keyfile.ErrExists}},
-	{clierr.Refused, []error{kv.ErrMoved, epoch.ErrBehind, epoch.ErrNotBehind}},
+	{clierr.Refused, []error{kv.ErrMoved, epoch.ErrBehind, epoch.ErrNotBehind, epoch.ErrStranger}},
 	{clierr.Failed, []error{postgres.ErrUnknown}},
 	{clierr.Busy, []error{ledger.ErrBusy, badger.ErrBusy, kv.ErrMoving, kv.ErrArriving, engine.ErrInUse, store.ErrCollecting, postgres.ErrUnreachable, bucket.ErrUnreachable}},
 	{clierr.Usage, []error{postgres.ErrAddress, bucket.ErrAddress, engine.ErrPlaces}},

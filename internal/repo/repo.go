@@ -163,7 +163,8 @@ func Open(ctx context.Context, dir string, o Options) (*Repo, error) {
 
 // watch has the checkpoints of the ledger published where many machines share it, and nothing recorded while one is ahead.
 func (r *Repo) watch() {
-	w := &epoch.Watch{KV: r.DB, Log: r.Ledger.Merkle(), Signer: r.Key, Now: r.Now, Debugf: r.debugf}
+	known := func() []object.AgentID { return r.Trust.Agents(r.Now()) }
+	w := &epoch.Watch{KV: r.DB, Log: r.Ledger.Merkle(), Signer: r.Key, Known: known, Now: r.Now, Debugf: r.debugf}
 	if s := r.engine.Shared; s != nil {
 		w.Publisher = s.Checkpoints()
 	}

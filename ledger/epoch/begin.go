@@ -27,7 +27,8 @@ func (e Epoch) notes() string {
 }
 
 // Begin begins an epoch: its receipt is the next entry, and names the checkpoint of the log as it is, and the one that is
-// ahead: given, or found. tool is the effect's; put keeps bytes. The error wraps ErrNotBehind where nothing is ahead.
+// ahead: given, or found. tool is the effect's; put keeps bytes. The error wraps ErrNotBehind where nothing is ahead, and
+// ErrStranger where Signer and Known have not signed what is.
 func (w *Watch) Begin(ctx context.Context, l *kvledger.Ledger, tool object.Hash, given []byte, put func(context.Context, []byte) (object.Hash, error)) (e Epoch, err error) {
 	n, newest, err := w.newest(ctx)
 	if err != nil {
@@ -46,7 +47,7 @@ func (w *Watch) Begin(ctx context.Context, l *kvledger.Ledger, tool object.Hash,
 		return e, err
 	}
 	if e.Good, err = mlog.ReadCheckpoint(good); err == nil {
-		e.Lost, err = mlog.ReadCheckpoint(lost)
+		e.Lost, err = w.signed(lost)
 	}
 	if err != nil {
 		return e, err
@@ -107,6 +108,18 @@ func (w *Watch) ahead(ctx context.Context, given, newest []byte) ([]byte, error)
 		}
 	}
 	return nil, ErrNotBehind
+}
+
+// signed opens a checkpoint that an agent signed who is known.
+func (w *Watch) signed(text []byte) (mlog.Checkpoint, error) {
+	c, err := mlog.ReadCheckpoint(text)
+	if err != nil {
+		return c, err
+	}
+	if _, err := mlog.OpenCheckpoint(text, append(w.Known(), w.Signer.Agent())...); err != nil {
+		return c, fmt.Errorf("%w: its log is %s: %w", ErrStranger, c.Origin, err)
+	}
+	return c, nil
 }
 
 // newest is the newest checkpoint that was published since the last one that is known, with its number; numbers have no gaps.

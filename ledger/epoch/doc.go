@@ -20,6 +20,8 @@ var (
 	ErrBehind = errors.New("the ledger is behind one of its own checkpoints: its database was restored from an older backup, and nothing is recorded until `mythos ledger new-epoch`")
 	// ErrNotBehind means that there is no reason to begin an epoch.
 	ErrNotBehind = errors.New("the ledger is not behind any checkpoint that is known here")
+	// ErrStranger means that nobody who is trusted here signed the checkpoint that is ahead: no receipt names it.
+	ErrStranger = errors.New("no agent that is trusted here signed the checkpoint that is ahead")
 )
 
 // Effect is the name of the effect whose receipt begins an epoch.

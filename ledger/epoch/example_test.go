@@ -36,7 +36,7 @@ func Example() {
 	open := func() (*kvledger.Ledger, *epoch.Watch) {
 		db := memory.New()
 		l := kvledger.Open(db, key, now)
-		return l, epoch.New(&epoch.Watch{KV: db, Log: l.Merkle(), Signer: key, Now: now, Publisher: published, Debugf: func(string, ...any) {}})
+		return l, epoch.New(&epoch.Watch{KV: db, Log: l.Merkle(), Signer: key, Known: func() []object.AgentID { return nil }, Now: now, Publisher: published, Debugf: func(string, ...any) {}})
 	}
 	record := func(l *kvledger.Ledger) error {
 		_, raw, err := l.NewReceipt(ledger.Receipt{ToolID: object.SumText("tool"), RequestHash: object.SumText("q"), ResponseHash: object.SumText("a"), Status: 200, TimeObserved: 1})

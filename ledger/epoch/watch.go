@@ -30,7 +30,9 @@ type Watch struct {
 	Signer    sign.Signer
 	Now       func() object.Time
 	Publisher Publisher // nil: nothing is published
-	Debugf    func(format string, args ...any)
+	// Known are the agents, besides Signer, whose checkpoints an epoch may name.
+	Known  func() []object.AgentID
+	Debugf func(format string, args ...any)
 
 	mu      sync.Mutex
 	checked time.Time // that nothing was ahead
