@@ -37,7 +37,7 @@ type Config struct {
 	ApprovalWebhookRequest bool   `name:"approval_webhook_request" default:"false" help:"send the request's bytes, too"`
 	ApprovalWebhookSecret  string `name:"approval_webhook_secret" default:"" secret:"yes" help:"the secret that signs webhooks: whsec_ and base64, or the path of a file with it, relative to the .mythos folder"`
 
-	At string `name:"at" default:"" help:"the server whose ledger records effects of tools, as with --at of mythos call, once and run: a URL, or the name of a peer"`
+	At string `name:"at" default:"" help:"the server whose ledger records effects of tools, as with --at of mythos call, once and run: a URL, or the name of a peer; calls of agents are recorded here"`
 
 	Redact     string `name:"redact" default:"" help:"a file of redaction rules for every dataset that leaves, relative to the .mythos folder"`
 	RequireCap bool   `name:"require_cap" default:"false" help:"even the owner needs a capability to build and export datasets, to import models and to write to cells"`

@@ -63,8 +63,12 @@ func listed(ctx context.Context, n *repo.Repo, name string, m exec.ModuleRef, ti
 	return tools, nil
 }
 
-// serveLocal serves this repository to other commands, as soon as no other process does, until stop.
+// serveLocal serves this repository to other commands, as soon as no other process does, until stop. It says where the
+// calls of agents are recorded, if somebody could expect another place.
 func serveLocal(ctx context.Context, f *cmdutil.Factory, n *repo.Repo) (stop func()) {
+	if n.Config.At != "" {
+		f.IO.Notef("the calls of agents are recorded here, and not at %s", n.Config.At)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
