@@ -8,16 +8,19 @@ import (
 	"github.com/mythos-project/mythos/internal/history"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/keyfile"
+	"github.com/mythos-project/mythos/object"
 )
 
-// caller is the name of the agent for whom an effect was asked for: the one that issued the capability to the executor
-// or, without a capability, the one whose name begins its key, as in [history.Client]. Otherwise it is the signer.
+// caller is the name of the agent for whom an effect was asked for: the one from whom the executor has the capability or,
+// without a capability, the one whose name begins its key, as in [history.Client]. Otherwise it is the signer.
 func (g *gatherer) caller(ctx context.Context, h history.Event) string {
 	if h.Capability != nil {
-		if o, err := g.n.Store.Object(ctx, *h.Capability); err == nil {
-			if link, err := caps.Open(o.Raw); err == nil && link.Cap.AttenuationParent != nil && !link.Cap.Issuer.Same(g.n.Self()) {
-				return g.n.KeptName(link.Cap.Issuer)
-			}
+		leaf := g.capability(ctx, h.Capability)
+		if leaf == nil || leaf.AttenuationParent == nil {
+			return h.Who()
+		}
+		if parent := g.capability(ctx, leaf.AttenuationParent); parent != nil && !parent.Subject.Same(g.n.Self()) {
+			return g.n.KeptName(parent.Subject)
 		}
 		return h.Who()
 	}
@@ -26,4 +29,17 @@ func (g *gatherer) caller(ctx context.Context, h history.Event) string {
 		return name
 	}
 	return h.Who()
+}
+
+// capability is a stored capability; nil: there is none.
+func (g *gatherer) capability(ctx context.Context, id *object.Hash) *caps.Capability {
+	o, err := g.n.Store.Object(ctx, *id)
+	if err != nil {
+		return nil
+	}
+	link, err := caps.Open(o.Raw)
+	if err != nil {
+		return nil
+	}
+	return &link.Cap
 }
