@@ -104,11 +104,9 @@ func (o *importOptions) weights(ctx context.Context, f *cmdutil.Factory, n *repo
 	st, err := os.Stat(o.Weights)
 	switch {
 	case err == nil && st.IsDir():
-		got, err := trees.Put(ctx, n.Store, o.Weights, trees.PutOptions{Skip: n.Dir, Now: time.Now()})
-		if err != nil {
-			return ref, cmdutil.FileError(o.Weights, err)
-		}
-		return n.Store.BlobRef(ctx, got.ID)
+		return o.folder(ctx, n)
+	case err == nil && !st.Mode().IsRegular():
+		return ref, clierr.New(clierr.Invalid, "%s is neither a file nor a folder", o.Weights).On(o.Weights)
 	case err == nil && st.Size() > store.MaxBytes:
 		return ref, clierr.New(clierr.Invalid, "%s has %d bytes: a tool is given weights of at most %d as one file", o.Weights, st.Size(), store.MaxBytes).On(o.Weights).
 			With("put it into a folder of its own, and import that: files in a folder have any size")
@@ -131,4 +129,18 @@ func (o *importOptions) weights(ctx context.Context, f *cmdutil.Factory, n *repo
 		return ref, clierr.New(clierr.NotFound, "%s is no file, no folder and nothing that is stored: %w", o.Weights, err).On(o.Weights)
 	}
 	return n.Store.BlobRef(ctx, id)
+}
+
+// folder stores a folder as it is: nothing is left out.
+func (o *importOptions) folder(ctx context.Context, n *repo.Repo) (ref object.BlobRef, err error) {
+	got, err := trees.Put(ctx, n.Store, o.Weights, trees.PutOptions{Skip: n.Dir, Now: time.Now()})
+	switch {
+	case errors.Is(err, trees.ErrKind):
+		return ref, clierr.New(clierr.Invalid, "%s: %w", o.Weights, err).On(o.Weights)
+	case errors.Is(err, trees.ErrChanging):
+		return ref, clierr.New(clierr.Conflict, "%w", err).On(o.Weights)
+	case err != nil:
+		return ref, cmdutil.FileError(o.Weights, err)
+	}
+	return n.Store.BlobRef(ctx, got.ID)
 }
