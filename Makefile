@@ -121,8 +121,8 @@ KILLS ?= 200
 crash: ## kill -9 at random points over 200 puts; nothing acknowledged is lost (about a minute)
 	MYTHOS_KILLS=$(KILLS) go test -count=1 -v -run TestKilledPuts ./cmd/mythos
 
-once: ## 100 processes of three identities on one key, 300 deaths, clocks that are apart (about 20 minutes)
-	MYTHOS_TEST_ONCE=100 MYTHOS_TEST_ROUNDS=300 go test -count=1 -v -timeout 1h -run 'TestOneKey|TestClocks|TestWaiterLeaves|TestTwiceAtOnce|TestKilled(Call|Batch)' ./cmd/mythos
+once: ## 100 processes of three identities on one key, 300 deaths, clocks that are apart, a freeze of 64 processes (about 20 minutes)
+	MYTHOS_TEST_ONCE=100 MYTHOS_TEST_ROUNDS=300 go test -count=1 -v -timeout 1h -run 'TestOneKey|TestClocks|TestFreezeProcesses|TestWaiterLeaves|TestTwiceAtOnce|TestKilled(Call|Batch)' ./cmd/mythos
 
 network: ## peers that lie, cuts, and links that lose, delay and go dark (about a minute; the links need Linux, root and iproute2)
 	MYTHOS_NETWORK=1 go test -count=1 -v -run 'TestNetwork' ./cmd/mythos
