@@ -151,24 +151,43 @@ func (w *Watch) newest(ctx context.Context) (n uint64, text []byte, err error) {
 	return low, text, nil
 }
 
-// Check compares the receipt with which an epoch begins with the log that it stands in. bytes reads what it names.
-func Check(ctx context.Context, l *kvledger.Ledger, entry ledger.Entry, bytes func(context.Context, object.Hash) ([]byte, error)) (e Epoch, err error) {
+// Begins reports whether an epoch begins with a receipt of the tool.
+func Begins(r *ledger.Receipt, tool object.Hash) bool {
+	return r != nil && r.ToolID == tool && len(r.IdempotencyKey) == 0 && r.Status == 200
+}
+
+// Open reads the receipt with which an epoch begins: lost and good are the checkpoints that it names. It does not look
+// at the log.
+func Open(entry ledger.Entry, lost, good []byte) (e Epoch, err error) {
 	r := entry.Receipt
 	e.Receipt, e.Seq = r.ReceiptID, entry.Seq
-	for _, part := range []struct {
-		of   object.Hash
-		into *mlog.Checkpoint
-	}{{r.RequestHash, &e.Lost}, {r.ResponseHash, &e.Good}} {
-		text, err := bytes(ctx, part.of)
-		if err == nil {
-			*part.into, err = mlog.ReadCheckpoint(text)
-		}
-		if err != nil {
-			return e, fmt.Errorf("entry %d: the epoch's checkpoint: %w", entry.Seq, err)
-		}
+	if object.Sum(lost) != r.RequestHash || object.Sum(good) != r.ResponseHash {
+		return e, fmt.Errorf("entry %d: %w: its receipt names other checkpoints", entry.Seq, mlog.ErrCheckpoint)
+	}
+	if e.Lost, err = mlog.ReadCheckpoint(lost); err == nil {
+		e.Good, err = mlog.ReadCheckpoint(good)
+	}
+	if err != nil {
+		return e, fmt.Errorf("entry %d: the epoch's checkpoint: %w", entry.Seq, err)
 	}
 	if e.Good.Size != entry.Seq {
 		return e, fmt.Errorf("entry %d: %w: it begins an epoch after %d entries", entry.Seq, mlog.ErrCheckpoint, e.Good.Size)
+	}
+	return e, nil
+}
+
+// Check is [Open], and compares the epoch with the log that its receipt stands in. bytes reads what that names.
+func Check(ctx context.Context, l *kvledger.Ledger, entry ledger.Entry, bytes func(context.Context, object.Hash) ([]byte, error)) (e Epoch, err error) {
+	lost, err := bytes(ctx, entry.Receipt.RequestHash)
+	if err != nil {
+		return e, fmt.Errorf("entry %d: the epoch's checkpoint: %w", entry.Seq, err)
+	}
+	good, err := bytes(ctx, entry.Receipt.ResponseHash)
+	if err != nil {
+		return e, fmt.Errorf("entry %d: the epoch's checkpoint: %w", entry.Seq, err)
+	}
+	if e, err = Open(entry, lost, good); err != nil {
+		return e, err
 	}
 	return e, l.CheckConsistent(ctx, e.Good)
 }

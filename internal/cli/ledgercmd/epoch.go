@@ -71,7 +71,11 @@ func runNewEpoch(ctx context.Context, f *cmdutil.Factory, given string) error {
 
 // epochs are those of the log, each compared with the log.
 func epochs(ctx context.Context, n *repo.Repo) (list []epoch.Epoch, err error) {
-	err = n.Ledger.Log(ctx, kvledger.Filter{Kind: ledger.EntryReceipt, Tool: exec.BuiltinID(epoch.Effect)}, func(entry ledger.Entry) error {
+	tool := exec.BuiltinID(epoch.Effect)
+	err = n.Ledger.Log(ctx, kvledger.Filter{Kind: ledger.EntryReceipt, Tool: tool}, func(entry ledger.Entry) error {
+		if !epoch.Begins(entry.Receipt, tool) {
+			return nil
+		}
 		e, err := epoch.Check(ctx, n.Ledger, entry, n.Store.Bytes)
 		list = append(list, e)
 		return err

@@ -19,7 +19,7 @@ var cites = map[string][]cite{
 	"proofs":     {{"promoted", "merkle-2"}, {"hunk", "merkle-13"}, {"", "merkle-14"}},
 	"receipts":   {{"", "led-3"}},
 	"signatures": {{"key id", "obj-13"}, {"cofactor", "obj-11"}, {"point", "obj-12"}, {"", "obj-11"}},
-	"logs":       {{"cosigned", "led-63"}, {"begin with", "led-62"}, {"consistency", "led-62"}, {"older", "led-62"}, {"checkpoint of", "led-60"}, {"log", "led-60"}, {"", "led-61"}},
+	"logs":       {{"kept", "led-89"}, {"epoch", "led-88"}, {"cosigned", "led-63"}, {"begin with", "led-62"}, {"consistency", "led-62"}, {"older", "led-62"}, {"checkpoint of", "led-60"}, {"log", "led-60"}, {"", "led-61"}},
 	"evidence": {{"file:", "ev-30"}, {"in-toto", "ev-20"}, {"refusal", "ev-10"}, {"settled", "ev-12"}, {"cosigned", "ev-5"}, {"heckpoint", "ev-5"}, {"seal", "ev-4"}, {"capabilit", "ev-11"},
 		{"chain", "ev-11"}, {"no proof", "ev-6"}, {"place", "ev-6"}, {"commit, ", "ev-7"}, {"register, ", "ev-7"}, {"mark, ", "ev-7"}, {"resolution, ", "ev-7"}, {"", "ev-9"}},
 	"ledger": {{"accepted", "led-48"}, {"keeps its request", "led-51"}, {"comes late", "led-55"}, {"of another request", "led-38"}, {"second attempt", "led-44"}, {"unknown decision", "field-48"}, {"on nothing", "led-46"}, {"redundant", "led-37"}, {"idempotency conflict", "led-9"}, {"response conflict", "led-39"}, {"multiple commits", "led-40"}, {"another answer", "led-39"}, {"same answer", "led-40"},

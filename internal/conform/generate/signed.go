@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/epoch"
 	"github.com/mythos-project/mythos/ledger/kvledger"
 	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
@@ -112,6 +115,7 @@ func logs() *set {
 	s.Add("cosigned", at(7, fields{"checkpoint": cosigned, "witness_key": carol.Agent().KeyHex()}))
 	s.Add("cosigned by another", at(7, fields{"checkpoint": cosigned, "witness_key": bob.Agent().KeyHex()}))
 	s.Add("not cosigned", at(7, fields{"witness_key": carol.Agent().KeyHex()}))
+	epochs(s, points, raws)
 	return s
 }
 
@@ -146,6 +150,65 @@ func consistencies(s *set, log mlog.Prover, at func(int, fields) fields) {
 	s.Add("a consistency proof that is too short", at(7, older(3, proof[1:])))
 	s.Add("no consistency proof", at(7, older(3, nil)))
 	s.Add("the older one is the longer one", at(3, older(7, proof)))
+}
+
+// epochs are those of a log that was restored with its first three entries of seven.
+func epochs(s *set, points, raws [][]byte) {
+	ctx, now := context.Background(), func() object.Time { return object.Time(start) }
+	restored := func() *kvledger.Ledger {
+		l := kvledger.Open(memory.New(), alice, now)
+		for _, raw := range raws[:3] {
+			must(0, l.Record(ctx, raw))
+		}
+		return l
+	}
+	tool, keep := exec.BuiltinID(epoch.Effect), func(_ context.Context, b []byte) (object.Hash, error) { return object.Sum(b), nil }
+	l := restored()
+	watch := epoch.New(&epoch.Watch{KV: memory.New(), Log: l.Merkle(), Signer: alice, Known: func() []object.AgentID { return nil }, Now: now})
+	must(watch.Begin(ctx, l, tool, points[7], keep))
+	for i := range 3 {
+		_, raw := receipt(alice, "", fmt.Sprint("question ", i, " after that"), "answer", 200)
+		must(0, l.Record(ctx, raw))
+	}
+	var begun []byte
+	must(0, l.Log(ctx, kvledger.Filter{Tool: tool}, func(entry ledger.Entry) error {
+		begun = entry.Raw
+		return nil
+	}))
+	add := func(name string, l *kvledger.Ledger, raw []byte, lost, good, kept []byte, more func(fields)) {
+		size := must(l.Merkle().Size(ctx))
+		in := fields{"receipt": fields{"seq": 3, "kind": ledger.EntryReceipt, "raw": hexOf(raw), "proof": must(l.Prover(ctx).Inclusion(size, 3))},
+			"lost": string(lost), "good": string(good), "proof": must(l.Prover(ctx).Consistency(3, size))}
+		if kept != nil {
+			in["kept"] = string(kept)
+		}
+		if more != nil {
+			more(in)
+		}
+		s.Add(name, fields{"log_key": alice.Agent().KeyHex(), "checkpoint": string(must(l.Checkpoint(ctx))), "epoch": in})
+	}
+	show := func(name string, lost, good, kept []byte, more func(fields)) {
+		add(name, l, begun, lost, good, kept, more)
+	}
+	show("an epoch", points[7], points[3], nil, nil)
+	show("an epoch with another lost checkpoint", points[6], points[3], nil, nil)
+	show("an epoch with another good checkpoint", points[7], points[2], nil, nil)
+	show("an epoch whose log does not begin with the good checkpoint", points[7], points[3], nil, func(in fields) { in["proof"] = in["proof"].([]object.Hash)[1:] })
+	show("kept: the one that was lost", points[7], points[3], points[7], nil)
+	show("kept: between the good one and the lost one", points[7], points[3], points[5], nil)
+	show("kept: the good one", points[7], points[3], points[3], nil)
+	show("kept: older than the good one", points[7], points[3], points[2], nil)
+
+	for _, c := range []struct {
+		name, key string
+		status    uint16
+		good      []byte
+	}{{"an epoch after another number of entries", "", 200, points[2]}, {"no epoch begins with a key", "key", 200, points[3]}, {"no epoch begins with a refusal", "", 403, points[3]}} {
+		l := restored()
+		_, raw, err := ledger.NewReceipt(alice, ledger.Receipt{ToolID: tool, IdempotencyKey: []byte(c.key), RequestHash: object.Sum(points[7]), ResponseHash: object.Sum(c.good), Status: c.status, TimeObserved: object.Time(start)})
+		must(0, errors.Join(err, l.Record(ctx, raw)))
+		add(c.name, l, raw, points[7], c.good, nil, nil)
+	}
 }
 
 func orEmpty(list []object.Hash) []object.Hash { return append([]object.Hash{}, list...) }

@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/conform/golden/input"
 	"github.com/mythos-project/mythos/internal/evidence"
 	"github.com/mythos-project/mythos/ledger"
+	"github.com/mythos-project/mythos/ledger/epoch"
 	"github.com/mythos-project/mythos/ledger/intoto"
 	"github.com/mythos-project/mythos/ledger/mlog"
 	"github.com/mythos-project/mythos/object"
@@ -126,13 +128,24 @@ func evidenceRefused(err error) (any, error) {
 	return refused(err)
 }
 
-// logIn is a checkpoint of a log, and a claim to prove. At most one of Inclusion, Older and Witness is set.
+// logIn is a checkpoint of a log, and a claim to prove. At most one of Inclusion, Older, Witness and Epoch is set.
 type logIn struct {
 	Log        string       `json:"log_key"`
 	Checkpoint string       `json:"checkpoint"`
 	Inclusion  *inclusionIn `json:"inclusion,omitempty"`
 	Older      *olderIn     `json:"older,omitempty"`
 	Witness    string       `json:"witness_key,omitempty"` // the required cosigner
+	Epoch      *epochIn     `json:"epoch,omitempty"`
+}
+
+// epochIn is the receipt with which an epoch of the log begins, the checkpoints that it names, and a proof that the log begins with
+// the good one. Kept is a checkpoint that somebody remembers.
+type epochIn struct {
+	Receipt inclusionIn   `json:"receipt"`
+	Lost    string        `json:"lost"`
+	Good    string        `json:"good"`
+	Proof   []object.Hash `json:"proof"`
+	Kept    string        `json:"kept,omitempty"`
 }
 
 type inclusionIn struct {
@@ -160,10 +173,44 @@ func logOf(in json.RawMessage) (any, error) {
 	if err != nil {
 		return refused(err)
 	}
+	if v.Epoch != nil {
+		return v.Epoch.open(c, log)
+	}
 	if err := v.show(c, log); err != nil {
 		return refused(err)
 	}
 	return map[string]any{"size": c.Size, "root": object.HashOf(c.Root)}, nil
+}
+
+// open checks an epoch of the log, and says which one a kept checkpoint is of.
+func (v *epochIn) open(c mlog.Checkpoint, log object.AgentID) (any, error) {
+	err := mlog.CheckInclusion(c, v.Receipt.Seq, ledger.Leaf(v.Receipt.Kind, v.Receipt.Raw), v.Receipt.Proof)
+	if err != nil {
+		return refused(err)
+	}
+	entry, err := ledger.ParseLeaf(v.Receipt.Seq, ledger.Leaf(v.Receipt.Kind, v.Receipt.Raw))
+	if err != nil {
+		return nil, err
+	}
+	if !epoch.Begins(entry.Receipt, exec.BuiltinID(epoch.Effect)) {
+		return map[string]any{"begins": false}, nil
+	}
+	e, err := epoch.Open(entry, []byte(v.Lost), []byte(v.Good))
+	if err == nil {
+		err = mlog.CheckConsistency(e.Good, c, v.Proof)
+	}
+	if err != nil {
+		return refused(err)
+	}
+	out := map[string]any{"begins": true, "good": e.Good.Size, "lost": e.Lost.Size}
+	if v.Kept != "" {
+		kept, err := mlog.OpenCheckpoint([]byte(v.Kept), log)
+		if err != nil {
+			return refused(err)
+		}
+		out["earlier"] = e.Explains(kept)
+	}
+	return out, nil
 }
 
 func (v logIn) show(c mlog.Checkpoint, log object.AgentID) error {
