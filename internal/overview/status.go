@@ -123,7 +123,7 @@ func (g *gatherer) waiting(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	untold, err := webhook.GivenUp(ctx, g.n.DB)
+	untold, err := webhook.GivenUp(ctx, g.n.DB, g.n.Now())
 	for i, u := range untold {
 		if i == maxNamed {
 			break

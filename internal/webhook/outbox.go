@@ -45,29 +45,34 @@ type Undelivered struct {
 	Why      string
 }
 
-// GivenUp returns the notices that were given up in the last day.
-func GivenUp(ctx context.Context, db kv.KV) (list []Undelivered, err error) {
-	err = kv.Scan(ctx, db, kv.GivenUp, func(key string, raw []byte) error {
+// GivenUp returns the notices that were given up in the day before now.
+func GivenUp(ctx context.Context, db kv.KV, now object.Time) (list []Undelivered, err error) {
+	return list, eachEnded(ctx, db, func(_ string, u Undelivered) {
+		if now < u.At.Add(keep) {
+			list = append(list, u)
+		}
+	})
+}
+
+// Over adds what is no longer worth keeping, as deletions, to an update.
+func Over(ctx context.Context, db kv.KV, now object.Time, put map[string][]byte) error {
+	return eachEnded(ctx, db, func(key string, u Undelivered) {
+		if now >= u.At.Add(keep) {
+			put[key] = nil
+		}
+	})
+}
+
+func eachEnded(ctx context.Context, db kv.KV, do func(key string, u Undelivered)) error {
+	return kv.Scan(ctx, db, kv.GivenUp, func(key string, raw []byte) error {
 		e, err := object.Decode[ended](raw)
 		if err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}
 		id, err := object.ParseHash(strings.TrimPrefix(key, kv.GivenUp))
-		list = append(list, Undelivered{id, e.At, e.Why})
+		do(key, Undelivered{id, e.At, e.Why})
 		return err
 	})
-	return list, err
-}
-
-// Over adds what is no longer worth keeping, as deletions, to an update.
-func Over(ctx context.Context, db kv.KV, now object.Time, put map[string][]byte) error {
-	list, err := GivenUp(ctx, db)
-	for _, u := range list {
-		if now >= u.At.Add(keep) {
-			put[kv.GivenUp+u.Approval.String()] = nil
-		}
-	}
-	return err
 }
 
 // outbox is the part of a sender that outlives its process.
@@ -146,7 +151,7 @@ func (s *Sender) pass() time.Duration {
 	list, next, err := s.due()
 	if err != nil {
 		s.o.Debugf("webhook: %v", err)
-		return lookAt
+		next = earlier(next, s.o.Now().Add(lookAt))
 	}
 	var under sync.WaitGroup
 	slots, left := make(chan struct{}, together), make(chan object.Time, len(list))
@@ -191,33 +196,32 @@ func (s *Sender) due() (list []due, next object.Time, err error) {
 		}
 		return err
 	})
-	if err != nil {
-		return nil, 0, err
-	}
+	over := map[string][]byte{}
 	for _, d := range all {
-		st, err := s.o.Find(s.ctx, strings.TrimPrefix(d.key, kv.Notices))
+		st, ferr := s.o.Find(s.ctx, strings.TrimPrefix(d.key, kv.Notices))
 		switch {
-		case err != nil && !errors.Is(err, approval.ErrNone):
-			s.o.Debugf("webhook: %v", err)
-			next = earlier(next, s.o.Now().Add(lookAt))
-		case err != nil || st.State != approval.Waiting && st.State != approval.Expired:
-			_, err = s.replace(d, nil)
+		case ferr != nil && !errors.Is(ferr, approval.ErrNone):
+			err = errors.Join(err, ferr)
+		case ferr != nil || st.State != approval.Waiting && st.State != approval.Expired:
+			_, ferr = s.replace(d, nil)
+			err = errors.Join(err, ferr)
 		case st.State == approval.Expired || d.rec.Tries >= tries && d.rec.Next <= s.o.Now():
-			err = s.giveUp(d, st.ID)
+			err = errors.Join(err, s.giveUp(d, st.ID), Over(s.ctx, s.o.KV, s.o.Now(), over))
 		case d.rec.Next > s.o.Now():
 			next = earlier(next, d.rec.Next)
 		default:
 			d.q = st.Request
 			list = append(list, d)
 		}
-		if err != nil && !errors.Is(err, errTaken) {
-			s.o.Debugf("webhook: %v", err)
-		}
 	}
-	return list, next, nil
+	if len(over) > 0 {
+		_, oerr := s.o.KV.Update(s.ctx, nil, over)
+		err = errors.Join(err, oerr)
+	}
+	return list, next, err
 }
 
-// replace puts another record in place of a notice's, or none. It returns false if another process was first.
+// replace puts another record in place of a notice's, or none. The error is errTaken if another process was first.
 func (s *Sender) replace(d due, rec *record) (due, error) {
 	var put []byte
 	var err error
@@ -225,14 +229,13 @@ func (s *Sender) replace(d due, rec *record) (due, error) {
 		if put, err = can.Marshal(rec); err != nil {
 			return d, err
 		}
+		d.rec = *rec
 	}
 	ok, err := s.o.KV.Update(context.WithoutCancel(s.ctx), map[string][]byte{d.key: d.raw}, map[string][]byte{d.key: put})
 	if err == nil && !ok {
 		err = errTaken
 	}
-	if rec != nil {
-		d.rec, d.raw = *rec, put
-	}
+	d.raw = put
 	return d, err
 }
 

@@ -156,7 +156,7 @@ func (d *desk) ask(out approval.Outbox, key string) object.Hash {
 
 func (d *desk) givenUp(want ...string) []webhook.Undelivered {
 	d.T.Helper()
-	list, err := webhook.GivenUp(d.T.Context(), d.DB)
+	list, err := webhook.GivenUp(d.T.Context(), d.DB, d.Now())
 	var why []string
 	for _, u := range list {
 		why = append(why, u.Why)
@@ -292,7 +292,7 @@ func TestGivenUp(t *testing.T) {
 	}
 	d.process()
 	d.wantCame(1, 8)
-	list, err := webhook.GivenUp(t.Context(), d.DB)
+	list, err := webhook.GivenUp(t.Context(), d.DB, d.Now())
 	if err != nil || len(list) != 2 || list[0].Why == list[1].Why || !strings.Contains(list[0].Why+list[1].Why, "it was over before any process tried") {
 		t.Fatal(list, err)
 	}
@@ -301,6 +301,17 @@ func TestGivenUp(t *testing.T) {
 		if err := webhook.Over(t.Context(), d.DB, d.Now().Add(day), put); err != nil || len(put) != want {
 			t.Errorf("after %v: %d are over, %v", day, len(put), err)
 		}
+	}
+
+	d.Pass(25 * time.Hour)
+	d.givenUp()
+	d.ask(killed{d.sender(nil)}, "next")
+	d.Pass(time.Hour)
+	d.process()
+	d.givenUp("it was over before any process tried")
+	put := map[string][]byte{}
+	if err := webhook.Over(t.Context(), d.DB, d.Now(), put); err != nil || len(put) != 0 {
+		t.Errorf("%d are over, and were not removed with the next one: %v", len(put), err)
 	}
 }
 

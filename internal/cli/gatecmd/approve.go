@@ -53,7 +53,7 @@ func listApprovals(ctx context.Context, f *cmdutil.Factory, n *repo.Repo, all bo
 	if err != nil {
 		return err
 	}
-	given, err := webhook.GivenUp(ctx, n.DB)
+	given, err := webhook.GivenUp(ctx, n.DB, n.Now())
 	if err != nil {
 		return err
 	}
