@@ -21,6 +21,7 @@ import (
 	"github.com/mythos-project/mythos/internal/keyfile"
 	"github.com/mythos-project/mythos/internal/peers"
 	"github.com/mythos-project/mythos/internal/plainfile"
+	"github.com/mythos-project/mythos/internal/remote"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/ledger/epoch"
@@ -53,6 +54,7 @@ var hints = []struct {
 	{store.ErrDamaged, "restore the whole .mythos folder from one backup; if there is none, `mythos init --new-database` starts with an empty database, and effects may then happen a second time"},
 	{identity.ErrDamaged, "restore the whole .mythos folder from one backup; if only the database is lost, `mythos init --new-database` starts with an empty one"},
 	{repo.ErrForeign, "if you trust it, name it with --repo DIR or MYTHOS_DIR, or add its folder to safe_directories in your own settings"},
+	{remote.ErrOther, "ask its owners: `mythos log` there shows whether its database was restored and a new epoch began; to go on with it all the same: mythos peer rm URL"},
 	{epoch.ErrStranger, "its log names the first digits of a key's id: trust that machine's key with `mythos trust add KEY --name NAME`; if it is nobody's, remove the newest object under log/cp/ from the bucket"},
 	{epoch.ErrBehind, "if a newer backup can be restored, do that; else see what was lost (docs/cluster.md#backup), then: mythos ledger new-epoch"},
 	{kv.ErrMoved, "with a database: `mythos join DIR --store URL --chunks URL`, then -C DIR; with a folder: -C DIR"},

@@ -19,6 +19,7 @@ import (
 
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
+	"github.com/mythos-project/mythos/internal/cli/peercmd"
 	"github.com/mythos-project/mythos/internal/supervise"
 	"github.com/mythos-project/mythos/object"
 )
@@ -163,6 +164,9 @@ func classify(err error) *clierr.Error {
 				return &clierr.Error{Code: row.code, Err: err, Hint: hintOf(err)}
 			}
 		}
+	}
+	if e, ok := clierr.As(peercmd.PeerError(err)); ok {
+		return e
 	}
 	return &clierr.Error{Code: clierr.Failed, Err: err}
 }

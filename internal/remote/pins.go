@@ -3,6 +3,7 @@ package remote
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -15,6 +16,32 @@ import (
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store/kv"
 )
+
+// ErrOther means that a ledger does not go on from the checkpoint that was last seen of it.
+var ErrOther = errors.New("is not the one seen before")
+
+// Forget forgets the last checkpoint of the ledger at a URL, as its client writes it, but not who signs it. False: nothing
+// is known of it.
+func Forget(ctx context.Context, db kv.KV, url string) (known bool, err error) {
+	raw, known, err := db.Get(ctx, kv.FarLedgers+url)
+	if err != nil || !known {
+		return false, err
+	}
+	pin, err := object.Decode[Pin](raw)
+	if err != nil {
+		return true, fmt.Errorf("what is known of %s: %w", url, err)
+	}
+	pin.Checkpoint = nil
+	now, err := can.Marshal(pin)
+	if err != nil {
+		return true, err
+	}
+	ok, err := db.Update(ctx, map[string][]byte{kv.FarLedgers + url: raw}, map[string][]byte{kv.FarLedgers + url: now})
+	if err == nil && !ok {
+		err = fmt.Errorf("the ledger at %s: %w", url, ledger.ErrBusy)
+	}
+	return true, err
+}
 
 // Pin is what is known of a ledger elsewhere: its signer, and how far it has grown. It is stored under the ledger's
 // URL.
@@ -130,7 +157,7 @@ func (p *pins) take(_ context.Context, proof *wire.Proof, entries ...entry) erro
 	defer p.mu.Unlock()
 	if p.text != nil {
 		if err := mlog.CheckConsistency(p.seen, c, proof.Consistency); err != nil {
-			return fmt.Errorf("the ledger at %s is not the one seen before: %w", p.l.Client.URL, err)
+			return fmt.Errorf("the ledger at %s %w: %w", p.l.Client.URL, ErrOther, err)
 		}
 	}
 	if len(proof.Places) != len(entries) {

@@ -171,7 +171,7 @@ func propose(ctx context.Context, f *cmdutil.Factory, o *proposeOptions, offer [
 	}
 	a, err := codebooks.Offer(ctx, cl, offer, chain)
 	if err != nil {
-		return nil, peerError(err)
+		return nil, PeerError(err)
 	}
 	if !a.Accepted() {
 		f.IO.Notef("%s keeps the proposal: accept it there with `mythos codebook accept %s`, then propose again", o.Peer, a.AgreementID.Short())

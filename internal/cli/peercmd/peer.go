@@ -2,6 +2,7 @@ package peercmd
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -10,6 +11,7 @@ import (
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
 	"github.com/mythos-project/mythos/internal/peer"
 	"github.com/mythos-project/mythos/internal/peers"
+	"github.com/mythos-project/mythos/internal/remote"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/ui"
 	"github.com/mythos-project/mythos/object"
@@ -95,10 +97,21 @@ func newPeerLs(f *cmdutil.Factory) *cobra.Command {
 
 func newPeerRm(f *cmdutil.Factory) *cobra.Command {
 	return &cobra.Command{
-		Use: "rm NAME", Short: "Forget a peer", Example: "  mythos peer rm build", Args: cmdutil.Args(1, 1),
+		Use: "rm NAME|URL", Short: "Forget a peer, or the last checkpoint of a ledger elsewhere",
+		Long: "With a URL it forgets the last checkpoint that was seen of the ledger there, but not which key signs it. That is for\n" +
+			"a server whose database was restored from an older backup: its ledger does not go on from that checkpoint any more,\n" +
+			"and is refused. Ask its owners first what was lost.",
+		Example: "  mythos peer rm build\n  mythos peer rm https://ledger.example", Args: cmdutil.Args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			n, err := f.Repo(c.Context())
 			if err != nil {
+				return err
+			}
+			if strings.Contains(args[0], "://") {
+				known, err := remote.Forget(c.Context(), n.DB, peer.To(n, peers.Peer{URL: args[0]}).URL)
+				if err == nil && !known {
+					err = fmt.Errorf("nothing is known of a ledger at %s: %w", args[0], peers.ErrNoPeer)
+				}
 				return err
 			}
 			return n.Peers.Remove(c.Context(), args[0])

@@ -11,8 +11,8 @@ import (
 	"github.com/mythos-project/mythos/internal/peer/auth"
 )
 
-// peerError gives a peer's refusal the exit code that it has on the peer.
-func peerError(err error) error {
+// PeerError gives a peer's refusal the exit code that it has on the peer.
+func PeerError(err error) error {
 	var se *peer.StatusError
 	switch {
 	case errors.Is(err, auth.ErrIdentity):

@@ -35,7 +35,7 @@ func TestRefusalCodes(t *testing.T) {
 		{peer.StatusError{Status: 416}, clierr.Usage, ""},
 		{peer.StatusError{Status: 503}, clierr.Busy, "in a few seconds"},
 	} {
-		e, ok := clierr.As(peerError(fmt.Errorf("asked: %w", &c.err)))
+		e, ok := clierr.As(PeerError(fmt.Errorf("asked: %w", &c.err)))
 		if !ok || e.Code != c.code || !strings.Contains(e.Hint, c.hint) || (c.hint == "" && e.Hint != "") {
 			t.Errorf("%+v: exit code %d, hint %q", c.err, e.Code, e.Hint)
 		}

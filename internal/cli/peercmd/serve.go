@@ -214,12 +214,12 @@ func runSubmit(ctx context.Context, f *cmdutil.Factory, o *submitOptions) error 
 		return err
 	}
 	if opts.Codebook, err = codebooks.With(ctx, cl); err != nil {
-		return peerError(err)
+		return PeerError(err)
 	}
 	if !carriesRun(opts.Caps) {
 		run, err := cl.Repo.Tasks.RunCap(ctx, raw, func() (object.AgentID, error) { return cl.Peer(ctx) })
 		if err != nil {
-			return peerError(err)
+			return PeerError(err)
 		}
 		if run != nil {
 			f.IO.Notef("sending capability %s with it", run[0].ID.Short())
@@ -231,7 +231,7 @@ func runSubmit(ctx context.Context, f *cmdutil.Factory, o *submitOptions) error 
 	}
 	answer, got, err := submit(ctx, f, cl, o.Peer, raw, opts)
 	if err != nil {
-		return peerError(err)
+		return PeerError(err)
 	}
 	return answered(f, answer, got, o.Out)
 }

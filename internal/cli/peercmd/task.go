@@ -28,7 +28,7 @@ func leave(ctx context.Context, f *cmdutil.Factory, cl *peer.Client, to string, 
 	}
 	t, err := tasks.Leave(ctx, cl, pkt)
 	if err != nil {
-		return peerError(err)
+		return PeerError(err)
 	}
 	f.IO.Notef("%s has it: mythos task result %s", cl, t.ID.Short())
 	return f.Emit(taskLine{t.ID, t.State, t.Submitted, t.Error}, func() { f.IO.Printf("%s\n", t.ID) })
@@ -64,7 +64,7 @@ func newTaskStatus(f *cmdutil.Factory) *cobra.Command {
 			}
 			t, err := tasks.Status(c.Context(), cl, sent.Packet)
 			if err != nil {
-				return peerError(err)
+				return PeerError(err)
 			}
 			if t.Error != "" {
 				f.IO.Notef("%s", ui.CleanLines(t.Error))
@@ -88,7 +88,7 @@ func newTaskResult(f *cmdutil.Factory) *cobra.Command {
 			}
 			answer, got, err := tasks.Answer(c.Context(), cl, sent.Asked)
 			if err != nil {
-				return peerError(err)
+				return PeerError(err)
 			}
 			return answered(f, answer, got, out)
 		},
@@ -122,14 +122,14 @@ func runTaskCancel(ctx context.Context, f *cmdutil.Factory, text string) error {
 	id := sent.Packet
 	t, err := tasks.Cancel(ctx, cl, id)
 	if err != nil {
-		return peerError(err)
+		return PeerError(err)
 	}
 	if t.State == task.Done || t.State == task.Failed {
 		return clierr.New(clierr.Failed, "task %s has already ended: %s", id.Short(), t.State).With("mythos task result " + id.Short())
 	}
 	_, got, err := tasks.Answer(ctx, cl, sent.Asked)
 	if err != nil {
-		return peerError(err)
+		return PeerError(err)
 	}
 	if got.Answer.Halted == nil {
 		return clierr.New(clierr.Failed, "task %s ended before it could be stopped", id.Short()).With("mythos task result " + id.Short())

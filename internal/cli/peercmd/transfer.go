@@ -58,7 +58,7 @@ func runPull(ctx context.Context, f *cmdutil.Factory, from string, objects []str
 		})
 		bar.Stop()
 		if err != nil {
-			return peerError(err)
+			return PeerError(err)
 		}
 		f.IO.Notef("%s, %d bytes", units.Count(got.Parts, "part"), got.Bytes)
 		if len(path) == 0 {
@@ -153,7 +153,7 @@ func runPush(ctx context.Context, f *cmdutil.Factory, to string, objects []strin
 		got, err := parts.Push(ctx, cl, root, chain, bar)
 		bar.Stop()
 		if err != nil {
-			return peerError(err)
+			return PeerError(err)
 		}
 		f.IO.Notef("%s, %d bytes; %s keeps it as @%s", units.Count(got.Parts, "part"), got.Bytes, cl, got.Ref)
 		if err := f.Emit(pushed{root, got.Parts, got.Bytes, got.Ref}, func() { f.IO.Printf("%s\n", root) }); err != nil {
@@ -219,7 +219,7 @@ func runFetch(ctx context.Context, f *cmdutil.Factory, o *fetchOptions) error {
 		return noFile(root, path, e, err)
 	})
 	if err != nil {
-		return peerError(err)
+		return PeerError(err)
 	}
 	f.IO.Notef("%s, %d bytes moved", units.Count(got.Parts, "part"), got.Bytes)
 	return nil
