@@ -7,9 +7,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
@@ -69,7 +71,8 @@ func everythingServer(t *testing.T, flags ...string) string {
 	return "http://" + address
 }
 
-// withToken is a proxy that adds an agent's token to requests.
+// withToken is a proxy that adds an agent's token to requests. It has read a request before it passes it on: a ReverseProxy that
+// still reads it when the answer begins sometimes breaks the answer off.
 func withToken(t *testing.T, to, token string) string {
 	t.Helper()
 	target, err := url.Parse(to)
@@ -81,7 +84,15 @@ func withToken(t *testing.T, to, token string) string {
 		r.Out.Host = r.In.Host
 		r.Out.Header.Set("Authorization", "Bearer "+token)
 	}}
-	s := httptest.NewServer(proxy)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		proxy.ServeHTTP(w, r)
+	}))
 	t.Cleanup(s.CloseClientConnections)
 	t.Cleanup(s.Close)
 	return s.URL
