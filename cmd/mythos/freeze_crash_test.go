@@ -62,6 +62,9 @@ func TestKilledFreeze(t *testing.T) {
 			if enough(begun) {
 				return
 			}
+			if code == 0 {
+				t.Fatalf("%s: it was never killed at the right moment: %d writes", way, n)
+			}
 			if begun {
 				want(way+" was killed", way == "thaw", tools)
 			}
