@@ -32,13 +32,17 @@ const enginesVar = "MYTHOS_TEST_ENGINES"
 // notOverEngines are the scripts that are about a database in the repository's folder.
 var notOverEngines = map[string]string{
 	"agent.txtar":       "waits for the local socket",
+	"at.txtar":          "loses the server's database",
 	"blob_faults.txtar": "damages the files of chunks",
 	"damaged.txtar":     "damages the files of the database",
+	"epoch.txtar":       "restores a copy of the folder",
 	"fsck.txtar":        "damages the files of chunks",
 	"gc.txtar":          "counts chunks in the trash: a bucket has none",
+	"hook.txtar":        "damages the files of the database",
 	"redact_call.txtar": "looks for a text in the folder",
 	"serve_local.txtar": "is about the local socket",
 	"servers.txtar":     "looks for the servers' locks in the folder",
+	"tree.txtar":        "damages the files of chunks",
 }
 
 // overEngines reports whether a script can run on shared storage. One that begins with a copy of a repository's folder
@@ -81,7 +85,8 @@ func startEngines() (stop func() error, err error) {
 func toEngines(args []string) []string {
 	where, chunks, ok := strings.Cut(os.Getenv(enginesVar), "\n")
 	at := slices.Index(args, "init")
-	if !ok || at < 0 || slices.Contains(args, "--new-database") || slices.Contains(args, "--store") || slices.Contains(args, "--help") {
+	elsewhere := []string{"--new-database", "--store", "--at", "--server", "--help"}
+	if !ok || at < 0 || slices.ContainsFunc(args, func(arg string) bool { return slices.Contains(elsewhere, arg) }) {
 		return args
 	}
 	dir := "."

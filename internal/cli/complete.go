@@ -35,7 +35,7 @@ var argSorts = map[string][]string{
 	"MODEL": {lookup.AnyRef, "ModelRef"}, "RECIPE": {lookup.AnyRef, "RecipeDef"}, "SUITE": {lookup.AnyRef, "EvalSuiteDef"},
 	"POLICY": {lookup.AnyRef, "PolicyDef"}, "EPISODE": {lookup.AnyRef, "EpisodeRef"}, "KEY|IDEM_ID": {lookup.AnyKey}, "AGENT": {lookup.AnyAgent},
 	"episode ID": {lookup.AnyRef, "EpisodeRef"}, "receipt ID": {lookup.AnyReceipt}, "receipt ID|FILE": {lookup.AnyReceipt},
-	"tool NAME": {lookup.AnyTool}, "peer NAME": {lookup.AnyPeer}, "trust NAME": {lookup.AnyAgent},
+	"tool NAME": {lookup.AnyTool}, "peer NAME": {lookup.AnyPeer}, "peer NAME|URL": {lookup.AnyPeer}, "trust NAME": {lookup.AnyAgent},
 }
 
 // flagSorts maps flags to kinds of values.
