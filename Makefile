@@ -102,10 +102,10 @@ finetune: ## examples/finetune as its page says: a transformer, an adapter that 
 s3: ## the object store for tests, as .ci/bin/versitygw (three minutes of processor)
 	GOFLAGS= GOBIN=$(dir $(S3)) go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 
-engines: ## the scripts of cmd/mythos a second time, over PostgreSQL and a bucket (needs both, see s3; about ten minutes)
+engines: ## the scripts of cmd/mythos a second time, over PostgreSQL and a bucket (needs both, see s3; four minutes)
 	MYTHOS_TEST_VERSITYGW=$(S3) MYTHOS_TEST_ALL_ENGINES=1 go test -count=1 -timeout 60m -run 'TestEngines|TestMachines|TestOneKey$$|TestTwiceAtOnce|TestQuotaManyProcesses|TestManyProcesses|TestTwoPromotionsAtOnce' ./cmd/mythos
 
-cluster: ## faults of a repository on many machines: a standby takes over, the bucket is away, workers and who appends are killed and stopped (needs PostgreSQL, pgbouncer and s3; seven minutes on a busy machine)
+cluster: ## faults of a repository on many machines: a standby takes over, the bucket is away, workers and who appends are killed and stopped (needs PostgreSQL, pgbouncer and s3; three minutes, seven on a busy machine)
 	MYTHOS_TEST_CLUSTER=1 go test -count=1 -v -timeout 60m -run 'TestStandby|TestTurn|TestPooler' ./store/postgres
 	MYTHOS_TEST_VERSITYGW=$(S3) MYTHOS_TEST_CLUSTER=1 go test -count=1 -v -timeout 60m -run 'TestWorkersDie|TestFailover|TestTurnHolderDies|TestMachinesClocks|TestPausedCall|TestBucketAway' ./cmd/mythos
 
