@@ -75,7 +75,7 @@ bench-gate: build ## calls that a server records beside calls that are recorded 
 bench-hook: build ## what a harness waits for: the hook before and after a call beside `mythos version` (half a minute)
 	go run ./bench/hook -mythos ./mythos -n 40
 
-bench-mcp: build ## what the gate costs between an MCP client and its server, a list of 10,000 tools, starts; beside mcp-proxy where make mcp has installed it (five minutes)
+bench-mcp: build ## what the gate costs between an MCP client and its server, a list of 10,000 tools, starts; beside mcp-proxy where make mcp has installed it (a minute, five on a busy machine)
 	go run ./bench/mcp -mythos ./mythos
 
 bench-tree: build ## a folder of 100,000 files, put beside `git add`, and put again beside `git status` (a quarter of an hour)
