@@ -35,8 +35,8 @@ var ErrBearer = errors.New("not a good bearer")
 // Bearer lets its holder have a server act under a capability.
 type Bearer struct {
 	Chain     []byte           `can:"1,chain"`      // the capability, in file form; its subject is the server
-	NotBefore object.Time      `can:"2,not_before"` // valid from then on,
-	ExpiresAt object.Time      `can:"3,expires_at"` // and until before then, a day at most
+	NotBefore object.Time      `can:"2,not_before"` // valid from this time on
+	ExpiresAt object.Time      `can:"3,expires_at"` // and before this time, at most 24 hours later
 	Issuer    object.AgentID   `can:"4,issuer"`     // the agent that issued the capability to the server
 	Signature object.Signature `can:"5,signature"`
 }

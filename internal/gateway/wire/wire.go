@@ -12,7 +12,7 @@ type Ask struct {
 	Key      []byte      `can:"2,idempotency_key"`
 	Request  []byte      `can:"3,request"`           // what the capability's constraints are checked against
 	Register []byte      `can:"4,register,optional"` // canonical EffectRegister; absent: wait
-	Caps     [][]byte    `can:"5,caps"`              // further chains, in file form, besides the one in the header
+	Caps     [][]byte    `can:"5,caps"`              // more chains, in file form, besides the one in the header
 	Retry    uint8       `can:"6,retry"`             // for an unknown outcome: 0 blocks, 1 may run again, 2 a probe is asked
 	Again    bool        `can:"7,again"`             // an effect with a recorded failure may run again
 	KeepOut  bool        `can:"8,keep_out"`          // another request under the key leaves no mark
@@ -35,12 +35,12 @@ type Answer struct {
 	Verdict uint8        `can:"1,verdict"`          // 1 invoke, 2 replay, 3 sign, 4 refused, 5 recorded, 6 changed
 	Now     object.Time  `can:"2,now"`              // the ledger's clock
 	Fence   *uint64      `can:"3,fence"`            // for 3: the number that the register must have
-	Ended   *uint64      `can:"4,ended"`            // for 3: what its field 11 must be
+	Ended   *uint64      `can:"4,ended"`            // for 3: the value that the register's field 11 must have
 	Cap     *object.Hash `can:"5,cap"`              // for 1: the leaf of the charged chain
-	Seq     *uint64      `can:"6,seq"`              // place in the log of the entry that the answer is about
+	Seq     *uint64      `can:"6,seq"`              // position in the log of the entry that the answer is about
 	Outcome []byte       `can:"7,outcome,optional"` // for 2: canonical EffectOutcome
 	Proof   *Proof       `can:"8,proof"`            // if one was asked for
-	Refusal *Refusal     `can:"9,refusal"`          // of 4
+	Refusal *Refusal     `can:"9,refusal"`          // for 4
 	Price   uint64       `can:"10,price,omitzero"`  // for 1, and for a charge: what was charged besides the call
 	Agreed  [][]byte     `can:"11,agreed,optional"` // for 1: the canonical ApprovalRequest that was spent, and its Approvals
 }
@@ -66,8 +66,8 @@ type Refusal struct {
 	Reason   uint8           `can:"1,reason"`
 	Message  string          `can:"2,message"` // for people
 	Owner    *object.AgentID `can:"3,owner"`   // of the attempt
-	Since    *object.Time    `can:"4,since"`   // when that was registered
-	Until    *object.Time    `can:"5,until"`   // when its lease ends; for an approval: until when it is waited for
+	Since    *object.Time    `can:"4,since"`   // when the attempt was registered
+	Until    *object.Time    `can:"5,until"`   // when the attempt's lease ends; for an approval: when the request for it expires
 	Fence    *uint64         `can:"6,fence"`   // of the attempt
 	How      uint8           `can:"7,how"`     // for 2: how it ended; for 3: the reason of the mark
 	Evidence []object.Hash   `can:"8,evidence"`
@@ -85,7 +85,7 @@ type Record struct {
 	Resolution []byte  `can:"3,resolution,optional"` // canonical Resolution by the attempt's owner
 	Response   []byte  `can:"4,response"`            // the tool's response
 	About      *uint64 `can:"5,about"`               // for a commit: only this attempt may be ended
-	Since      *uint64 `can:"6,since"`               // as in Ask
+	Since      *uint64 `can:"6,since"`               // as in GateAsk
 }
 
 // Probed is the finding of a probe about an attempt with an unknown outcome.
