@@ -107,7 +107,7 @@ engines: ## the scripts of cmd/mythos a second time, over PostgreSQL and a bucke
 
 cluster: ## faults of a repository on many machines: a standby takes over, the bucket is away, workers and who appends are killed and stopped (needs PostgreSQL, pgbouncer and s3; three minutes, seven on a busy machine)
 	MYTHOS_TEST_CLUSTER=1 go test -count=1 -v -timeout 60m -run 'TestStandby|TestTurn|TestPooler' ./store/postgres
-	MYTHOS_TEST_VERSITYGW=$(S3) MYTHOS_TEST_CLUSTER=1 go test -count=1 -v -timeout 60m -run 'TestWorkersDie|TestFailover|TestTurnHolderDies|TestMachinesClocks|TestPausedCall|TestBucketAway' ./cmd/mythos
+	MYTHOS_TEST_VERSITYGW=$(S3) MYTHOS_TEST_CLUSTER=1 go test -count=1 -v -timeout 60m -run 'TestWorkersDie|TestSpawnerDies|TestFailover|TestTurnHolderDies|TestMachinesClocks|TestPausedCall|TestBucketAway' ./cmd/mythos
 
 ROUNDS ?= 6
 attack: ## each damage to each file of a database and of a repository, ROUNDS times (6: about five minutes); damage is named or does no harm

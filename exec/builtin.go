@@ -18,8 +18,9 @@ type Builtin struct {
 	Run func(ctx context.Context, call Call) (Response, error)
 	// Writes and Spawns say that each call charges the task one state write, or one worker.
 	Writes, Spawns bool
-	// RetrySafe says that an attempt with unknown outcome may be repeated.
-	RetrySafe bool
+	// RetrySafe says that an attempt with unknown outcome may be repeated. Repeatable says it of one request; nil: of none.
+	RetrySafe  bool
+	Repeatable func(ctx context.Context, request []byte) bool
 	// Limits replace the default ones where set.
 	Limits Limits
 	// KeepOut refuses another request under a key without leaving a mark: the key's history stays unchanged.
@@ -69,12 +70,13 @@ func (f runFunc) Run(ctx context.Context, call Call) (Response, error) {
 
 // target is a tool as the gate uses it, registered or built in.
 type target struct {
-	name      string
-	module    ModuleRef
-	runner    Runner
-	limits    Limits
-	retrySafe bool
-	probe     *object.Hash
+	name       string
+	module     ModuleRef
+	runner     Runner
+	limits     Limits
+	retrySafe  bool
+	repeatable func(ctx context.Context, request []byte) bool // retrySafe, for some requests; nil: for none
+	probe      *object.Hash
 	// exit statuses of failures that another try does not fix
 	permanentExits []uint64
 	keepOut        bool
@@ -89,7 +91,7 @@ func (g *Gate) resolve(ctx context.Context, id object.Hash, defaults Limits) (ta
 	if b, ok := g.builtins[id]; ok {
 		return target{
 			name: b.name, runner: runFunc(b.Run), limits: DefaultLimits().replace(b.Limits),
-			retrySafe: b.RetrySafe, keepOut: b.KeepOut, always: b.Always, use: b.Use,
+			retrySafe: b.RetrySafe, repeatable: b.Repeatable, keepOut: b.KeepOut, always: b.Always, use: b.Use,
 		}, nil
 	}
 	reg, err := g.Tools.get(ctx, id)

@@ -140,6 +140,9 @@ type Manner struct {
 	Made           bool  // the key was generated: an equal call that waits for approval replaces it by its own
 	Capture        *bool // store the request under its hash; nil: as the Gate says
 	Depth          int   // number of spawns around this effect
+	// Idle is called when the effect begins to wait for others, and what it returns when the wait ends: meanwhile the
+	// caller gives its place to another. Nil: it has none to give.
+	Idle func() (back func())
 	// Local passes data from a caller in this process to a tool, beside the request, such as where to write files. The
 	// tool's runner defines its type. It never determines the action, which is in the request.
 	Local any
@@ -147,7 +150,15 @@ type Manner struct {
 
 // inner is the Manner of effects that a built-in tool causes in turn.
 func (m Manner) inner() Manner {
-	return Manner{Wait: m.Wait, Stderr: m.Stderr, Capture: m.Capture, Depth: m.Depth}
+	return Manner{Wait: m.Wait, Stderr: m.Stderr, Capture: m.Capture, Depth: m.Depth, Idle: m.Idle}
+}
+
+// Waits says that the effect begins to wait for others, until back is called ([Manner.Idle]).
+func (m Manner) Waits() (back func()) {
+	if m.Idle == nil {
+		return func() {}
+	}
+	return m.Idle()
 }
 
 // Special values of a wait.

@@ -43,8 +43,9 @@ func (a *attempt) await(ctx context.Context, busy *ledger.BusyError) (out Outcom
 	if a.gate.Waiting != nil && a.patience.Tell(busy.Fence) {
 		a.gate.Waiting(*busy)
 	}
-	begin := time.Now()
+	begin, back := time.Now(), a.effect.Manner.Waits()
 	left, err := w.Await(limited, busy.IdemID, a.requestHash)
+	back()
 	a.patience.Since(begin)
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -111,6 +112,7 @@ func (a *attempt) enter(ctx context.Context) (leave func(), err error) {
 	if leave := a.gate.flights.TryEnter(idem); leave != nil {
 		return leave, nil
 	}
+	defer a.effect.Manner.Waits()()
 	if a.effect.Manner.Wait == 0 && a.gate.Wait == 0 { // no setting: our own attempts wait for one another
 		return a.gate.flights.Enter(ctx, idem)
 	}

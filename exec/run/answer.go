@@ -19,7 +19,8 @@ type Answer struct {
 	Receipts   [][]byte         `can:"6,receipts"` // canonical receipts, in order
 	TraceRef   *object.TraceRef `can:"7,trace_ref"`
 	EpisodeID  *object.Hash     `can:"8,episode_id"`
-	Halted     *string          `can:"9,halted"` // why the task was halted, for people
+	Halted     *string          `can:"9,halted"`  // why the task was halted, for people
+	CPUus      *uint64          `can:"10,cpu_us"` // spent, if it is a task of a spawn
 }
 
 // ErrAnswer means that an answer does not fit its question.

@@ -66,6 +66,7 @@ var Structs = []object.Struct{
 	object.Define[BlobPinRequest]("BlobPinRequest", object.Rule{}),
 	object.Define[BlobDeleteRequest]("BlobDeleteRequest", object.Rule{}),
 	object.Define[SpawnRequest]("SpawnRequest", object.Rule{}),
+	object.Define[SpawnedTask]("SpawnedTask", object.Rule{}),
 	object.Define[Spawned]("Spawned", object.Rule{}),
 }
 

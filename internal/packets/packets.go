@@ -36,6 +36,7 @@ type Packets struct {
 	Auth      *authority.Authority
 	Caller    *calls.Caller
 	Codebooks *codebook.Codebooks
+	Bundle    func(ctx context.Context, cid object.Hash) ([]byte, error) // reads a bundle that is a blob
 
 	decodes chan struct{} // holds one item for each packet that is being decoded
 }
@@ -50,6 +51,8 @@ func New(p Packets) *Packets {
 const (
 	extensionCaps   = "mythos.caps"   // the file form of capability chains, in a CAN list
 	extensionAnswer = "mythos.answer" // canonical run.Answer
+
+	extensionSpawned = "mythos.spawned" // canonical vm.SpawnedTask
 )
 
 // PackOptions say how a bundle is packed.
@@ -144,6 +147,8 @@ type Received struct {
 	Caps    []caps.Chain // the chains that travelled with it, not yet authorized
 	Answer  *run.Answer  // if it answers a submission
 	Signers []object.AgentID
+
+	Spawned *vm.SpawnedTask // if it is a task of a spawn
 }
 
 // IsPacket reports whether data looks like a packet rather than a bundle.
@@ -155,7 +160,8 @@ func (pa *Packets) Open(ctx context.Context, raw []byte) (*Received, error) {
 	return pa.receive(ctx, raw, nil)
 }
 
-// Accept is Open for a submission: the packet needs a replay guard that was not seen before.
+// Accept is Open for a submission: the packet needs a replay guard that was not seen before, and is not a task of a
+// spawn.
 func (pa *Packets) Accept(ctx context.Context, raw []byte) (*Received, error) {
 	return pa.receive(ctx, raw, pa.seen)
 }
@@ -168,7 +174,13 @@ func (pa *Packets) receive(ctx context.Context, raw []byte, seen packet.Seen) (*
 	out := &Received{Packet: p}
 	r := &packet.Receiver{
 		Trusted: pa.ID.TrustsPacket, Seen: seen, Now: pa.ID.Now,
-		Validate: out.open, // everything is checked before the guard, whose nonce is then used up
+		Validate: func(payload []byte) error { // everything is checked before the guard, whose nonce is then used up
+			err := out.open(payload)
+			if err == nil && seen != nil && out.Spawned != nil {
+				err = errors.New("a task of a spawn is not submitted")
+			}
+			return err
+		},
 	}
 	release := func() {}
 	defer func() { release() }()
@@ -224,6 +236,11 @@ func (r *Received) open(payload []byte) error {
 	if a, ok := b.Meta.Extensions[extensionAnswer]; ok {
 		if r.Answer, err = object.Decode[run.Answer](a); err != nil {
 			return fmt.Errorf("answer: %w", err)
+		}
+	}
+	if s, ok := b.Meta.Extensions[extensionSpawned]; ok {
+		if r.Spawned, err = object.Decode[vm.SpawnedTask](s); err != nil {
+			return fmt.Errorf("spawned task: %w", err)
 		}
 	}
 	return nil
@@ -282,20 +299,21 @@ func (pa *Packets) TakeNonce(ctx context.Context, agent object.AgentID, nonce [1
 // ErrCancelled is why a cancelled task ended.
 var ErrCancelled = errors.New("cancelled by who submitted it, or by who runs the server")
 
-// Serve runs the first task of an accepted packet and returns the signed answer. If ctx ends with [ErrCancelled] before
-// the task ends, it returns an answer that says so, with that error.
-func (pa *Packets) Serve(ctx context.Context, got *Received) ([]byte, *run.Result, error) {
-	for _, ch := range got.Caps {
-		if err := pa.Auth.Add(context.WithoutCancel(ctx), ch...); err != nil {
-			return nil, nil, err
-		}
+// Serve runs the first task of an accepted packet, or the task of a spawn that it stands for, and returns the signed
+// answer. If ctx ends with [ErrCancelled] before the task ends, it returns an answer that says so, with that error. idle
+// is as of [exec.Manner].
+func (pa *Packets) Serve(ctx context.Context, got *Received, idle func() (back func())) ([]byte, *run.Result, error) {
+	spec, err := pa.spec(context.WithoutCancel(ctx), got)
+	if err != nil {
+		return nil, nil, err
 	}
 	done := [][]byte{}
-	tell := func(_ exec.Effect, out exec.Outcome) { done = append(done, out.ReceiptRaw) }
-	err := context.Cause(ctx)
+	spec.OnEffect = func(_ exec.Effect, out exec.Outcome) { done = append(done, out.ReceiptRaw) }
+	spec.Manner.Idle = idle
+	err = context.Cause(ctx)
 	var ran *calls.Ran
 	if err == nil {
-		ran, err = pa.Caller.Run(ctx, calls.RunSpec{Bundle: got.Bundle, Caps: got.Caps, OnEffect: tell})
+		ran, err = pa.Caller.Run(ctx, spec)
 	}
 	cancelled := errors.Is(context.Cause(ctx), ErrCancelled)
 	ctx = context.WithoutCancel(ctx) // the effects have happened: the answer reports them
@@ -313,6 +331,9 @@ func (pa *Packets) Serve(ctx context.Context, got *Received) ([]byte, *run.Resul
 		text := res.Halt.Error()
 		a.Halted = &text
 	}
+	if got.Spawned != nil {
+		a.CPUus = &res.Spent.CPUus
+	}
 	for _, id := range res.Receipts {
 		raw, err := pa.Ledger.Receipt(ctx, id)
 		if err != nil {
@@ -322,6 +343,19 @@ func (pa *Packets) Serve(ctx context.Context, got *Received) ([]byte, *run.Resul
 	}
 	pkt, err := pa.packAnswer(ctx, got, a)
 	return pkt, res, err
+}
+
+// spec returns the run that a packet asks for, and stores the capabilities that a submission brings.
+func (pa *Packets) spec(ctx context.Context, got *Received) (calls.RunSpec, error) {
+	if got.Spawned != nil {
+		return pa.spawned(ctx, got)
+	}
+	for _, ch := range got.Caps {
+		if err := pa.Auth.Add(ctx, ch...); err != nil {
+			return calls.RunSpec{}, err
+		}
+	}
+	return calls.RunSpec{Bundle: got.Bundle, Caps: got.Caps}, nil
 }
 
 // packAnswer signs an answer.

@@ -3,7 +3,6 @@ package repo
 import (
 	"github.com/mythos-project/mythos/internal/pins"
 	"github.com/mythos-project/mythos/internal/recording"
-	"github.com/mythos-project/mythos/internal/spawn"
 )
 
 // builtins registers the built-in effects.
@@ -15,6 +14,6 @@ func (r *Repo) builtins() {
 	r.Freezer.Register()
 	(&pins.Pins{ID: r.Identity, Gate: r.Gate, Store: r.Store}).Register()
 	r.Cells.Register(r.Gate)
-	(&spawn.Spawner{Gate: r.Gate, Store: r.Store, Caller: r.Caller}).Register()
+	r.Spawner.Register()
 	r.Gate.Builtin("once", (&recording.Runner{Programs: r.programs, Tools: r.Tools, Blobs: r.Store}).Builtin())
 }

@@ -38,6 +38,7 @@ import (
 	"github.com/mythos-project/mythos/internal/packets"
 	"github.com/mythos-project/mythos/internal/peers"
 	"github.com/mythos-project/mythos/internal/running"
+	"github.com/mythos-project/mythos/internal/spawn"
 	"github.com/mythos-project/mythos/internal/task"
 	"github.com/mythos-project/mythos/internal/toolbox"
 	"github.com/mythos-project/mythos/internal/transfer"
@@ -90,6 +91,7 @@ type Repo struct {
 	Freezer   *freeze.Freezer
 	Packets   *packets.Packets
 	Tasks     *task.Tasks
+	Spawner   *spawn.Spawner
 	Explain   *explain.Explainer
 	Transfer  *transfer.Transfer
 	Upkeep    *upkeep.Upkeep

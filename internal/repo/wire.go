@@ -15,6 +15,8 @@ import (
 	"github.com/mythos-project/mythos/internal/lookup"
 	"github.com/mythos-project/mythos/internal/packets"
 	"github.com/mythos-project/mythos/internal/peers"
+	"github.com/mythos-project/mythos/internal/pool"
+	"github.com/mythos-project/mythos/internal/spawn"
 	"github.com/mythos-project/mythos/internal/task"
 	"github.com/mythos-project/mythos/internal/toolbox"
 	"github.com/mythos-project/mythos/internal/transfer"
@@ -43,8 +45,10 @@ func (r *Repo) wire() {
 	r.Codebooks = &codebook.Codebooks{ID: id, DB: r.DB, Store: r.Store, Gate: r.Gate, Exec: r.Exec, Models: r.Models, Caller: r.Caller}
 	r.Freezer = &freeze.Freezer{ID: id, Gate: r.Gate, Caller: r.Caller, Holds: r.Holds}
 	r.Holds.Name, r.Holds.Who = r.Toolbox.Name, id.ShortName
-	r.Packets = packets.New(packets.Packets{ID: id, DB: r.DB, Ledger: r.Ledger, Auth: r.Auth, Caller: r.Caller, Codebooks: r.Codebooks})
+	r.Spawner = &spawn.Spawner{Gate: r.Gate, Store: r.Store, Caller: r.Caller}
+	r.Packets = packets.New(packets.Packets{ID: id, DB: r.DB, Ledger: r.Ledger, Auth: r.Auth, Caller: r.Caller, Codebooks: r.Codebooks, Bundle: r.Spawner.Bundle})
 	r.Tasks = &task.Tasks{ID: id, Engine: r.engine, DB: r.DB, Verifier: r.Verifier, Quotas: r.Quotas, Auth: r.Auth}
+	r.Spawner.Workers = &pool.Pool{ID: id, Tasks: r.Tasks, Packets: r.Packets}
 	r.Explain = &explain.Explainer{ID: id, Store: r.Store, Gate: r.Gate, Exec: r.Exec, Models: r.Models, Verifier: r.Verifier, Judge: r.Judge, Toolbox: r.Toolbox,
 		Learn: r.Learn, Packets: r.Packets}
 	r.Transfer = &transfer.Transfer{ID: id, DB: r.DB, Store: r.Store, Models: r.Models, Source: r.Source, Quotas: r.Quotas, Auth: r.Auth, Episodes: r.Episodes,

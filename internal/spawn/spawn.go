@@ -1,20 +1,25 @@
-// Package spawn implements the effect compute.spawn: tasks of a bundle that run in parallel.
+// Package spawn implements the effect compute.spawn: tasks of a bundle that run in parallel, here or by the processes
+// that take the tasks of this repository.
 package spawn
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"time"
 
+	"github.com/mythos-project/mythos/caps"
 	"github.com/mythos-project/mythos/caps/scope"
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/output"
-	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/internal/calls"
 	"github.com/mythos-project/mythos/internal/par"
+	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
 	"github.com/mythos-project/mythos/store"
@@ -23,11 +28,33 @@ import (
 
 const effectSpawn = "compute.spawn"
 
-// Spawner runs the tasks of compute.spawn in this process.
+// Spawner runs the tasks of compute.spawn.
 type Spawner struct {
-	Gate   *exec.Gate
-	Store  *store.Store
-	Caller *calls.Caller
+	Gate    *exec.Gate
+	Store   *store.Store
+	Caller  *calls.Caller
+	Workers Workers // run those of the pool `workers`
+}
+
+// Workers run tasks in other processes.
+type Workers interface {
+	// Run runs the tasks under the given capabilities, and returns what became of each, in their order. An error leaves
+	// it unknown what they have done.
+	Run(ctx context.Context, tasks []Task, caps []caps.Chain) ([]Result, error)
+}
+
+// Task is a task of a spawn, with the id of the bundle that has it.
+type Task struct {
+	vm.SpawnedTask
+	BundleID object.Hash
+}
+
+// Result is the result of a task.
+type Result struct {
+	Hash     object.Hash
+	Halted   bool
+	CPUus    uint64
+	Receipts []object.Hash
 }
 
 const (
@@ -35,13 +62,17 @@ const (
 	maxSpawnDepth    = 4        // maximum nesting of spawns
 	maxBundle        = 16 << 20 // bytes
 	maxSpawnEvidence = 1024     // hashes in the receipt
-	spawnsAtOnce     = 8        // workers of one spawn running at a time
+	spawnsAtOnce     = 8        // tasks of one spawn running at a time in this process
+	maxTime          = 24 * time.Hour
 )
 
-// LocalPool is the worker pool of every repository: its own executor.
-var LocalPool = object.SumText("pool:local")
+// The pools of every repository [cap-114].
+var (
+	LocalPool   = object.SumText("pool:local")   // the executor itself
+	WorkersPool = object.SumText("pool:workers") // the processes that take the repository's tasks
+)
 
-// Register registers compute.spawn. It is not retry-safe itself; the effects of the tasks are, if they have keys.
+// Register registers compute.spawn.
 func (sp *Spawner) Register() {
 	sp.Gate.Builtin(effectSpawn, exec.Builtin{
 		Use: func(request []byte) (scope.Use, error) {
@@ -51,7 +82,7 @@ func (sp *Spawner) Register() {
 			}
 			return scope.Use{Kind: scope.KindComputeSpawn, Pool: q.PoolID, Workers: uint64(len(q.Tasks)), CPUus: q.CPUus, IO: uint64(q.IO)}, nil
 		},
-		Run: sp.runSpawn, Spawns: true,
+		Run: sp.runSpawn, Spawns: true, Repeatable: sp.repeatable, Limits: exec.Limits{Timeout: maxTime},
 	})
 }
 
@@ -74,10 +105,10 @@ func (sp *Spawner) runSpawn(ctx context.Context, c exec.Call) (exec.Response, er
 	if c.Inner.Depth >= maxSpawnDepth {
 		return exec.Response{Status: exec.StatusBadRequest, Notes: fmt.Sprintf("more than %d spawns inside one another", maxSpawnDepth)}, nil
 	}
-	if q.PoolID != LocalPool {
+	if q.PoolID != LocalPool && q.PoolID != WorkersPool {
 		return exec.Response{Status: exec.StatusNotFound, Notes: fmt.Sprintf("pool %s is not here", q.PoolID)}, nil
 	}
-	raw, err := sp.bundle(ctx, q.Bundle)
+	raw, err := sp.Bundle(ctx, q.Bundle)
 	if errors.Is(err, store.ErrNotFound) {
 		return exec.Response{Status: exec.StatusNotFound, Notes: fmt.Sprintf("bundle %s is not here", q.Bundle)}, nil
 	}
@@ -87,17 +118,39 @@ func (sp *Spawner) runSpawn(ctx context.Context, c exec.Call) (exec.Response, er
 	if err := fits(q, raw); err != nil {
 		return exec.Response{Status: exec.StatusBadRequest, Notes: err.Error()}, nil
 	}
-	manner := c.Inner
-	manner.Depth++
-	results, err := sp.workers(ctx, q, calls.RunSpec{Bundle: raw, Caps: c.Caps, Manner: manner})
+	run := sp.here
+	if q.PoolID == WorkersPool {
+		run = sp.elsewhere
+	}
+	c.Inner.Depth++
+	results, err := run(ctx, c, q, raw)
 	if err != nil {
 		return exec.Response{}, err
 	}
 	return answer(q, results)
 }
 
-// bundle reads a bundle that is a blob.
-func (sp *Spawner) bundle(ctx context.Context, cid object.Hash) ([]byte, error) {
+// repeatable reports whether repeating a request does nothing twice: every effect that its tasks can reach has a key.
+func (sp *Spawner) repeatable(ctx context.Context, request []byte) bool {
+	q, err := openSpawn(request)
+	if err != nil {
+		return false
+	}
+	raw, err := sp.Bundle(ctx, q.Bundle)
+	if err != nil {
+		return false
+	}
+	slices.SortFunc(q.Tasks, object.Hash.Compare)
+	for _, id := range slices.Compact(q.Tasks) {
+		if t, err := vm.Prepare(raw, id); err != nil || !t.Repeatable() {
+			return false
+		}
+	}
+	return true
+}
+
+// Bundle reads a bundle that is a blob. The error wraps store.ErrNotFound if it is not here.
+func (sp *Spawner) Bundle(ctx context.Context, cid object.Hash) ([]byte, error) {
 	blob, err := sp.Store.OpenBlob(ctx, cid, codec.Keys{})
 	if err != nil {
 		return nil, err
@@ -141,27 +194,45 @@ func fits(q *vm.SpawnRequest, raw []byte) error {
 	return nil
 }
 
-// workers runs the tasks. The first error prevents those that have not begun.
-func (sp *Spawner) workers(ctx context.Context, q *vm.SpawnRequest, each calls.RunSpec) ([]*run.Result, error) {
-	results := make([]*run.Result, len(q.Tasks))
+// here runs the tasks in this process. The first error prevents those that have not begun.
+func (sp *Spawner) here(ctx context.Context, c exec.Call, q *vm.SpawnRequest, raw []byte) ([]Result, error) {
+	results := make([]Result, len(q.Tasks))
 	err := par.Each(ctx, len(q.Tasks), spawnsAtOnce, func(ctx context.Context, i int) error {
-		s := each
-		s.Task = q.Tasks[i]
-		ran, err := sp.Caller.Run(ctx, s)
+		ran, err := sp.Caller.Run(ctx, calls.RunSpec{Bundle: raw, Task: q.Tasks[i], Caps: c.Caps, Manner: c.Inner})
 		if err == nil {
-			results[i] = ran.Result
+			results[i] = Result{ran.ResultHash, ran.Halt != nil, ran.Spent.CPUus, ran.Receipts}
 		}
 		return err
 	})
 	return results, err
 }
 
-func answer(q *vm.SpawnRequest, results []*run.Result) (exec.Response, error) {
+// elsewhere has the tasks run by the processes that take this repository's tasks.
+func (sp *Spawner) elsewhere(ctx context.Context, c exec.Call, q *vm.SpawnRequest, raw []byte) ([]Result, error) {
+	id, err := ir.BundleID(raw)
+	if err != nil {
+		return nil, err
+	}
+	spawn := ledger.IdemID(c.Tool, c.Key)
+	if len(c.Key) == 0 {
+		if _, err := rand.Read(spawn.Sum[:]); err != nil {
+			return nil, err
+		}
+	}
+	tasks := make([]Task, len(q.Tasks))
+	for i, task := range q.Tasks {
+		tasks[i] = Task{vm.SpawnedTask{Spawn: spawn, Number: uint16(i), Bundle: q.Bundle, Task: task, Depth: uint8(c.Inner.Depth), Capture: c.Inner.Capture}, id}
+	}
+	defer c.Inner.Waits()()
+	return sp.Workers.Run(ctx, tasks, c.Caps)
+}
+
+func answer(q *vm.SpawnRequest, results []Result) (exec.Response, error) {
 	out := vm.Spawned{Results: []object.Hash{}, Halted: []bool{}}
 	evidence := []object.Hash{q.Bundle}
 	for _, r := range results {
-		out.Results, out.Halted = append(out.Results, r.ResultHash), append(out.Halted, r.Halt != nil)
-		out.CPUus += r.Spent.CPUus
+		out.Results, out.Halted = append(out.Results, r.Hash), append(out.Halted, r.Halted)
+		out.CPUus += r.CPUus
 		if len(evidence)+len(r.Receipts) <= maxSpawnEvidence {
 			evidence = append(evidence, r.Receipts...)
 		}

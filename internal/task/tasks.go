@@ -54,6 +54,8 @@ type Task struct {
 
 	Server string `json:"server,omitempty"` // the Instance that has it, or last had it; empty: none yet
 	Begun  int    `json:"begun,omitempty"`  // how often a server began it
+
+	Spawn *object.Hash `json:"spawn,omitempty"` // the spawn that it is of: only a process with the author's key runs it
 }
 
 // KeepTasks is how long an ended task, and its answer, are stored.
@@ -67,13 +69,14 @@ const (
 	openKeys   = kv.OpenTasks   // the Instance that has it, until the task ended
 )
 
-// Add stores a task that the server t.Server has accepted, with its packet. An existing task is not changed.
-func (ta *Tasks) Add(ctx context.Context, t Task, packet []byte) error {
+// Add stores a task that the server t.Server has accepted, with its packet, and reports whether it is new. An existing
+// task is not changed.
+func (ta *Tasks) Add(ctx context.Context, t Task, packet []byte) (added bool, err error) {
 	check, put, err := newTask(t, packet)
-	if err == nil {
-		_, err = ta.DB.Update(ctx, check, put)
+	if err != nil {
+		return false, err
 	}
-	return err
+	return ta.DB.Update(ctx, check, put)
 }
 
 // newTask returns the update that stores a task which does not exist yet.

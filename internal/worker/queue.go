@@ -203,9 +203,29 @@ func (q *Queue) Stopping() bool {
 	return q.closed
 }
 
-func (q *Queue) run() {
+func (q *Queue) run() { q.runUntil(new(bool)) }
+
+// lend lets another task run in the place of one that waits, until back is called: a task that waits for tasks which it
+// spawned must not keep them from running.
+func (q *Queue) lend() (back func()) {
+	over := new(bool)
+	q.mu.Lock()
+	q.running--
+	q.mu.Unlock()
+	q.wg.Go(func() { q.runUntil(over) })
+	return func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.running++
+		*over = true
+		q.wake.Broadcast()
+	}
+}
+
+// runUntil runs tasks until there are no more, or until over, which mu guards.
+func (q *Queue) runUntil(over *bool) {
 	for {
-		j := q.next()
+		j := q.next(over)
 		if j == nil {
 			return
 		}
@@ -214,18 +234,18 @@ func (q *Queue) run() {
 	}
 }
 
-// next waits for a task; nil: there are no more.
-func (q *Queue) next() *job {
+// next waits for a task; nil: there are no more, or it is over.
+func (q *Queue) next(over *bool) *job {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.waiting) == 0 && !q.closed {
+	for len(q.waiting) == 0 && !q.closed && !*over {
 		select {
 		case q.look <- struct{}{}:
 		default:
 		}
 		q.wake.Wait()
 	}
-	if q.closed {
+	if q.closed || *over {
 		return nil
 	}
 	j := q.waiting[0]
@@ -304,7 +324,7 @@ func (q *Queue) answer(j *job) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer, _, err := q.Repo.Packets.Serve(j.ctx, got)
+	answer, _, err := q.Repo.Packets.Serve(j.ctx, got, q.lend)
 	return answer, err
 }
 

@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/internal/task"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/store"
@@ -52,6 +51,7 @@ func (q *Queue) takeOver(ctx context.Context) (taken int, err error) {
 		return 0, nil
 	}
 	found, err := q.Repo.Tasks.GetAll(ctx, left)
+	found = slices.DeleteFunc(found, func(t task.Task) bool { return t.Spawn != nil && t.Author != q.Repo.Self().KeyHex() })
 	for _, t := range q.some(found) {
 		q.takeUp(ctx, t)
 	}
@@ -147,7 +147,7 @@ func (q *Queue) unrepeatable(ctx context.Context, t task.Task) error {
 	if err != nil {
 		return errors.Join(errEnded, err)
 	}
-	ran, err := vm.Prepare(got.Bundle, object.Hash{})
+	ran, err := q.Repo.Packets.Prepare(ctx, got)
 	if err != nil {
 		return errors.Join(errEnded, err)
 	}

@@ -175,7 +175,7 @@ func LeftOf(t testing.TB, n *repo.Repo, program, server, state string) task.Task
 	}
 	tk := task.Task{ID: got.Packet.ID(), State: task.Queued, Author: got.Author.KeyHex(), Submitted: n.Now()}
 	tk.Server = server
-	if err = n.Tasks.Add(ctx, tk, raw); err == nil && state == task.Running {
+	if _, err = n.Tasks.Add(ctx, tk, raw); err == nil && state == task.Running {
 		_, _, err = n.Tasks.Claim(ctx, tk.ID, tk.Server)
 	}
 	if err != nil {

@@ -37,7 +37,7 @@ func TestAnswersFit(t *testing.T) {
 	if err := n.Packets.CheckAnswer(question, asked); !errors.Is(err, run.ErrAnswer) {
 		t.Errorf("the question itself: %v", err)
 	}
-	raw, _, err := n.Packets.Serve(ctx, question)
+	raw, _, err := n.Packets.Serve(ctx, question, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

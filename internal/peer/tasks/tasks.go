@@ -116,7 +116,7 @@ func (s *Service) enqueue(ctx context.Context, t task.Task, raw []byte, got *pac
 	if s.RequireCap {
 		giveBack, err = s.Repo.Tasks.AddCharged(ctx, t, raw, got)
 	} else {
-		err = s.Repo.Tasks.Add(ctx, t, raw)
+		_, err = s.Repo.Tasks.Add(ctx, t, raw)
 	}
 	if err != nil {
 		return err
