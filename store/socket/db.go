@@ -22,7 +22,7 @@ var (
 
 // Options tune a DB.
 type Options struct {
-	Wait   time.Duration // how long to wait for the first answer of a server; 0: 10 s
+	Wait   time.Duration // how long to wait for the first answer of a server, and for the end of a move; 0: 10 s
 	Debugf func(format string, args ...any)
 }
 
@@ -167,14 +167,17 @@ func (d *DB) Scan(ctx context.Context, from, to string, fn func(key string, valu
 	return nil
 }
 
-// Update implements store.KV. The error wraps ErrLost if the server ended during the update and others have changed the
-// same keys since.
+// Update implements store.KV. While the server moves the repository elsewhere, it tries again, and the error wraps
+// kv.ErrMoving if that takes too long. The error wraps ErrLost if the server ended during the update and others have
+// changed the same keys since.
 func (d *DB) Update(ctx context.Context, check, put map[string][]byte) (ok bool, err error) {
 	doubt := false // an update was sent and not answered
 	err = d.use(func(c *client) error {
-		ok, err = c.update(ctx, check, put)
-		doubt = doubt || (errors.Is(err, errGone) && !errors.Is(err, errUnsent))
-		return err
+		return d.patiently(ctx, func() error {
+			ok, err = c.update(ctx, check, put)
+			doubt = doubt || (errors.Is(err, errGone) && !errors.Is(err, errUnsent))
+			return err
+		})
 	}, func() error {
 		ok, err = d.own.Update(ctx, check, put)
 		return err
@@ -187,6 +190,23 @@ func (d *DB) Update(ctx context.Context, check, put map[string][]byte) (ok bool,
 		return done, err
 	}
 	return false, ErrLost
+}
+
+// patiently calls fn until the server does not refuse it because it moves the repository.
+func (d *DB) patiently(ctx context.Context, fn func() error) error {
+	deadline := time.Now().Add(d.opts.Wait)
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
+		err := fn()
+		if !errors.Is(err, kv.ErrMoving) || time.Now().After(deadline) {
+			return err
+		}
+		d.opts.Debugf("%v; trying again", err)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		}
+	}
 }
 
 // holds reports whether all keys have these values.

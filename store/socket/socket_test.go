@@ -16,6 +16,7 @@ import (
 
 	"github.com/mythos-project/mythos/store"
 	"github.com/mythos-project/mythos/store/badger"
+	"github.com/mythos-project/mythos/store/kv"
 	"github.com/mythos-project/mythos/store/socket"
 	"github.com/mythos-project/mythos/store/storetest"
 )
@@ -40,11 +41,16 @@ func (n *notes) has(text string) bool {
 
 func openDir(t testing.TB, dir string, n *notes) *socket.DB {
 	t.Helper()
+	return openFor(t, dir, n, time.Second)
+}
+
+func openFor(t testing.TB, dir string, n *notes, wait time.Duration) *socket.DB {
+	t.Helper()
 	own, err := badger.Open(filepath.Join(dir, "db"), badger.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	db := socket.Open(dir, own, socket.Options{Wait: time.Second, Debugf: n.debugf})
+	db := socket.Open(dir, own, socket.Options{Wait: wait, Debugf: n.debugf})
 	t.Cleanup(func() {
 		if err := errors.Join(db.Close(), own.Close()); err != nil {
 			t.Error(err)
@@ -193,6 +199,42 @@ func TestNoUpdateIsLost(t *testing.T) {
 	if lost > 0 { // nobody else writes here
 		t.Errorf("%d updates are in doubt", lost)
 	}
+}
+
+// TestMoving: an update waits while the server moves the repository, and is refused if that takes too long.
+func TestMoving(t *testing.T) {
+	dir := t.TempDir()
+	own, err := badger.Open(filepath.Join(dir, "db"), badger.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	release, err := badger.Alone(t.Context(), own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := socket.Open(dir, own, socket.Options{}).Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openDir(t, dir, &notes{}).Update(t.Context(), nil, map[string][]byte{"a": []byte("1")}); !errors.Is(err, kv.ErrMoving) {
+		t.Errorf("after a second: %v", err)
+	}
+	var said notes
+	db := openFor(t, dir, &said, time.Minute)
+	done := make(chan error)
+	go func() {
+		_, err := db.Update(t.Context(), nil, map[string][]byte{"a": []byte("2")})
+		done <- err
+	}()
+	for until := time.Now().Add(time.Minute); !said.has("trying again") && time.Now().Before(until); {
+		time.Sleep(time.Millisecond)
+	}
+	err = server.Close()
+	release()
+	if err := errors.Join(err, own.Close(), <-done); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, db, "a", "2")
 }
 
 func TestLongPath(t *testing.T) {
