@@ -53,7 +53,7 @@ type Threshold struct {
 	Limit *int64 `can:"3,limit"`
 	// by how much the value may be worse than that of the ring's present model, at least 0
 	LargestRegression *int64 `can:"4,largest_regression"`
-	// by how much the value must be better than that, at least 0
+	// by how much the value must be better than that of the present model, at least 0
 	LeastImprovement *int64 `can:"5,least_improvement"`
 	// the threshold blocks a promotion; otherwise it is only reported
 	Critical bool `can:"6,critical"`
