@@ -34,9 +34,9 @@ type ImportConfig struct {
 
 // ImportJob asks to take in a model (our addition): the request of the model.import effect.
 type ImportJob struct {
-	Weights object.BlobRef `can:"1,weights"`         // of a blob, or of a tree: its media type says so
+	Weights object.BlobRef `can:"1,weights"`         // reference of a blob or of a tree; the media type says which
 	Format  string         `can:"2,format"`          // of the weights, in the importer's own words, at most 256 bytes; may be empty
-	Source  string         `can:"3,source,omitzero"` // where they are from, as the importer says, at most 4 KiB
+	Source  string         `can:"3,source,omitzero"` // where the weights come from, as the importer says, at most 4 KiB
 }
 
 // Check bounds the texts [field-87].

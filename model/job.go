@@ -23,7 +23,7 @@ type TrainJob struct {
 	DatasetDef   object.Hash  `can:"2,dataset_def_id"`
 	Manifest     object.Hash  `can:"3,manifest"`         // cid of the dataset's manifest
 	BuildReceipt *object.Hash `can:"4,build_receipt_id"` // of the dataset
-	MaxTokens    uint64       `can:"5,max_tokens"`       // most that the code may report
+	MaxTokens    uint64       `can:"5,max_tokens"`       // the most that the code may report
 	MaxGPUms     uint64       `can:"6,max_gpu_ms"`       // milliseconds
 	Attempt      string       `can:"7,attempt,omitzero"` // distinguishes repeated trainings
 }

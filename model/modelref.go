@@ -18,7 +18,7 @@ const (
 // these, so that the same training on the same dataset gives the same model.
 type ModelRef struct {
 	ModelID       object.Hash    `can:"1,model_id"`
-	Weights       object.BlobRef `can:"2,weights"` // of a blob, or of a tree: its media type says so
+	Weights       object.BlobRef `can:"2,weights"` // reference of a blob or of a tree; the media type says which
 	Config        object.BlobRef `can:"3,config"`
 	CodeHash      object.Hash    `can:"4,code_hash"`       // the code that trained it; SHA-256 of the empty string: unknown
 	ParentModelID *object.Hash   `can:"5,parent_model_id"` // absent: trained from scratch, or not known

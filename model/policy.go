@@ -40,7 +40,7 @@ type PolicyDef struct {
 	// how many models that left the ring stay pinned for rollbacks: those that the next rollbacks would restore, at
 	// least 1; absent: all
 	KeepModels *uint16 `can:"13,keep_models"`
-	// a model may enter whose training nobody knows: one that was imported
+	// imported models, whose training nobody knows, may enter
 	Imported bool `can:"14,imported,omitzero"`
 }
 

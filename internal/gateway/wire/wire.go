@@ -11,7 +11,7 @@ type Ask struct {
 	ToolID   object.Hash `can:"1,tool_id"`
 	Key      []byte      `can:"2,idempotency_key"`
 	Request  []byte      `can:"3,request"`           // what the capability's constraints are checked against
-	Register []byte      `can:"4,register,optional"` // canonical EffectRegister; absent: wait
+	Register []byte      `can:"4,register,optional"` // canonical EffectRegister; absent in a request to wait
 	Caps     [][]byte    `can:"5,caps"`              // more chains, in file form, besides the one in the header
 	Retry    uint8       `can:"6,retry"`             // for an unknown outcome: 0 blocks, 1 may run again, 2 a probe is asked
 	Again    bool        `can:"7,again"`             // an effect with a recorded failure may run again
@@ -69,7 +69,7 @@ type Refusal struct {
 	Since    *object.Time    `can:"4,since"`   // when the attempt was registered
 	Until    *object.Time    `can:"5,until"`   // when the attempt's lease ends; for an approval: when the request for it expires
 	Fence    *uint64         `can:"6,fence"`   // of the attempt
-	How      uint8           `can:"7,how"`     // for 2: how it ended; for 3: the reason of the mark
+	How      uint8           `can:"7,how"`     // for 2: how the attempt ended; for 3: the reason of the mark
 	Evidence []object.Hash   `can:"8,evidence"`
 	Check    string          `can:"9,check"`     // for 10 and 11: the check that failed
 	Cap      *object.Hash    `can:"10,cap"`      // for 10 and 11: the link at fault
@@ -131,7 +131,7 @@ type History struct {
 type Entry struct {
 	Kind uint8  `can:"1,kind"` // the first byte of its leaf
 	Raw  []byte `can:"2,raw"`  // its canonical bytes
-	Seq  uint64 `can:"3,seq"`  // its place
+	Seq  uint64 `can:"3,seq"`  // its position in the log
 }
 
 // Bounds of messages.
