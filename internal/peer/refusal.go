@@ -166,7 +166,8 @@ func (s *Server) later(w http.ResponseWriter, r *http.Request, status int, after
 // maxHint is the maximum length of a peer's hint, in bytes.
 const maxHint = 512
 
-// oneLine returns a text for people on one line, without anything that moves a terminal's cursor.
+// oneLine returns a text for people on one line of at most maxHint bytes, without anything that moves a terminal's
+// cursor [wire-85].
 func oneLine(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {
@@ -177,8 +178,9 @@ func oneLine(text string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(text, "?"))
+	const cut = "..."
 	if len(text) > maxHint {
-		text = strings.ToValidUTF8(text[:maxHint], "") + "..."
+		text = strings.ToValidUTF8(text[:maxHint-len(cut)], "") + cut
 	}
 	return strings.TrimSpace(text)
 }

@@ -37,7 +37,7 @@ func TestRefusalsKeepTheirKind(t *testing.T) {
 		w := httptest.NewRecorder()
 		s.refuse(w, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/x", nil), c.status, c.err)
 		got := refusal(w.Result(), w.Body.String(), n.Now())
-		if got.Kind != c.kind || got.Status != c.status || got.Apart() != 0 || len(got.Hint) > maxHint+3 || strings.ContainsAny(got.Hint, "\n\x1b") {
+		if got.Kind != c.kind || got.Status != c.status || got.Apart() != 0 || len(w.Header().Get(headerHint)) > maxHint || len(got.Hint) > maxHint || strings.ContainsAny(got.Hint, "\n\x1b") {
 			t.Errorf("%v: %+v, expected kind %s", c.err, got, c.kind)
 		}
 		if c.kind == kindBusy && c.status == 500 && !strings.HasPrefix(got.Hint, "wait") {
