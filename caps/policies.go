@@ -54,7 +54,7 @@ func (p *Policies) open(raw []byte) (*IssuancePolicy, error) {
 	return policy, nil
 }
 
-// Put puts a policy in force, durably. Putting the policy that is already in force is no error. If the sequence does
+// Put puts a policy in force, durably. Putting the policy that is already in force is not an error. If the sequence does
 // not rise, the error is ErrPolicyOld.
 func (p *Policies) Put(ctx context.Context, raw []byte) (*IssuancePolicy, error) {
 	policy, err := p.open(raw)

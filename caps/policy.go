@@ -84,9 +84,9 @@ func (r *IssuanceRule) check() error {
 	case r.MaxTTLus == 0:
 		return errors.New("max_ttl_us 0 would allow nothing")
 	case r.Token != nil && (r.Subjects != nil || r.OnRequest != nil):
-		return errors.New("a rule about tokens serves who shows one: it names no subjects")
+		return errors.New("a rule about tokens names no subjects: it serves every agent that shows a token")
 	case r.OnRequest != nil && *r.OnRequest && r.Subjects == nil:
-		return errors.New("a rule for who asks names its subjects")
+		return errors.New("a rule that gives on request names its subjects")
 	}
 	if r.Token != nil {
 		if err := r.Token.check(); err != nil {

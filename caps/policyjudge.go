@@ -29,7 +29,7 @@ type RuleRefusal struct{ Rule, Reason string }
 // Error names the policy and each rule with its reason.
 func (e *PolicyError) Error() string {
 	if len(e.Rules) == 0 && e.OnRequest {
-		return fmt.Sprintf("issuance policy %s has no rule that gives %s to who asks so", e.Policy.Short(), scope.KindName(e.Kind))
+		return fmt.Sprintf("issuance policy %s has no rule that gives %s on such a request", e.Policy.Short(), scope.KindName(e.Kind))
 	}
 	if len(e.Rules) == 0 {
 		return fmt.Sprintf("issuance policy %s has no rule about %s", e.Policy.Short(), scope.KindName(e.Kind))
@@ -87,7 +87,7 @@ func (p *IssuancePolicy) PermitRequest(d Draft, by Asker, now object.Time) (Draf
 }
 
 // errOthers is the reason why a refusal does not even name a rule: the rule is about others.
-var errOthers = errors.New("it is not about who asks so")
+var errOthers = errors.New("it does not give on such a request")
 
 // first is the first rule about the draft's kind that permits it.
 func (p *IssuancePolicy) first(d *Draft, refused *PolicyError, permits func(*IssuanceRule) error) (*IssuanceRule, error) {

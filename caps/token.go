@@ -46,14 +46,14 @@ func (r *TokenRule) check() error {
 		return err
 	}
 	if len(r.Claims) == 0 || len(r.Claims) > MaxTokenClaims {
-		return fmt.Errorf("a rule about tokens names 1 to %d claims: without any, all whom the issuer knows would be served", MaxTokenClaims)
+		return fmt.Errorf("a rule about tokens names 1 to %d claims: with none, it would serve everyone whom the issuer knows", MaxTokenClaims)
 	}
 	for name, value := range r.Claims {
 		switch {
 		case len(name) == 0 || len(name) > maxClaimName:
 			return fmt.Errorf("the name of a claim has 1 to %d bytes", maxClaimName)
 		case strings.Contains(ownClaims, " "+name+" "):
-			return fmt.Errorf("the claim %s is no matter of a rule", name)
+			return fmt.Errorf("a rule cannot name the claim %s", name)
 		case len(value) == 0 || len(value) > maxClaimValue:
 			return fmt.Errorf("the claim %s has 1 to %d bytes", name, maxClaimValue)
 		}
@@ -68,7 +68,7 @@ func (r *TokenRule) check() error {
 func CheckTokenIssuer(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || len(text) > maxClaimValue || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Opaque != "" || u.String() != text {
-		return fmt.Errorf("the issuer %q is no plain URL", text)
+		return fmt.Errorf("the issuer %q is not a plain URL", text)
 	}
 	if u.Scheme != "https" && !(u.Scheme == "http" && Loopback(u)) {
 		return fmt.Errorf("the issuer %q does not use https", text)
@@ -94,7 +94,7 @@ func (r *TokenRule) admits(by *ShownToken, server, key object.AgentID) error {
 	for _, name := range slices.Sorted(maps.Keys(r.Claims)) {
 		switch got, there := by.Claims[name]; {
 		case !there:
-			return fmt.Errorf("the token has no claim %s that is a text", object.Shown(name))
+			return fmt.Errorf("the token has no claim %s that is text", object.Shown(name))
 		case got != r.Claims[name]:
 			return fmt.Errorf("the token's claim %s is %q, which the rule does not take", object.Shown(name), got)
 		}
@@ -109,7 +109,7 @@ type Asker struct {
 }
 
 // errTokens is why a rule about tokens does not apply without a request.
-var errTokens = errors.New("it is for who asks, and shows a token")
+var errTokens = errors.New("it gives only on request, to an agent that shows a token")
 
 // about reports whether the rule applies to such a request.
 func (by *Asker) about(r *IssuanceRule) bool {

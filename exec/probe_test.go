@@ -38,7 +38,7 @@ func TestProbe(t *testing.T) {
 		"it did not":            {answer(`{"happened":false}`, 200), "done by 2", 200, 2},
 		"it does not know":      {answer(`{}`, 200), "", 0, 1},
 		"it says two things":    {answer(`{"happened":true,"response":"a","body":"Yg=="}`, 200), "", 0, 1},
-		"it is no JSON":         {answer(`yes`, 200), "", 0, 1},
+		"it is not JSON":        {answer(`yes`, 200), "", 0, 1},
 		"the probe failed":      {answer(`{"happened":false}`, 500), "", 0, 1},
 		"the probe died itself": {func(exec.Call) (exec.Response, error) { return exec.Response{}, dead }, "", 0, 1},
 	} {

@@ -40,7 +40,7 @@ func ParseStatus(name string) (Status, error) {
 	if i := slices.Index(statusNames[:], name); i >= 0 {
 		return Status(i), nil
 	}
-	return StatusNone, fmt.Errorf("%q is no state of an effect (they are %v)", name, statusNames)
+	return StatusNone, fmt.Errorf("%q is not a state of an effect (they are %v)", name, statusNames)
 }
 
 // State is an effect's history and its consequences.

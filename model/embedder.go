@@ -113,7 +113,7 @@ func (e Embedder) Vector(response []byte) (v []float32, err error) {
 
 func (e Embedder) fromBytes(response []byte) ([]float32, error) {
 	if len(response)%4 != 0 || len(response) > 4*MaxDimension {
-		return nil, fmt.Errorf("%d bytes are no vector of float32", len(response))
+		return nil, fmt.Errorf("%d bytes are not a vector of float32", len(response))
 	}
 	v := make([]float32, len(response)/4)
 	for i := range v {

@@ -71,7 +71,7 @@ type IndexContent struct {
 
 func checkIndexName(name string) error {
 	if name == "" || len(name) > 64 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" {
-		return fmt.Errorf("%q is no name of an index: 1 to 64 of a to z, 0 to 9, _ and -", name)
+		return fmt.Errorf("%q is not a name of an index: 1 to 64 of a to z, 0 to 9, _ and -", name)
 	}
 	return nil
 }

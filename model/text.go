@@ -24,7 +24,7 @@ func (n Names) hash(kind, name string) (object.Hash, error) {
 		return h, nil
 	}
 	if n.Hash == nil {
-		return object.Hash{}, fmt.Errorf("%s %q is no hash", kind, name)
+		return object.Hash{}, fmt.Errorf("%s %q is not a hash", kind, name)
 	}
 	h, err := n.Hash(kind, name)
 	if err != nil {
@@ -38,7 +38,7 @@ func (n Names) agent(name string) (object.AgentID, error) {
 		return a, nil
 	}
 	if n.Agent == nil {
-		return object.AgentID{}, fmt.Errorf("agent %q is no public key", name)
+		return object.AgentID{}, fmt.Errorf("agent %q is not a public key", name)
 	}
 	return n.Agent(name)
 }
@@ -142,7 +142,7 @@ type whole int64
 // UnmarshalYAML accepts only integers.
 func (w *whole) UnmarshalYAML(n *yaml.Node) error {
 	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" {
-		return fmt.Errorf("line %d: %q is no whole number (metrics count millionths)", n.Line, n.Value)
+		return fmt.Errorf("line %d: %q is not a whole number (metrics count millionths)", n.Line, n.Value)
 	}
 	return n.Decode((*int64)(w))
 }

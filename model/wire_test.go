@@ -61,7 +61,7 @@ func TestCheckToolFinds(t *testing.T) {
 			out, err := good(q)
 			return bytes.Replace(out, []byte(`"accuracy_micro"`), []byte(`"precision_micro"`), 1), err
 		},
-		"an empty request is no failure": func(q []byte) ([]byte, error) {
+		"an empty request is not a failure": func(q []byte) ([]byte, error) {
 			if len(q) == 0 {
 				return nil, nil
 			}
@@ -80,13 +80,13 @@ func TestCheckToolFinds(t *testing.T) {
 			line, _, _ := bytes.Cut(out, []byte("\n"))
 			return append(line, '\n'), err
 		},
-		"an evaluation without the weights that it announces is no failure": func(q []byte) ([]byte, error) {
+		"an evaluation without the weights that it announces is not a failure": func(q []byte) ([]byte, error) {
 			if header, rest, _ := bytes.Cut(q, []byte("\n")); len(rest) == 0 && bytes.Contains(header, []byte(`"op":"eval"`)) {
 				return []byte(`{"op":"eval","metrics":{}}` + "\n"), nil
 			}
 			return good(q)
 		},
-		"goes on from weights cut short is no failure": func(q []byte) ([]byte, error) {
+		"goes on from weights cut short is not a failure": func(q []byte) ([]byte, error) {
 			out, err := good(q)
 			if header, _, _ := bytes.Cut(q, []byte("\n")); err != nil && bytes.Contains(header, []byte(`"op":"train"`)) && !bytes.Contains(header, []byte(`"weights_bytes":0`)) {
 				return good(onlyTrain)

@@ -257,13 +257,13 @@ func untypedNumber(s string) (can.Value, error) {
 	if strings.HasPrefix(s, "-") {
 		i, err := strconv.ParseInt(s, 10, 64)
 		if err != nil {
-			return can.Value{}, fmt.Errorf("%s is no integer of 64 bits (there are no floats)", s)
+			return can.Value{}, fmt.Errorf("%s is not an integer of 64 bits (there are no floats)", s)
 		}
 		return can.Value{Tag: can.TagInt, Int: i}, nil
 	}
 	u, err := strconv.ParseUint(s, 10, 64)
 	if err != nil {
-		return can.Value{}, fmt.Errorf("%s is no integer of 64 bits (there are no floats)", s)
+		return can.Value{}, fmt.Errorf("%s is not an integer of 64 bits (there are no floats)", s)
 	}
 	return can.Value{Tag: can.TagUint, Uint: u}, nil
 }

@@ -39,7 +39,7 @@ func ParseTime(s string) (Time, error) {
 			return TimeOf(t), nil
 		}
 	}
-	return 0, fmt.Errorf("%q is no time: expected RFC 3339 or microseconds since 1970", s)
+	return 0, fmt.Errorf("%q is not a time: expected RFC 3339 or microseconds since 1970", s)
 }
 
 // MarshalText is String.

@@ -182,7 +182,7 @@ func escaped(esc []byte) (rune, bool) {
 func plainNumber(s string) error {
 	digits := strings.TrimPrefix(s, "-")
 	if digits == "" || strings.Trim(digits, "0123456789") != "" || digits[0] == '0' && s != "0" {
-		return fmt.Errorf("%q is no integer as the view writes one (no leading zeros, no sign of 0, no fraction)", s)
+		return fmt.Errorf("%q is not an integer as the view writes one (no leading zeros, no sign of 0, no fraction)", s)
 	}
 	return nil
 }

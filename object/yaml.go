@@ -105,7 +105,7 @@ func readYAMLScalar(n *yaml.Node) (viewNode, error) {
 	case "!!int":
 		return viewNode{kind: '0', text: n.Value}, nil
 	case "!!float":
-		return viewNode{}, fmt.Errorf("line %d: %s is no integer (there are no floats)", n.Line, n.Value)
+		return viewNode{}, fmt.Errorf("line %d: %s is not an integer (there are no floats)", n.Line, n.Value)
 	}
 	return viewNode{kind: 's', text: n.Value}, nil
 }

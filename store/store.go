@@ -23,7 +23,7 @@ type Chunks interface {
 	Chunk(ctx context.Context, h object.Hash) ([]byte, error) // error wraps ErrNotFound
 	HasChunk(ctx context.Context, h object.Hash) (bool, error)
 	// Doubt records that a chunk is damaged: the next put writes it again. Until then it stays unchanged. A chunk that
-	// is not here is no error.
+	// is not here is not an error.
 	Doubt(ctx context.Context, h object.Hash) error
 	// ScanChunks calls fn for all chunks, ascending.
 	ScanChunks(ctx context.Context, fn func(h object.Hash, size int64) error) error
@@ -185,7 +185,7 @@ func verifySum(what string, got, h object.Hash) error {
 
 func digest(value []byte) (object.Hash, error) {
 	if len(value) != 32 {
-		return object.Hash{}, fmt.Errorf("%w: %s is no digest", ErrCorrupt, hex.EncodeToString(value))
+		return object.Hash{}, fmt.Errorf("%w: %s is not a digest", ErrCorrupt, hex.EncodeToString(value))
 	}
 	return object.HashOf([32]byte(value)), nil
 }

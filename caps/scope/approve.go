@@ -34,7 +34,7 @@ func CheckRole(role string) error {
 		ok = ok && (c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '.' || c == '-' || c == '_')
 	}
 	if !ok {
-		return fmt.Errorf("%q is no role: 1 to %d small letters, digits, dots, dashes and underscores, a letter first", role, maxRole)
+		return fmt.Errorf("%q is not a role: 1 to %d small letters, digits, dots, dashes and underscores, a letter first", role, maxRole)
 	}
 	return nil
 }
@@ -47,7 +47,7 @@ func ParseApprove(text string) (*Approve, error) {
 	count, role, found := strings.Cut(text, "/")
 	n, err := strconv.ParseUint(count, 10, 8)
 	if !found || err != nil {
-		return nil, fmt.Errorf("%q is no approval: N/ROLE is expected, as in 2/ops", text)
+		return nil, fmt.Errorf("%q is not an approval: N/ROLE is expected, as in 2/ops", text)
 	}
 	a := &Approve{uint8(n), role}
 	return a, a.Check()

@@ -29,11 +29,11 @@ func parseLiteral(text string) (literal, error) {
 	case strings.HasPrefix(text, `"`):
 		var s string
 		if err := jsontext.Unmarshal([]byte(text), &s); err != nil {
-			return literal{}, fmt.Errorf("%s is no JSON string: %w", text, err)
+			return literal{}, fmt.Errorf("%s is not a JSON string: %w", text, err)
 		}
 		return literal{'"', s}, nil
 	case json.Valid([]byte(text)) && text[0] != '[' && text[0] != '{' && strings.TrimSpace(text) == text:
-		return literal{}, fmt.Errorf("%s is no plain integer; as a text it stands in quotes", text)
+		return literal{}, fmt.Errorf("%s is not a plain integer; as a text it stands in quotes", text)
 	}
 	return literal{'"', text}, nil
 }

@@ -160,7 +160,7 @@ func (p *params) number(key string, bits int) uint64 {
 	}
 	n, err := strconv.ParseUint(text, 10, bits)
 	if err != nil {
-		p.fail(fmt.Errorf("%s=%s is no number of at most %d bits", key, text, bits))
+		p.fail(fmt.Errorf("%s=%s is not a number of at most %d bits", key, text, bits))
 	}
 	return n
 }

@@ -121,7 +121,7 @@ func parseEvalRun(p *params) Scope {
 func parseDeployPromote(p *params) Scope {
 	ring, err := strconv.ParseUint(p.head, 10, 8)
 	if err != nil {
-		p.fail(fmt.Errorf("ring %q is no number from 0 to 255", p.head))
+		p.fail(fmt.Errorf("ring %q is not a number from 0 to 255", p.head))
 	}
 	policy, ok := p.take("policy")
 	if !ok {
@@ -169,7 +169,7 @@ func parseCellWrite(p *params) Scope {
 		for _, t := range strings.Split(text, "|") {
 			n, err := strconv.ParseUint(t, 10, 32)
 			if err != nil {
-				p.fail(fmt.Errorf("event type %q is no number of at most 32 bits", t))
+				p.fail(fmt.Errorf("event type %q is not a number of at most 32 bits", t))
 			}
 			s.EventTypeAllow = append(s.EventTypeAllow, uint32(n))
 		}

@@ -34,7 +34,7 @@ func ParseRate(text string) (*Rate, error) {
 	count, per, found := strings.Cut(text, "/")
 	n, err := strconv.ParseUint(count, 10, 32)
 	if !found || err != nil {
-		return nil, fmt.Errorf("%q is no rate: N/D is expected, as in 30/1m", text)
+		return nil, fmt.Errorf("%q is not a rate: N/D is expected, as in 30/1m", text)
 	}
 	us, err := units.ParseMicros(per)
 	if err != nil {

@@ -123,7 +123,7 @@ func runScriptsIn(t *testing.T, p testscript.Params, coverage string, setup func
 		env.Setenv("ENDPOINT", endpoint)
 		env.Setenv("HOME", env.WorkDir)
 		env.Setenv("XDG_CACHE_HOME", env.WorkDir+"/.cache")
-		env.Setenv("GOGC", "400") // a script starts hundreds of short commands: what they allocate at their start is no garbage
+		env.Setenv("GOGC", "400") // a script starts hundreds of short commands: what they allocate at their start is not a garbage
 		setup(env)
 		return nil
 	}

@@ -163,7 +163,7 @@ func TestWrapListChanged(t *testing.T) {
 	mustRun(t, dir, "ledger", "verify")
 }
 
-// TestWrapIDs: what is no id is refused before anything happens.
+// TestWrapIDs: what is not an id is refused before anything happens.
 func TestWrapIDs(t *testing.T) {
 	t.Parallel()
 	dir := counting(t)

@@ -284,7 +284,7 @@ func TestWrapBytes(t *testing.T) {
 	c := wrapped(t, dir)
 	params := `{"b":1.10,"a":12345678901234567890, "esc":"\u00e9"}`
 	c.say(`{"id":"x","jsonrpc":"2.0","method":"resources/odd","params":` + params + `,"own":1e400}`)
-	c.say("this is no message")
+	c.say("this is not a message")
 	if got := c.answer(`"x"`); got != `{"jsonrpc":"2.0","id":"x","result":`+params+`}` {
 		t.Errorf("%s", got)
 	}

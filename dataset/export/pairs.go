@@ -16,7 +16,7 @@ import (
 // Reasons why an episode gives no pair of its own [ds-109].
 const (
 	leftNoReward  = "no reward"
-	leftNoNumber  = "a reward is no number"
+	leftNoNumber  = "a reward is not a number"
 	leftChoices   = "several answers, one reward"
 	leftAlone     = "no worse answer to the same prompt"
 	leftPreferred = "preferred"

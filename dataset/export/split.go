@@ -73,7 +73,7 @@ func parseWeight(text string) (uint64, error) {
 	}
 	for _, r := range whole + fraction + strings.Repeat("0", 9-len(fraction)) {
 		if r < '0' || r > '9' {
-			return 0, fmt.Errorf("%q is no weight", text)
+			return 0, fmt.Errorf("%q is not a weight", text)
 		}
 		n = n*10 + uint64(r-'0')
 	}

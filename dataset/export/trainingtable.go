@@ -55,7 +55,7 @@ type parquetFunction struct {
 
 // Why a row of messages cannot be a row of a table [ds-114].
 var (
-	errNoText    = errors.New("content that is no text")
+	errNoText    = errors.New("content that is not text")
 	errNoMessage = errors.New("a message of another form")
 	errNoCall    = errors.New("a call of another form")
 )

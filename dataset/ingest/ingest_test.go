@@ -36,7 +36,7 @@ func TestChat(t *testing.T) {
 		`1767225600500000 {"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]},{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"ls","input":{"d":1}},{"type":"text","text":"looking"}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","is_error":true,"content":[{"type":"text","text":"denied"}]}]}]} -> sorry (200); ls {"d":1} -> denied (500)`)
 	for text, want := range map[string]string{
 		"[]": "line 1", "{\"messages\":[]}": "assistant", "{}\n{": "line 1", `{"messages":[{"content":"x"}]}`: "role",
-		`{"messages":[{"role":"assistant"}],"created":"soon"}`: "no time",
+		`{"messages":[{"role":"assistant"}],"created":"soon"}`: "not a time",
 	} {
 		foreigntest.Refused(t, chat{}, text, want)
 	}

@@ -79,7 +79,7 @@ type pointer struct{ jsontext.Pointer }
 // UnmarshalYAML implements yaml.Unmarshaler.
 func (p *pointer) UnmarshalYAML(n *yaml.Node) (err error) {
 	if !strings.HasPrefix(n.Value, "/") {
-		return fmt.Errorf("line %d: %q is no JSON pointer, such as /prompt", n.Line, n.Value)
+		return fmt.Errorf("line %d: %q is not a JSON pointer, such as /prompt", n.Line, n.Value)
 	}
 	if p.Pointer, err = jsontext.ParsePointer(n.Value); err != nil {
 		return fmt.Errorf("line %d: %w", n.Line, err)

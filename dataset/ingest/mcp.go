@@ -189,7 +189,7 @@ func unwrap(line []byte) (e envelope, err error) {
 			return e, nil
 		}
 	}
-	return e, errors.New("it is no JSON-RPC message, and has none as message, msg or data")
+	return e, errors.New("it is not a JSON-RPC message, and has none as message, msg or data")
 }
 
 // isMessage reports whether JSON is a message or a batch.
@@ -246,7 +246,7 @@ func readMCP(raw json.RawMessage) (*mcpMessage, error) {
 	}
 	m := &mcpMessage{Fields: f}
 	if f.Get("jsonrpc") == nil {
-		return nil, errors.New("it is no JSON-RPC message: it has no member jsonrpc")
+		return nil, errors.New("it is not a JSON-RPC message: it has no member jsonrpc")
 	}
 	if m.method, err = jsontext.PlainText(f.Get("method")); err != nil {
 		return nil, err

@@ -73,7 +73,7 @@ func TestMCPResults(t *testing.T) {
 	if !strings.Contains(string(r.Calls[0].Details), `"structuredContent":{"n":7.0}`) {
 		t.Errorf("the structured content is lost: %s", r.Calls[0].Details)
 	}
-	for line, reason := range map[string]string{`[]`: "empty batch", `{"jsonrpc":"2.0"}`: "neither", `{"a":1}`: "no JSON-RPC", `{"jsonrpc":"2.0","id":{},"method":"x"}`: "neither a number",
+	for line, reason := range map[string]string{`[]`: "empty batch", `{"jsonrpc":"2.0"}`: "neither", `{"a":1}`: "not a JSON-RPC", `{"jsonrpc":"2.0","id":{},"method":"x"}`: "neither a number",
 		call("1", ""): "names no tool", `[1]`: "JSON object"} {
 		foreigntest.Refused(t, mcp{}, line, reason)
 	}

@@ -260,7 +260,7 @@ func (r *mcpRequest) answered(result json.RawMessage) error {
 	case err != nil:
 		return err
 	case kind == "input_required":
-		c.Status, c.Note = foreign.StatusNothing, "the tool asked for input: this is no answer"
+		c.Status, c.Note = foreign.StatusNothing, "the tool asked for input: this is not an answer"
 	case content == nil && structured == nil && f.Get("task") != nil:
 		c.Status, c.Note = foreign.StatusNothing, "the server made a task of the call: its result is not in this response"
 	}

@@ -26,7 +26,7 @@ func statusOf(raw json.RawMessage) (uint16, error) {
 	}
 	n, ok := decimal.Whole(text)
 	if !ok || !n.IsUint64() || n.Uint64() > 1<<16-1 {
-		return 0, fmt.Errorf("status %s is no whole number from 0 to 65535", jsontext.Describe(raw))
+		return 0, fmt.Errorf("status %s is not a whole number from 0 to 65535", jsontext.Describe(raw))
 	}
 	return uint16(n.Uint64()), nil
 }
@@ -45,12 +45,12 @@ func scalarOf(raw json.RawMessage, scale int64) (v ir.Scalar, err error) {
 	}
 	d, ok := decimal.Parse(string(raw))
 	if !ok {
-		return v, fmt.Errorf("%s is no number and no text", jsontext.Describe(raw))
+		return v, fmt.Errorf("%s is neither a number nor text", jsontext.Describe(raw))
 	}
 	n, whole := d.Times(big.NewInt(scale))
 	switch {
 	case !whole:
-		return v, fmt.Errorf("%s is no whole number, which a signal's value is: scale it in the mapping, such as with scale: 1000", jsontext.Describe(raw))
+		return v, fmt.Errorf("%s is not a whole number, which a signal's value is: scale it in the mapping, such as with scale: 1000", jsontext.Describe(raw))
 	case n.IsUint64():
 		return ir.U64Scalar(n.Uint64()), nil
 	case n.IsInt64():

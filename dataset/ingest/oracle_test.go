@@ -65,7 +65,7 @@ func FuzzChatLikeEncodingJSON(f *testing.F) {
 		decoded, err := foreigntest.Decode(h.List[0].Source)
 		want, ok := decoded.(map[string]any)
 		if err != nil || !ok {
-			t.Fatalf("%q was read, which is no JSON object: %v", line, err)
+			t.Fatalf("%q was read, which is not a JSON object: %v", line, err)
 		}
 		r := h.List[0]
 		in, d := fields(t, r.Input), fields(t, r.Details)

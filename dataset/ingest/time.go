@@ -54,7 +54,7 @@ func atTime(raw json.RawMessage, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s is no time: %w", jsontext.Describe(raw), err)
+	return fmt.Errorf("%s is not a time: %w", jsontext.Describe(raw), err)
 }
 
 // unitTimes are the factors to microseconds by the size of a number; times up to the year 5138 in seconds stay below
@@ -119,7 +119,7 @@ func zoneOffset(zone string) (int64, error) {
 	hours, errH := strconv.ParseInt(digits[:2], 10, 64)
 	minutes, errM := strconv.ParseInt(digits[2:], 10, 64)
 	if errH != nil || errM != nil || hours > 23 || minutes > 59 {
-		return 0, fmt.Errorf("%s is no offset", zone)
+		return 0, fmt.Errorf("%s is not an offset", zone)
 	}
 	offset := hours*3600 + minutes*60
 	if zone[0] == '-' {

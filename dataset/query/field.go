@@ -126,7 +126,7 @@ func (c *compiler) walk(n ast.Node, f field, t *can.Type, steps []ast.Node) (fie
 			f.path.Segments, t = append(f.path.Segments, uint32(known.Num)), known.Type
 		case *ast.IntegerNode:
 			if s.Value < 0 || s.Value > 1<<32-1 {
-				return field{}, c.fail(step, "%d is no field number", s.Value)
+				return field{}, c.fail(step, "%d is not a field number", s.Value)
 			}
 			f.path.Segments, t = append(f.path.Segments, uint32(s.Value)), nil
 		default:

@@ -248,7 +248,7 @@ func TestRepeats(t *testing.T) {
 			call := runnertest.Call(s.module(t, "/drop", func(m *exec.ModuleRef) { m.Method = "GET" }), nil)
 			call.RetrySafe, call.Key = safe, []byte("k")
 			if _, err := r.Run(t.Context(), call); err == nil {
-				t.Error("no answer is no error")
+				t.Error("no answer is not an error")
 			}
 		}
 		if n := s.asked.Load(); (!safe && n != 2) || (safe && n < 6) {

@@ -47,7 +47,7 @@ func (b *Builder) Const(s Scalar) Operand {
 		h := s.Hash()
 		c.Hash = &h
 	default:
-		b.fail(fmt.Errorf("%w: %s is no constant", ErrInvalid, s))
+		b.fail(fmt.Errorf("%w: %s is not a constant", ErrInvalid, s))
 	}
 	i := uint32(len(b.b.ConstPool.Consts))
 	b.b.ConstPool.Consts = append(b.b.ConstPool.Consts, c)

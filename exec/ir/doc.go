@@ -60,7 +60,7 @@
 //
 // Types and contracts carry the id that their definition gives (see [TypeRule] and its neighbours). So does a tool with
 // a module. A tool without one has an opaque id, which is not checked; a task may have one, too. A symbol carries no
-// id: [SymbolID] names it. An artifact id that is not the bundle's is no finding, because senders may choose it;
+// id: [SymbolID] names it. An artifact id that is not the bundle's is not a finding, because senders may choose it;
 // [BundleID] is what counts.
 //
 // # Expressions

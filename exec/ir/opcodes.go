@@ -244,7 +244,7 @@ func (oc *Opcode) callRoles(op Op) ([]Role, error) {
 	}
 	argc := op.Operands[1]
 	if argc.Kind != OperandU64 || argc.U64 == nil || *argc.U64 != uint64(n-3) {
-		return nil, fmt.Errorf("%s: the second operand is no U64 that counts the %d arguments", oc.Name, n-3)
+		return nil, fmt.Errorf("%s: the second operand is not a U64 that counts the %d arguments", oc.Name, n-3)
 	}
 	roles := []Role{RoleSymbol, RoleArgc}
 	for range n - 3 {

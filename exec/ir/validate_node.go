@@ -120,7 +120,7 @@ func (v *validator) nodeType(where string, n *Node) {
 	}
 	t := v.types[n.TypeID]
 	if t == nil || t.Kind != TypeRecord {
-		v.report(where, "a record's type %s is no record type of the table", n.TypeID.Short())
+		v.report(where, "a record's type %s is not a record type of the table", n.TypeID.Short())
 		return
 	}
 	fields := v.fieldsOf(t)
@@ -207,7 +207,7 @@ func (v *validator) fits(op int, where string, o Operand, typeID object.Hash) {
 	}
 	if t := v.types[typeID]; t != nil && t.Kind == TypeEnum {
 		if s.kind != KindU64 || s.num >= uint64(len(t.EnumTags)) {
-			v.add(op, where, fmt.Sprintf("%s is no tag of an enum of %d", s, len(t.EnumTags)))
+			v.add(op, where, fmt.Sprintf("%s is not a tag of an enum of %d", s, len(t.EnumTags)))
 		}
 		return
 	}

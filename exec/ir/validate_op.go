@@ -68,15 +68,15 @@ func (v *validator) meaning(role Role, o Operand) string {
 		}
 	case RoleShape:
 		if t := v.types; o.Kind == OperandHash && (t[*o.Hash] == nil || t[*o.Hash].Kind != TypeRecord) {
-			return "it is no record type of the table"
+			return "it is not a record type of the table"
 		}
 	case RoleTool:
 		if s, ok := o.Scalar(consts); !ok || s.kind != KindHash || !v.tools[s.Hash()] {
-			return "it is no tool of the table"
+			return "it is not a tool of the table"
 		}
 	case RoleContract:
 		if !v.contracts[*o.Hash] {
-			return "it is no contract of the table"
+			return "it is not a contract of the table"
 		}
 	case RoleCap, RoleBlob:
 		if s, ok := o.Scalar(consts); ok && s.kind != KindHash {
@@ -103,7 +103,7 @@ func (v *validator) call(i int, op Op) {
 	}
 	s := v.symbols[*o.Hash]
 	if s == nil {
-		v.add(i, where+".operands[0]", "it is no symbol of the table")
+		v.add(i, where+".operands[0]", "it is not a symbol of the table")
 		return
 	}
 	args := op.Operands[2 : len(op.Operands)-1]

@@ -228,7 +228,7 @@ func (r *Runner) note(l *lease) {
 		return
 	}
 	if n, first := p.noise(); n > 0 {
-		r.Debugf("mcp server %s wrote %d lines to standard output that are no messages; they begin with: %s", p.path, n, first)
+		r.Debugf("mcp server %s wrote %d lines to standard output that are not messages; they begin with: %s", p.path, n, first)
 	}
 }
 

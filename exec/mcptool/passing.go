@@ -50,7 +50,7 @@ const notifyCancelled = "notifications/cancelled"
 func (p *passing) send(ctx context.Context, line []byte) error {
 	m, ok := parseOne(line)
 	if !ok {
-		return errors.New("what has both a method and an answer is no message")
+		return errors.New("what has both a method and an answer is not a message")
 	}
 	fields, err := jsontext.FieldsOf(line)
 	if err != nil {

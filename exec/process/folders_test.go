@@ -63,7 +63,7 @@ func TestFolders(t *testing.T) {
 			want         string // expected content of the file "made"
 		}{
 			{`cat "$MYTHOS_IN/sub/a" > "$MYTHOS_OUT/made"; ls -l "$MYTHOS_IN/link" >&2`, "/etc/passwd", 200, "one"},
-			{`echo this is no response; printf two > "$MYTHOS_OUT/made"`, "this is no response", 200, "two"},
+			{`echo this is not a response; printf two > "$MYTHOS_OUT/made"`, "this is not a response", 200, "two"},
 			{`mkfifo "$MYTHOS_OUT/pipe"`, "$MYTHOS_OUT/pipe: neither a file nor a folder", 500, ""},
 			{`touch "$MYTHOS_OUT/x"; exit 3`, "", 500, ""},
 			{`(sleep 60; echo late > "$MYTHOS_OUT/made") & printf three > "$MYTHOS_OUT/made"`, "", 200, "three"},

@@ -158,7 +158,7 @@ func TestHalts(t *testing.T) {
 		{"set beyond a list", "main: list r0, 1\nset r1, r0, 1, 1\nret r1", HaltOperand},
 		{"nesting", "main: list r0, r0\njmp @main", HaltValue},
 		{"doubling", "main: list r0, 1\nd: list r0, r0, r0, r0, r0\njmp @d", HaltValue},
-		{"capability that is no hash", "main: const r0, 1\nrequire_cap r0", HaltOperand},
+		{"capability that is not a hash", "main: const r0, 1\nrequire_cap r0", HaltOperand},
 		{"capability not held", "main: require_cap #" + strings.Repeat("ab", 32), HaltCapability},
 		{"contract holds", contract("requires eq(episode.1, 5) ensures true invariant lt(episode.1, 6)"), 0},
 		{"requires", contract("requires eq(episode.1, 6) ensures true"), HaltRequires},

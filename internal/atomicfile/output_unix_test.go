@@ -82,7 +82,7 @@ func TestOutputThroughLinks(t *testing.T) {
 	holds(t, filepath.Join(other, "new"), "two")
 	for _, link := range []string{"link", "second", "dangling"} {
 		if mode(t, filepath.Join(dir, link)).Type() != fs.ModeSymlink {
-			t.Errorf("%s is no link any more", link)
+			t.Errorf("%s is not a link any more", link)
 		}
 	}
 	if _, err := Create(filepath.Join(dir, "loop")); err == nil {
@@ -118,7 +118,7 @@ func TestOutputToPipe(t *testing.T) {
 	}
 	put(t, "/dev/null", "nothing")
 	if mode(t, "/dev/null").Type() != fs.ModeDevice|fs.ModeCharDevice {
-		t.Error("/dev/null is no device any more")
+		t.Error("/dev/null is not a device any more")
 	}
 }
 

@@ -55,7 +55,7 @@ func TestEveryKindIsFollowedOrGround(t *testing.T) {
 	}
 	for name := range ground {
 		if s, ok := catalog.Lookup(name); !ok || s.Rule.Mask == nil {
-			t.Errorf("%s is no kind of object: take it off the list", name)
+			t.Errorf("%s is not a kind of object: take it off the list", name)
 		}
 	}
 }

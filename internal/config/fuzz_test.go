@@ -15,7 +15,7 @@ func FuzzSettings(f *testing.F) {
 		values, err := parseFile("config.yaml", data)
 		if err != nil {
 			if !errors.Is(err, ErrSetting) {
-				t.Fatalf("%v is no ErrSetting", err)
+				t.Fatalf("%v is not an ErrSetting", err)
 			}
 			return
 		}

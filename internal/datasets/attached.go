@@ -53,7 +53,7 @@ func (d *Datasets) unpack(ctx context.Context, named *namedTrees, to *destinatio
 	return list, nil
 }
 
-// isOther reports whether something that is no tree is here under an id: a program may answer the id of anything that
+// isOther reports whether something that is not a tree is here under an id: a program may answer the id of anything that
 // its receipt names, such as that of its own module.
 func (d *Datasets) isOther(ctx context.Context, id object.Hash) (bool, error) {
 	node, err := d.Store.Nodes(ctx).Node(id)

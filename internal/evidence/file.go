@@ -52,11 +52,11 @@ func ParseLine(text []byte) (l Line, err error) {
 		return l, fmt.Errorf("%w: it lacks receiptId or evidence", ErrLine)
 	}
 	if l.ReceiptID, err = object.ParseHash(*v.ReceiptID); err != nil || l.ReceiptID.String() != *v.ReceiptID {
-		return l, fmt.Errorf("%w: receiptId is no hash of 64 lower-case hex digits", ErrLine)
+		return l, fmt.Errorf("%w: receiptId is not a hash of 64 lower-case hex digits", ErrLine)
 	}
 	l.Evidence, err = base64.StdEncoding.DecodeString(*v.Evidence)
 	if err != nil || base64.StdEncoding.EncodeToString(l.Evidence) != *v.Evidence { // the decoder skips line ends and spare bits
-		return l, fmt.Errorf("%w: evidence is no base64 (RFC 4648, section 4)", ErrLine)
+		return l, fmt.Errorf("%w: evidence is not base64 (RFC 4648, section 4)", ErrLine)
 	}
 	return l, nil
 }

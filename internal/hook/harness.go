@@ -91,7 +91,7 @@ const (
 	maxID    = 1024     // bytes of a session's or a call's name
 )
 
-// ErrEvent means that what came is no event that the hook is for.
+// ErrEvent means that what came is not an event that the hook is for.
 var ErrEvent = errors.New("it is not the event of a tool call")
 
 // Event is what a harness tells of a call.

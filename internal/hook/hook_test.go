@@ -290,7 +290,7 @@ func TestEqualCalls(t *testing.T) {
 
 func second(_ exec.Outcome, err error) error { return err }
 
-// TestOtherInput: what was run with another input than was asked for is no outcome of the call.
+// TestOtherInput: what was run with another input than was asked for is not an outcome of the call.
 func TestOtherInput(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, "claude.Bash")
@@ -370,7 +370,7 @@ func TestAtOnce(t *testing.T) {
 	}
 }
 
-// TestHostile: what is no event, or more of one than there may be, is refused by name.
+// TestHostile: what is not an event, or more of one than there may be, is refused by name.
 func TestHostile(t *testing.T) {
 	t.Parallel()
 	h, _ := hook.For("claude")

@@ -207,7 +207,7 @@ func TestToken(t *testing.T) {
 		"too much":            {j, issuer.Wish{Token: w.token(j, nil), Scope: "tool.call:" + tool + ",calls=2"}, "calls is 2"},
 		"too long":            {j, issuer.Wish{Token: w.token(j, nil), TTL: time.Hour}, "at most 15m"},
 		"expired":             {j, issuer.Wish{Token: w.token(j, func(c oidctest.Claims) { c["exp"] = c["iat"].(int64) - 100 })}, "expired"},
-		"no token":            {j, issuer.Wish{Token: "e30.e30."}, "no signed JWT"},
+		"no token":            {j, issuer.Wish{Token: "e30.e30."}, "not a signed JWT"},
 		"without a token":     {j, issuer.Wish{}, "without a token"},
 		"static, other claim": {j, issuer.Wish{Token: w.token(j, func(c oidctest.Claims) { c["aud"] = "mythos.example" })}, "audience"},
 	} {

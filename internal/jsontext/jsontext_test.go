@@ -20,7 +20,7 @@ func FuzzLikeEncodingJSON(f *testing.F) {
 		raw := json.RawMessage(text)
 		err := Check(raw)
 		if valid := json.Valid(raw) && utf8.ValidString(text); !valid && err == nil {
-			t.Fatalf("%q is no JSON, and Check takes it", text)
+			t.Fatalf("%q is not JSON, and Check takes it", text)
 		} else if err != nil {
 			if valid && !strings.Contains(err.Error(), "twice") && !strings.Contains(err.Error(), "surrogate") && !strings.Contains(err.Error(), "inside one another") {
 				t.Fatalf("%q: %v", text, err)

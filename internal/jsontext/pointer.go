@@ -20,11 +20,11 @@ func ParsePointer(text string) (Pointer, error) {
 		return Pointer{}, nil
 	}
 	if text[0] != '/' {
-		return nil, fmt.Errorf("%q is no JSON pointer: it begins with a slash, such as /prompt", text)
+		return nil, fmt.Errorf("%q is not a JSON pointer: it begins with a slash, such as /prompt", text)
 	}
 	for i := range len(text) {
 		if text[i] == '~' && (i+1 == len(text) || text[i+1] != '0' && text[i+1] != '1') {
-			return nil, fmt.Errorf("%q is no JSON pointer: a tilde is written ~0", text)
+			return nil, fmt.Errorf("%q is not a JSON pointer: a tilde is written ~0", text)
 		}
 	}
 	p := Pointer(strings.Split(text[1:], "/"))

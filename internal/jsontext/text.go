@@ -26,7 +26,7 @@ func Text(text string) json.RawMessage {
 	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
 }
 
-var errSurrogate = errors.New("half of a surrogate pair, which is no character")
+var errSurrogate = errors.New("half of a surrogate pair, which is not a character")
 
 // TextOf returns the text of a JSON string. Invalid UTF-8 and half of a surrogate pair are refused.
 func TextOf(raw json.RawMessage) (string, error) {

@@ -51,7 +51,7 @@ func read(raw string) (*claims, error) {
 	}
 	parts := strings.Split(raw, ".")
 	if len(parts) != 3 || parts[2] == "" {
-		return nil, refuse("it is no signed JWT: three parts with dots between them are expected")
+		return nil, refuse("it is not a signed JWT: three parts with dots between them are expected")
 	}
 	header, err := part("header", parts[0])
 	if err != nil {
@@ -103,7 +103,7 @@ func (c *claims) readHeader(header jsontext.Fields) (err error) {
 		return err
 	}
 	if !slices.Contains(algorithms, c.alg) {
-		return refuse("it is signed with %q, which is no signature by a public key that is taken (%s)", c.alg, strings.Join(algorithms, ", "))
+		return refuse("it is signed with %q, which is not a signature by a public key that is taken (%s)", c.alg, strings.Join(algorithms, ", "))
 	}
 	if header.Has("crit") {
 		return refuse("its header demands extensions (crit)")
@@ -153,7 +153,7 @@ func text(of jsontext.Fields, name string) (string, error) {
 	}
 	value, err := jsontext.TextOf(of.Get(name))
 	if err != nil {
-		return "", refuse("its %s is no text", name)
+		return "", refuse("its %s is not text", name)
 	}
 	return value, nil
 }
@@ -166,7 +166,7 @@ func audience(body jsontext.Fields) (string, error) {
 		}
 		value, err := jsontext.TextOf(list[0])
 		if err != nil {
-			return "", refuse("its aud is no text")
+			return "", refuse("its aud is not text")
 		}
 		return value, nil
 	}
@@ -180,7 +180,7 @@ func seconds(body jsontext.Fields, name string) (*time.Time, error) {
 	}
 	n, err := strconv.ParseInt(string(body.Get(name)), 10, 64)
 	if err != nil || n < 0 || n > 1<<40 {
-		return nil, refuse("its %s is no whole number of seconds", name)
+		return nil, refuse("its %s is not a whole number of seconds", name)
 	}
 	at := time.Unix(n, 0)
 	return &at, nil

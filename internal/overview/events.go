@@ -61,7 +61,7 @@ func CheckOutcome(text string) error {
 	if n, err := strconv.ParseUint(text, 10, 16); err == nil && n >= 100 && n <= 599 {
 		return nil
 	}
-	return fmt.Errorf("%q is no outcome: one of %v, or a status such as 403", text, Outcomes())
+	return fmt.Errorf("%q is not an outcome: one of %v, or a status such as 403", text, Outcomes())
 }
 
 // Select returns the events that s selects.

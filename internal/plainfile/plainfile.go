@@ -90,7 +90,7 @@ func Folder(path string) error {
 		if info.IsDir() {
 			return nil
 		}
-		return fmt.Errorf("%s: %w: it is no folder", path, ErrKind)
+		return fmt.Errorf("%s: %w: it is not a folder", path, ErrKind)
 	}
 	if info, lerr := os.Lstat(path); lerr == nil && info.Mode().Type() == fs.ModeSymlink && !errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("%s: %w: it is a symbolic link that leads nowhere", path, ErrKind)

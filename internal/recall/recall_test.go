@@ -80,7 +80,7 @@ func TestFailedSyncChangesNothing(t *testing.T) {
 	x := open(t, filepath.Join(t.TempDir(), "x.db"))
 	refresh(t, x, "one", "a1")
 	if err := x.Sync(t.Context(), "two", []string{"b2", "missing"}, load); err == nil {
-		t.Error("an episode that is not here is no error")
+		t.Error("an episode that is not here is not an error")
 	}
 	if got := search(t, x, "sort"); got != "a1" {
 		t.Errorf("found %q", got)

@@ -79,7 +79,7 @@ func (r *Runner) run(ctx context.Context, call exec.Call) (exec.Response, error)
 	case err != nil:
 		return exec.Response{}, exec.NotStarted(err)
 	case tool.Module.Kind != exec.KindProcess:
-		return exec.Response{}, exec.NotStarted(fmt.Errorf("tool %s is no program", tool.Name))
+		return exec.Response{}, exec.NotStarted(fmt.Errorf("tool %s is not a program", tool.Name))
 	case r.Programs.Peers:
 		return exec.Response{}, exec.NotStarted(errors.New("it runs a program for whoever is at this machine, and not for a peer"))
 	}

@@ -231,7 +231,7 @@ func (r *Repo) wasmCache() wasm.Cache {
 	if err == nil {
 		var home os.FileInfo
 		if home, err = os.Stat(filepath.Dir(base)); err == nil && !home.IsDir() {
-			err = fmt.Errorf("%s is no folder", filepath.Dir(base))
+			err = fmt.Errorf("%s is not a folder", filepath.Dir(base))
 		}
 	}
 	if err != nil {

@@ -24,7 +24,7 @@ func rules(t *testing.T) map[string]bool {
 			number := m[2]
 			n := numberIn(prefix, number)
 			if prefix == "" || n == 0 {
-				t.Errorf("%s: [%s] is no number of this page", name, number)
+				t.Errorf("%s: [%s] is not a number of this page", name, number)
 			}
 			if given[number] || retired[number] {
 				t.Errorf("%s: [%s] is there twice, or was taken away", name, number)

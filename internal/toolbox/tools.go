@@ -148,7 +148,7 @@ func (to *Toolbox) say(ctx context.Context, m *exec.ModuleRef, s ToolSpec) error
 			continue
 		}
 		if _, err := jsontext.FieldsOf(bytes.TrimSpace(schema.raw)); err != nil {
-			return fmt.Errorf("%w: its %s schema is no JSON object: %w", object.ErrInvalid, schema.what, err)
+			return fmt.Errorf("%w: its %s schema is not a JSON object: %w", object.ErrInvalid, schema.what, err)
 		}
 		if _, err := jsonschema.Read(schema.raw); err != nil {
 			return fmt.Errorf("%w: its %s schema: %w", object.ErrInvalid, schema.what, err)

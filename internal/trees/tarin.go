@@ -43,7 +43,7 @@ func PutTar(ctx context.Context, s *store.Store, r io.Reader) (got Stored, err e
 			return got, refuse("it is cut off: two blocks of zeros end an archive")
 		}
 		if err != nil && a.entries == 0 {
-			return got, refuse("it is no tar archive, or a damaged one: %w", err)
+			return got, refuse("it is not a tar archive, or a damaged one: %w", err)
 		}
 		if err != nil {
 			return got, fmt.Errorf("%w: %w", ErrArchive, err)
@@ -244,7 +244,7 @@ func (a *archive) entry(h *tar.Header, r io.Reader) (tree.Entry, error) {
 func (a *archive) linked(path string) (tree.Entry, error) {
 	names, err := split(path)
 	if err != nil || len(names) == 0 {
-		return tree.Entry{}, refuse("hard link to %q, which is no path of the archive", path)
+		return tree.Entry{}, refuse("hard link to %q, which is not a path of the archive", path)
 	}
 	d := a.top
 	for _, name := range names[:len(names)-1] {

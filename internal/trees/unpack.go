@@ -53,7 +53,7 @@ func checkFree(dest string) error {
 		err = fmt.Errorf("%s: %w and is not empty", dest, fs.ErrExist)
 	} else if err != nil {
 		if st, serr := os.Lstat(dest); serr == nil && !st.IsDir() {
-			err = fmt.Errorf("%s: %w and is no folder", dest, fs.ErrExist)
+			err = fmt.Errorf("%s: %w and is not a folder", dest, fs.ErrExist)
 		}
 	}
 	return err
@@ -138,7 +138,7 @@ func (u *unpacker) file(ctx context.Context, f file) (err error) {
 // Copy writes the verified bytes of a file.
 func Copy(ctx context.Context, s *store.Store, e tree.Entry, w io.Writer) error {
 	if e.Kind != tree.File {
-		return fmt.Errorf("%q: %w: it is no file", e.Name, tree.ErrNoEntry)
+		return fmt.Errorf("%q: %w: it is not a file", e.Name, tree.ErrNoEntry)
 	}
 	ref := e.Blob()
 	if ref.Chunks == 0 {

@@ -34,7 +34,7 @@ func ParseSize(text string) (uint64, error) {
 	digits, name := cutNumber(text)
 	n, err := strconv.ParseUint(digits, 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no size such as 10MiB", text)
+		return 0, fmt.Errorf("%q is not a size such as 10MiB", text)
 	}
 	if name == "" {
 		return n, nil
@@ -44,7 +44,7 @@ func ParseSize(text string) (uint64, error) {
 			return multiply(n, u.n, text)
 		}
 	}
-	return 0, fmt.Errorf("%q is no size: unit %q is not known (KiB, MiB, GiB, TiB, kB, MB, GB, TB are)", text, name)
+	return 0, fmt.Errorf("%q is not a size: unit %q is not known (KiB, MiB, GiB, TiB, kB, MB, GB, TB are)", text, name)
 }
 
 func cutNumber(s string) (digits, rest string) {
@@ -105,7 +105,7 @@ func ParseMicros(text string) (total uint64, err error) {
 		var n, part uint64
 		digits, tail := cutNumber(rest)
 		if n, err = strconv.ParseUint(digits, 10, 64); err != nil {
-			return 0, fmt.Errorf("%q is no duration such as 1h30m or 30d", text)
+			return 0, fmt.Errorf("%q is not a duration such as 1h30m or 30d", text)
 		}
 		end := strings.IndexAny(tail, "0123456789")
 		if end < 0 {
@@ -128,7 +128,7 @@ func termMicros(n uint64, name, text string) (uint64, error) {
 			return multiply(n, u.n, text)
 		}
 	}
-	return 0, fmt.Errorf("%q is no duration: unit %q is not known (d, h, m, s, ms, us are)", text, name)
+	return 0, fmt.Errorf("%q is not a duration: unit %q is not known (d, h, m, s, ms, us are)", text, name)
 }
 
 // FormatMicros writes microseconds in the fewest whole units.

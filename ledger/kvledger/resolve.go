@@ -58,7 +58,7 @@ func (l *Ledger) Resolve(ctx context.Context, idem object.Hash, decision uint8, 
 		return fmt.Errorf("resolution: %w: %w", object.ErrInvalid, err)
 	}
 	if r.ByOwner() {
-		return fmt.Errorf("decision %d is no operator's: %w", decision, ledger.ErrNotResolvable)
+		return fmt.Errorf("decision %d is not an operator's: %w", decision, ledger.ErrNotResolvable)
 	}
 	for {
 		s, err := l.Read(ctx, idem)

@@ -104,7 +104,7 @@ func notANote(data []byte) string {
 	case bytes.HasSuffix(data, []byte("\n\n")):
 		return "blank lines follow its signatures"
 	case !bytes.Contains(data, []byte("\n\n\u2014 ")):
-		return "it is no signed note: no signature follows a blank line"
+		return "it is not a signed note: no signature follows a blank line"
 	}
 	return ""
 }

@@ -23,5 +23,5 @@ func Example() {
 	fmt.Println(err)
 	// Output:
 	// <nil>
-	// model signing: "../weights" is no path of a file inside the model
+	// model signing: "../weights" is not a path of a file inside the model
 }

@@ -143,7 +143,7 @@ func checkName(name string) error {
 	case !utf8.ValidString(name):
 		return fmt.Errorf("model signing: the name %q is not UTF-8", name)
 	case !fs.ValidPath(name) || name == ".":
-		return fmt.Errorf("model signing: %q is no path of a file inside the model", name)
+		return fmt.Errorf("model signing: %q is not a path of a file inside the model", name)
 	case slices.Contains(ignored, top):
 		return fmt.Errorf("model signing: %q would not be verified: verifiers leave out %s", name, top)
 	}

@@ -56,7 +56,7 @@ func pointed(raw []byte) (*object.Hash, error) {
 		return nil, nil
 	}
 	if len(raw) != 32 {
-		return nil, fmt.Errorf("%w: %d bytes are no id", object.ErrInvalid, len(raw))
+		return nil, fmt.Errorf("%w: %d bytes are not an id", object.ErrInvalid, len(raw))
 	}
 	id := object.HashOf([32]byte(raw))
 	return &id, nil

@@ -118,7 +118,7 @@ func opened[T any](rule object.Rule) func(raw []byte) (object.Hash, *object.Hash
 func open(kind string, raw []byte) (id object.Hash, about *object.Hash, err error) {
 	read, ok := kinds[kind]
 	if !ok {
-		return id, nil, fmt.Errorf("%s: %s is no kind of object of the model registry", kind, kind)
+		return id, nil, fmt.Errorf("%s: %s is not a kind of object of the model registry", kind, kind)
 	}
 	if id, about, err = read(raw); err != nil {
 		return object.Hash{}, nil, fmt.Errorf("%s: %w", kind, err)

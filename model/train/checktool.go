@@ -53,7 +53,7 @@ func CheckTool(ctx context.Context, c ToolCheck) error {
 		}
 	}
 	k.refuses("an empty request", k.bare(""))
-	k.refuses("a request that is no JSON", k.bare("train me\n"))
+	k.refuses("a request that is not JSON", k.bare("train me\n"))
 	k.refuses("an unknown op", k.bare(`{"op":"dream"}`+"\n"))
 	k.refuses("a training without examples", k.train(k.Base, nil))
 	if err := ctx.Err(); err != nil {
@@ -253,6 +253,6 @@ func (k *kit) evaluates(weights Weights) {
 
 func (k *kit) refuses(what string, request []byte) {
 	if _, err := k.Run(k.ctx, request, io.Discard); err == nil {
-		k.fail("%s is no failure", what)
+		k.fail("%s is not a failure", what)
 	}
 }

@@ -146,7 +146,7 @@ func ParseTrainResponse(body []byte) (TrainResponse, []byte, error) {
 	case r.WeightsSHA256 != hex.EncodeToString(sum[:]):
 		return r, nil, fmt.Errorf("%w: weights_sha256 is not the hash of the weights", ErrTool)
 	case r.Media == tree.Media:
-		return r, nil, fmt.Errorf("%w: media is %q, and the weights are no folder", ErrTool, r.Media)
+		return r, nil, fmt.Errorf("%w: media is %q, and the weights are not a folder", ErrTool, r.Media)
 	}
 	return r, rest, r.check(rest)
 }

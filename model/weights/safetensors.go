@@ -165,7 +165,7 @@ func (t tensor) size() (uint64, error) {
 		n = lo
 	}
 	if n%8 != 0 {
-		return 0, fmt.Errorf("%d bits are no whole bytes", n)
+		return 0, fmt.Errorf("%d bits are not whole bytes", n)
 	}
 	return n / 8, nil
 }

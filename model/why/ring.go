@@ -132,7 +132,7 @@ func supports(a *model.Attestation, p *model.PromotionRecord, policy *model.Poli
 	case !a.Passes():
 		return fmt.Errorf("it says no (%d)", a.Result)
 	case policy != nil && !slices.ContainsFunc(policy.Verifiers, a.Signer.Same):
-		return fmt.Errorf("%s is no verifier of policy %s", a.Signer, p.PolicyID.Short())
+		return fmt.Errorf("%s is not a verifier of policy %s", a.Signer, p.PolicyID.Short())
 	}
 	return nil
 }

@@ -6,7 +6,7 @@ import "fmt"
 // field's value, a struct or a list of structs, and removes the fields named there.
 type Mask map[uint64]Mask
 
-// Without returns the canonical struct data without the fields in mask. An absent field is no error; unknown fields
+// Without returns the canonical struct data without the fields in mask. An absent field is not an error; unknown fields
 // stay. Ids and signatures are computed over received bytes this way (spec/objects.md#ids).
 func Without(data []byte, mask Mask) ([]byte, error) {
 	r := Reader{buf: data}

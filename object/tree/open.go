@@ -179,7 +179,7 @@ func (d *Dir) Find(name []byte) (*Entry, uint64, error) {
 // Below opens the folder of an entry.
 func (d *Dir) Below(e Entry) (*Dir, error) {
 	if e.Kind != Folder {
-		return nil, fmt.Errorf("%q is no folder: %w", e.Name, ErrNoEntry)
+		return nil, fmt.Errorf("%q is not a folder: %w", e.Name, ErrNoEntry)
 	}
 	sub, err := Open(d.r, *e.Content)
 	if err != nil {

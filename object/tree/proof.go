@@ -106,7 +106,7 @@ func Verify(root object.Hash, path, proof []byte) (Entry, error) {
 		}
 		if last := i == len(p.Steps)-1; !last {
 			if e.Kind != Folder {
-				return Entry{}, fmt.Errorf("%w: step %d: %q is no folder", merkle.ErrProof, i, e.Name)
+				return Entry{}, fmt.Errorf("%w: step %d: %q is not a folder", merkle.ErrProof, i, e.Name)
 			}
 			root = *e.Content
 		}

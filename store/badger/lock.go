@@ -52,7 +52,7 @@ func newLock(dir string, mayMake bool) (*lock, error) {
 	} else if st, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %s is missing", store.ErrDamaged, dir)
 	} else if err == nil && !st.IsDir() || errors.Is(err, syscall.ELOOP) {
-		return nil, fmt.Errorf("%w: %s is no folder", store.ErrDamaged, dir)
+		return nil, fmt.Errorf("%w: %s is not a folder", store.ErrDamaged, dir)
 	}
 	l := &lock{dir: dir}
 	var err error

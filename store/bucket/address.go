@@ -44,7 +44,7 @@ func parse(address string) (p place, err error) {
 	p.endpoint, p.secure = "s3.amazonaws.com", true
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return p, fmt.Errorf("%w: what follows the ? is no list of parameters", ErrAddress)
+		return p, fmt.Errorf("%w: what follows the ? is not a list of parameters", ErrAddress)
 	}
 	for name, list := range values {
 		if len(list) != 1 {

@@ -237,7 +237,7 @@ func (f *checker) refs(ctx context.Context) error {
 	return f.s.KV().Scan(ctx, kv.Refs, kv.End(kv.Refs), func(key string, value []byte) error {
 		f.done.Refs++
 		var h object.Hash
-		err := fmt.Errorf("%w: %x is no digest", store.ErrCorrupt, value)
+		err := fmt.Errorf("%w: %x is not a digest", store.ErrCorrupt, value)
 		if len(value) == len(h.Sum) {
 			h = object.HashOf([32]byte(value))
 			err = f.known(ctx, h)

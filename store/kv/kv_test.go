@@ -17,7 +17,7 @@ func TestSpacesAreApart(t *testing.T) {
 			}
 		}
 		if strings.Contains(a, "\xff") || a == "" {
-			t.Errorf("%q is no prefix", a)
+			t.Errorf("%q is not a prefix", a)
 		}
 	}
 }

@@ -29,7 +29,7 @@ func CheckAddress(address string) error {
 	_, query, _ := strings.Cut(rest, "?")
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return fmt.Errorf("%w: what follows the ? is no list of parameters", ErrAddress)
+		return fmt.Errorf("%w: what follows the ? is not a list of parameters", ErrAddress)
 	}
 	for name := range values { // what libpq does not know by its name is sent to the server, and kept
 		if slices.Contains(secrets, strings.ToLower(strings.TrimSpace(name))) {

@@ -21,5 +21,5 @@ func Example() {
 	}
 	// Output:
 	// {} <nil>
-	// it is no text in UTF-8: it is UTF-16: convert it: iconv -f UTF-16 -t UTF-8
+	// it is not text in UTF-8: it is UTF-16: convert it: iconv -f UTF-16 -t UTF-8
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // ErrEncoding means that a file is not UTF-8 text, as JSON must be.
-var ErrEncoding = errors.New("it is no text in UTF-8")
+var ErrEncoding = errors.New("it is not text in UTF-8")
 
 // ByteOrderMark is the beginning of some tools' UTF-8 files. It is not part of the text.
 var ByteOrderMark = []byte{0xef, 0xbb, 0xbf}

@@ -123,7 +123,7 @@ func (c *collection) taken(s *genSpan, n nesting) (foreign.Call, bool, error) {
 	}
 	call := s.call()
 	if cut := s.cutOff(); cut != "" {
-		return foreign.Call{}, false, c.h.Lost("calls of models", cut+" is no JSON, as if a limit for attributes had cut it off")
+		return foreign.Call{}, false, c.h.Lost("calls of models", cut+" is not JSON, as if a limit for attributes had cut it off")
 	}
 	switch {
 	case len(call.Request) > 0 || len(call.Response) > 0 || s.failed:

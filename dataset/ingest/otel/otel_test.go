@@ -204,5 +204,5 @@ func TestCutOffBefore(t *testing.T) {
 			t.Errorf("%s: %+v", n, h)
 		}
 	}
-	foreigntest.Refused(t, Form{}, counted("-1"), "no count")
+	foreigntest.Refused(t, Form{}, counted("-1"), "not a count")
 }

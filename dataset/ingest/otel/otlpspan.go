@@ -43,7 +43,7 @@ func nanos(raw json.RawMessage) (object.Time, string, error) {
 	}
 	n, ok := decimal.Whole(text)
 	if !ok || !n.IsInt64() || n.Sign() < 0 {
-		return 0, "", fmt.Errorf("%s is no time in nanoseconds", jsontext.Describe(raw))
+		return 0, "", fmt.Errorf("%s is not a time in nanoseconds", jsontext.Describe(raw))
 	}
 	return object.Time(n.Int64() / 1000), text, nil
 }
@@ -96,7 +96,7 @@ func dropped(f jsontext.Fields) (bool, error) {
 		}
 		n, ok := decimal.Whole(text)
 		if !ok || n.Sign() < 0 {
-			return false, fmt.Errorf("%s: %s is no count", name, jsontext.Describe(f.Get(name)))
+			return false, fmt.Errorf("%s: %s is not a count", name, jsontext.Describe(f.Get(name)))
 		}
 		if n.Sign() > 0 {
 			return true, nil

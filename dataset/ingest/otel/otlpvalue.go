@@ -139,7 +139,7 @@ func anyJSON(raw json.RawMessage, depth int) (json.RawMessage, error) {
 		return jsontext.Text(text), nil // whatever was escaped
 	case "boolValue", "bool_value":
 		if k := jsontext.Kind(value); k != 't' && k != 'f' {
-			return nil, fmt.Errorf("%s is no boolean", jsontext.Describe(value))
+			return nil, fmt.Errorf("%s is not a boolean", jsontext.Describe(value))
 		}
 		return value, nil
 	case "intValue", "int_value":
@@ -171,7 +171,7 @@ func anyInt(raw json.RawMessage) (json.RawMessage, error) {
 	}
 	n, ok := decimal.Whole(text)
 	if !ok || !n.IsInt64() {
-		return nil, fmt.Errorf("%s is no whole number of 64 bits", jsontext.Describe(raw))
+		return nil, fmt.Errorf("%s is not a whole number of 64 bits", jsontext.Describe(raw))
 	}
 	return json.RawMessage(n.String()), nil
 }
@@ -191,7 +191,7 @@ func anyDouble(raw json.RawMessage) (json.RawMessage, error) {
 	if text == "NaN" || text == "Infinity" || text == "-Infinity" {
 		return raw, nil
 	}
-	return nil, fmt.Errorf("%s is no number", jsontext.Describe(raw))
+	return nil, fmt.Errorf("%s is not a number", jsontext.Describe(raw))
 }
 
 func anyList(raw json.RawMessage, depth int) (json.RawMessage, error) {

@@ -32,7 +32,7 @@ func main() {
 	}
 }
 
-// labels is empty for a text that is no Go file.
+// labels is empty for a text that is not a Go file.
 func labels(text string) []signal {
 	file, err := parser.ParseFile(token.NewFileSet(), "file.go", text, parser.PackageClauseOnly)
 	if err != nil {

@@ -51,7 +51,7 @@ func parseExtra(path string, pair []byte) (x extra, err error) {
 		}
 		n, err := strconv.ParseUint(digits, 10, 64)
 		if err != nil {
-			return x, fmt.Errorf("%q is no path like 8/1/[3]", path)
+			return x, fmt.Errorf("%q is not a path like 8/1/[3]", path)
 		}
 		x.path = append(x.path, step{list, n})
 	}

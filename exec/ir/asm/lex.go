@@ -78,7 +78,7 @@ const maxSource = 64 << 20 // bytes of assembler text
 func lex(src string) ([]token, error) {
 	l := &lexer{src: src, line: 1}
 	if len(src) > maxSource || !utf8.ValidString(src) {
-		return nil, &SyntaxError{1, 1, fmt.Sprintf("the text is no UTF-8, or longer than %d bytes", maxSource)}
+		return nil, &SyntaxError{1, 1, fmt.Sprintf("the text is not UTF-8, or longer than %d bytes", maxSource)}
 	}
 	var toks []token
 	for {

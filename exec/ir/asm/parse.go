@@ -93,7 +93,7 @@ func (t token) number(bits int) (uint64, error) {
 func (t token) signed() (int64, error) {
 	n, err := strconv.ParseInt(t.text, 10, 64)
 	if err != nil {
-		return 0, t.fail("%q is no signed number of 64 bits", t.text)
+		return 0, t.fail("%q is not a signed number of 64 bits", t.text)
 	}
 	return n, nil
 }

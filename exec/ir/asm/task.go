@@ -217,7 +217,7 @@ func (a *assembler) path() (*ir.Path, error) {
 	for _, s := range parts[1:] {
 		n, err := strconv.ParseUint(s, 10, 32)
 		if err != nil {
-			return nil, t.fail("%q in a path is no field number", s)
+			return nil, t.fail("%q in a path is not a field number", s)
 		}
 		p.Segments = append(p.Segments, uint32(n))
 	}

@@ -126,7 +126,7 @@ func (o *importOptions) weights(ctx context.Context, f *cmdutil.Factory, n *repo
 	}
 	id, err := f.Resolve(ctx, o.Weights)
 	if err != nil {
-		return ref, clierr.New(clierr.NotFound, "%s is no file, no folder and nothing that is stored: %w", o.Weights, err).On(o.Weights)
+		return ref, clierr.New(clierr.NotFound, "%s is neither a file nor a folder, and nothing stored here has that name: %w", o.Weights, err).On(o.Weights)
 	}
 	return n.Store.BlobRef(ctx, id)
 }

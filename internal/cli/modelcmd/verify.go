@@ -100,7 +100,7 @@ func digests(f *cmdutil.Factory, name string) (map[string]string, error) {
 			return err
 		}
 		if !d.Type().IsRegular() {
-			return clierr.New(clierr.Invalid, "%s is no file: weights have files and folders alone", path).On(path)
+			return clierr.New(clierr.Invalid, "%s is not a file: weights have files and folders alone", path).On(path)
 		}
 		below, err := filepath.Rel(name, path)
 		if err == nil {

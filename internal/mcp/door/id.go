@@ -12,7 +12,7 @@ import (
 // MaxID is how long an id is that a door keeps, in bytes.
 const MaxID = 1 << 10
 
-// CheckID refuses what is no id of a request.
+// CheckID refuses what is not an id of a request.
 func CheckID(id json.RawMessage) error {
 	if jsontext.Kind(id) != '"' && !jsontext.IsNumber(id) {
 		return fmt.Errorf("an id is a text or a number, %.100s is not", id)
@@ -50,13 +50,13 @@ func ExactID(id json.RawMessage) (string, error) {
 	if jsontext.IsNumber(id) {
 		n, err := strconv.ParseInt(string(id), 10, 64)
 		if err != nil || n > 1<<53 || n < -(1<<53) || strconv.FormatInt(n, 10) != string(id) {
-			return "", fmt.Errorf("the id %.100s is no whole number that every program writes alike", id)
+			return "", fmt.Errorf("the id %.100s is not a whole number that every program writes alike", id)
 		}
 		return string(id), nil
 	}
 	text, err := jsontext.TextOf(id)
 	if err != nil {
-		return "", fmt.Errorf("the id %.100s is no text in Unicode", id)
+		return "", fmt.Errorf("the id %.100s is not text in Unicode", id)
 	}
 	return `"` + text, nil
 }

@@ -340,7 +340,7 @@ func TestDefined(t *testing.T) {
 	expect(t, call("5", `{"n":1,"m":2}`), `"isError":true`, "It has happened")
 }
 
-// TestHostile: what is no message, twice there, or a batch ends nothing.
+// TestHostile: what is not a message, twice there, or a batch ends nothing.
 func TestHostile(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)

@@ -5,7 +5,7 @@
 //   - tools that are not pinned, or are described otherwise than they were pinned, are left
 //     out of lists;
 //   - the capability of tasks is left out of what either says that it can;
-//   - a line that is no JSON-RPC, and a result that the client did not ask for, go nowhere.
+//   - a line that is not JSON-RPC, and a result that the client did not ask for, go nowhere.
 //
 // A server that ends is started again by the client's next message, with the client's own
 // initialize.

@@ -195,7 +195,7 @@ func encodeKeys(keys []transfer.Key) []byte {
 
 func decodeKeys(body []byte) (map[transfer.Key]bool, error) {
 	if len(body)%keySize != 0 {
-		return nil, fmt.Errorf("%w: %d bytes are no list of parts", errBadParts, len(body))
+		return nil, fmt.Errorf("%w: %d bytes are not a list of parts", errBadParts, len(body))
 	}
 	keys := make(map[transfer.Key]bool, len(body)/keySize)
 	for ; len(body) > 0; body = body[keySize:] {

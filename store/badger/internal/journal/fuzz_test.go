@@ -48,7 +48,7 @@ func FuzzJournal(f *testing.F) {
 		})
 		if err != nil {
 			if !errors.Is(err, store.ErrDamaged) {
-				t.Fatalf("%v is no damage", err)
+				t.Fatalf("%v does not name damage", err)
 			}
 			return
 		}

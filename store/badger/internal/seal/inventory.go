@@ -55,7 +55,7 @@ func Present(dir string) (map[string]int64, error) {
 			return nil, err
 		}
 		if !info.Mode().IsRegular() {
-			return nil, folder.Corrupt(dir, e.Name(), "it is no regular file")
+			return nil, folder.Corrupt(dir, e.Name(), "it is not a regular file")
 		}
 		found[e.Name()] = info.Size()
 	}
