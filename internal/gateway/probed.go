@@ -133,7 +133,7 @@ func (s *Service) decided(ctx context.Context, idem, receipt object.Hash) (seq u
 	return st.History[i].Seq, true, nil
 }
 
-// happened records the outcome that a probe found, signed by the maker of the attempt.
+// happened records the outcome that a probe found, signed by the caller, whoever made the attempt [wire-155].
 func (s *Service) happened(ctx context.Context, c caller, q *wire.Probed, found probed.Answer, receipt object.Hash) (*wire.Answer, error) {
 	if q.Record == nil || q.Record.Commit == nil || q.Record.About == nil || *q.Record.About != q.About {
 		return nil, fmt.Errorf("%w: what happened has a commit about the attempt", object.ErrInvalid)
