@@ -3,7 +3,6 @@ package peer
 import (
 	"context"
 	"crypto/tls"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -77,8 +76,8 @@ func (d Door) Caller(r *http.Request, may func(Asker) error) (by Asker, err erro
 	return by, err
 }
 
-// Proved returns the sender of a signed request and the capability that it shows; it does not check the nonce. Each
-// request counts for its agent.
+// Proved returns the sender of a signed request and the capability that it shows; it does not check whether the
+// nonce was used before. Each request counts for its agent.
 func (d Door) Proved(r *http.Request) (object.AgentID, caps.Chain, error) {
 	agent, chain, err := auth.Proved(r, d.s.Repo.Self(), d.s.Repo.Now())
 	if err == nil {
@@ -97,11 +96,11 @@ func (d Door) Once(r *http.Request, agent object.AgentID) error {
 
 // once takes the nonce of a request, which works once at all servers of the repository.
 func (d Door) once(r *http.Request, agent object.AgentID, now object.Time) error {
-	nonce, err := hex.DecodeString(r.Header.Get(auth.HeaderNonce))
-	if err != nil || len(nonce) != 16 {
-		return fmt.Errorf("%w: malformed nonce", auth.ErrUnauthorized)
+	nonce, err := auth.Nonce(r)
+	if err != nil {
+		return err
 	}
-	fresh, err := d.s.Repo.Packets.TakeNonce(r.Context(), agent, [16]byte(nonce), now.Add(auth.KeepNonces))
+	fresh, err := d.s.Repo.Packets.TakeNonce(r.Context(), agent, nonce, now.Add(auth.KeepNonces))
 	if err == nil && !fresh {
 		err = auth.ErrReplayed
 	}

@@ -97,8 +97,17 @@ func DigestOf(body []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Proved returns the sender of a signed request to an agent, and the capability that it shows; it does not check the
-// nonce. Errors wrap ErrUnauthorized.
+// Nonce returns the nonce of a signed request. The error wraps ErrUnauthorized.
+func Nonce(r *http.Request) (nonce [16]byte, err error) {
+	raw, err := hex.DecodeString(r.Header.Get(HeaderNonce))
+	if err != nil || len(raw) != len(nonce) {
+		return nonce, fmt.Errorf("%w: malformed nonce", ErrUnauthorized)
+	}
+	return [16]byte(raw), nil
+}
+
+// Proved returns the sender of a signed request to an agent, and the capability that it shows; it does not check
+// whether the nonce was used before. Errors wrap ErrUnauthorized.
 func Proved(r *http.Request, to object.AgentID, now object.Time) (agent object.AgentID, chain caps.Chain, err error) {
 	if agent, err = object.ParseKey(r.Header.Get(HeaderAgent)); err != nil {
 		return agent, nil, fmt.Errorf("%w: %w", ErrUnauthorized, err)
@@ -107,11 +116,14 @@ func Proved(r *http.Request, to object.AgentID, now object.Time) (agent object.A
 		return agent, nil, fmt.Errorf("%w: it is meant for another agent", ErrUnauthorized)
 	}
 	us, err := strconv.ParseInt(r.Header.Get(HeaderTime), 10, 64)
-	if err != nil {
+	if err != nil || strconv.FormatInt(us, 10) != r.Header.Get(HeaderTime) {
 		return agent, nil, fmt.Errorf("%w: malformed time", ErrUnauthorized)
 	}
 	if at := object.Time(us); at < now.Add(-MaxSkew) || at > now.Add(MaxSkew) {
 		return agent, nil, fmt.Errorf("%w: its time is %s, here it is %s: more than %s apart", ErrUnauthorized, at, now, MaxSkew)
+	}
+	if _, err := Nonce(r); err != nil {
+		return agent, nil, err
 	}
 	raw, err := hex.DecodeString(r.Header.Get(HeaderSig))
 	if err != nil || len(raw) != 64 {
