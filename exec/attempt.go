@@ -248,7 +248,7 @@ func (a *attempt) invoke(ctx context.Context, d *ledger.Decision) (Outcome, erro
 			return a.stopped(ctx, *d, frozen)
 		}
 		return a.settle(ctx, nil, frozen)
-	case errors.Is(err, ErrNotStarted) && caller.Err() == nil:
+	case errors.Is(err, ErrNotStarted):
 		return a.notStarted(ctx, d, err)
 	case err != nil:
 		return Outcome{}, a.lost(caller, err)

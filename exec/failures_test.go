@@ -81,6 +81,34 @@ func TestNotStarted(t *testing.T) {
 	}
 }
 
+// TestNotStartedForNobody: an attempt that did not start is recorded as such, and not charged, also if its caller has
+// gone.
+func TestNotStartedForNobody(t *testing.T) {
+	for _, key := range []string{"k", ""} {
+		ctx, leave := context.WithCancel(t.Context())
+		f := newFailing(t, false, ",calls=1", func(call int) (exec.Response, error) {
+			if call > 1 {
+				return status(exec.StatusOK)
+			}
+			leave()
+			return exec.Response{}, exec.NotStarted(ctx.Err())
+		})
+		_, err := f.env.Gate.Do(ctx, effect("test.fail", "q", key, f.chain))
+		var not *exec.NotStartedError
+		if !errors.As(err, &not) || !errors.Is(err, context.Canceled) {
+			t.Fatalf("key %q: %v", key, err)
+		}
+		if r := f.env.Receipt(not.ReceiptID); r.Status != exec.StatusNotStarted {
+			t.Errorf("%+v", r)
+		}
+		f.used(0)
+		if out, err := f.do(key, exec.Manner{}); err != nil || out.Status != exec.StatusOK {
+			t.Errorf("key %q: %+v, %v", key, out, err)
+		}
+		f.used(1)
+	}
+}
+
 // TestUndone: the answer of a tool that changed nothing is not recorded for its key.
 func TestUndone(t *testing.T) {
 	f := newFailing(t, false, ",calls=1", func(call int) (exec.Response, error) {

@@ -7,13 +7,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"time"
 
 	"github.com/mythos-project/mythos/caps"
+	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/internal/identity"
 	"github.com/mythos-project/mythos/internal/packets"
 	"github.com/mythos-project/mythos/internal/spawn"
 	"github.com/mythos-project/mythos/internal/task"
+	"github.com/mythos-project/mythos/internal/units"
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 )
@@ -29,6 +33,7 @@ const (
 	maxTries = 1000                   // of a task that earlier attempts at the spawn have submitted
 	soonest  = 10 * time.Millisecond  // between two looks at the tasks, at first
 	latest   = 500 * time.Millisecond // and after a while
+	lonely   = 5 * time.Second        // before a note says that nobody takes the tasks
 )
 
 // ErrTask means that a task of a spawn has no result.
@@ -38,28 +43,26 @@ var ErrTask = errors.New("a task of the spawn has no result")
 type child struct {
 	spawn.Task
 	id    object.Hash // of the packet
+	sent  bool        // it is stored, or may be
 	ours  bool        // this attempt has submitted it
+	begun bool        // it is not new to a server
 	ended bool
 	spawn.Result
 }
 
 // Run implements [spawn.Workers]. A task that an earlier attempt at the same spawn has submitted is waited for, or its
 // answer is taken; one that failed then is tried again. The tasks are cancelled if ctx ends, or if one of them fails.
-func (p *Pool) Run(ctx context.Context, tasks []spawn.Task, chains []caps.Chain) (_ []spawn.Result, err error) {
+func (p *Pool) Run(ctx context.Context, tasks []spawn.Task, chains []caps.Chain, note io.Writer) ([]spawn.Result, error) {
 	children := make([]*child, len(tasks))
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, p.cancel(context.WithoutCancel(ctx), children))
-		}
-	}()
 	for i, t := range tasks {
 		children[i] = &child{Task: t}
-		if err := p.submit(ctx, children[i], chains); err != nil {
-			return nil, err
-		}
 	}
-	if err := p.wait(ctx, children, chains); err != nil {
-		return nil, err
+	if err := p.run(ctx, children, chains, note); err != nil {
+		begun, failed := p.cancel(context.WithoutCancel(ctx), children)
+		if failed == nil && !begun {
+			return nil, exec.NotStarted(err)
+		}
+		return nil, errors.Join(err, failed)
 	}
 	results := make([]spawn.Result, len(children))
 	for i, c := range children {
@@ -68,25 +71,41 @@ func (p *Pool) Run(ctx context.Context, tasks []spawn.Task, chains []caps.Chain)
 	return results, nil
 }
 
+func (p *Pool) run(ctx context.Context, children []*child, chains []caps.Chain, note io.Writer) error {
+	for _, c := range children {
+		if err := p.submit(ctx, c, chains); err != nil {
+			return err
+		}
+	}
+	return p.wait(ctx, children, chains, note)
+}
+
 // submit stores a task, unless it is stored.
 func (p *Pool) submit(ctx context.Context, c *child, chains []caps.Chain) error {
 	raw, err := p.Packets.PackSpawned(&c.SpawnedTask, chains)
 	if err != nil {
 		return err
 	}
-	c.id = object.Sum(raw)
+	c.id, c.sent = object.Sum(raw), true
 	c.ours, err = p.Tasks.Add(ctx, task.Task{ID: c.id, State: task.Queued, Author: p.ID.Self().KeyHex(), Submitted: p.ID.Now(), Spawn: &c.Spawn}, raw)
 	return err
 }
 
 // wait waits until all tasks have a result, or one has ended without.
-func (p *Pool) wait(ctx context.Context, children []*child, chains []caps.Chain) error {
+func (p *Pool) wait(ctx context.Context, children []*child, chains []caps.Chain, note io.Writer) error {
+	begin := time.Now()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for pause := soonest; ; pause = min(pause*3/2, latest) {
 		open, err := p.look(ctx, children, chains)
 		if err != nil || open == 0 {
 			return err
+		}
+		if note != nil && time.Since(begin) > lonely {
+			if !slices.ContainsFunc(children, func(c *child) bool { return c.begun || c.ended }) {
+				_, _ = fmt.Fprintf(note, "no process has taken the %s of the spawn: `mythos serve` runs them, or `mythos worker`\n", units.Count(len(children), "task"))
+			}
+			note = nil
 		}
 		timer.Reset(pause)
 		select {
@@ -111,7 +130,9 @@ func (p *Pool) look(ctx context.Context, children []*child, chains []caps.Chain)
 		return 0, err
 	}
 	for _, t := range found {
-		switch c := of[t.ID]; {
+		c := of[t.ID]
+		c.begun = c.begun || t.Begun > 0
+		switch {
 		case t.Ended == 0:
 			open++
 		case t.State == task.Done:
@@ -166,14 +187,21 @@ func (p *Pool) take(ctx context.Context, c *child) error {
 	return nil
 }
 
-// cancel ends the tasks that have not ended.
-func (p *Pool) cancel(ctx context.Context, children []*child) error {
-	var errs []error
+// cancel ends the tasks that have not ended, and reports whether any has begun, or may have.
+func (p *Pool) cancel(ctx context.Context, children []*child) (begun bool, err error) {
 	for _, c := range children {
-		if c != nil && !c.ended {
-			_, err := p.Tasks.Cancel(ctx, c.id)
-			errs = append(errs, err)
+		if c.ended || c.begun || !c.ours {
+			begun = begun || c.sent
 		}
+		if c.ended || !c.sent {
+			continue
+		}
+		failed := p.Tasks.Withdraw(ctx, c.id)
+		if errors.Is(failed, task.ErrClaimed) {
+			begun = true
+			_, failed = p.Tasks.Cancel(ctx, c.id)
+		}
+		err = errors.Join(err, failed)
 	}
-	return errors.Join(errs...)
+	return begun, err
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"time"
@@ -39,8 +40,9 @@ type Spawner struct {
 // Workers run tasks in other processes.
 type Workers interface {
 	// Run runs the tasks under the given capabilities, and returns what became of each, in their order. An error leaves
-	// it unknown what they have done.
-	Run(ctx context.Context, tasks []Task, caps []caps.Chain) ([]Result, error)
+	// it unknown what they have done, unless it wraps exec.ErrNotStarted. note, if not nil, is told that nobody takes
+	// them.
+	Run(ctx context.Context, tasks []Task, caps []caps.Chain, note io.Writer) ([]Result, error)
 }
 
 // Task is a task of a spawn, with the id of the bundle that has it.
@@ -224,7 +226,7 @@ func (sp *Spawner) elsewhere(ctx context.Context, c exec.Call, q *vm.SpawnReques
 		tasks[i] = Task{vm.SpawnedTask{Spawn: spawn, Number: uint16(i), Bundle: q.Bundle, Task: task, Depth: uint8(c.Inner.Depth), Capture: c.Inner.Capture}, id}
 	}
 	defer c.Inner.Waits()()
-	return sp.Workers.Run(ctx, tasks, c.Caps)
+	return sp.Workers.Run(ctx, tasks, c.Caps, c.Inner.Stderr)
 }
 
 func answer(q *vm.SpawnRequest, results []Result) (exec.Response, error) {

@@ -192,6 +192,18 @@ func (ta *Tasks) Cancel(ctx context.Context, id object.Hash) (Task, error) {
 	return t, err
 }
 
+// Withdraw ends a task that no server has begun, and certainly none will. The error wraps ErrClaimed if one has.
+func (ta *Tasks) Withdraw(ctx context.Context, id object.Hash) error {
+	_, err := ta.changeTask(ctx, id, func(t *Task) (map[string][]byte, error) {
+		if t.State != Queued || t.Begun > 0 {
+			return nil, fmt.Errorf("task %s: %w", id.Short(), ErrClaimed)
+		}
+		t.State, t.Ended = Cancelled, ta.ID.Now()
+		return map[string][]byte{taskInputs + id.String(): nil, cancelKeys + id.String(): nil, openKeys + id.String(): nil}, nil
+	})
+	return err
+}
+
 // Cancelled calls fn for each task that was cancelled and has not ended, ascending by id.
 func (ta *Tasks) Cancelled(ctx context.Context, fn func(id object.Hash) error) error {
 	return ta.DB.Scan(ctx, cancelKeys, kv.End(cancelKeys), func(key string, _ []byte) error {

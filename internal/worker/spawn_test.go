@@ -15,6 +15,7 @@ import (
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/ir/asm"
 	"github.com/mythos-project/mythos/exec/vm"
+	"github.com/mythos-project/mythos/internal/engine"
 	"github.com/mythos-project/mythos/internal/peer/peertest"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/spawn"
@@ -137,48 +138,72 @@ func TestSpawnWorkers(t *testing.T) {
 	}
 }
 
-// TestSpawnAgain: a spawn whose executor ended is repeated if its tasks can do nothing twice. It takes the answers that
-// its tasks have already got, waits for tasks that are under way, and submits what was cancelled again. If a task has an
-// effect without a key, nobody repeats the spawn.
+// TestSpawnAgain: a spawn none of whose tasks has begun did not start if its executor ends. One whose tasks have begun is
+// repeated if they can do nothing twice: it takes the answers that its tasks have already got, waits for tasks that are
+// under way, and submits what was cancelled again. If a task has an effect without a key, nobody repeats the spawn.
 func TestSpawnAgain(t *testing.T) {
 	n := peertest.Repo(t, "far")
 	workers := spawnCap(t, n, spawn.WorkersPool)
 	inner, in := program(t, n, seven)
 	acting, act := program(t, n, keyless)
-	// ended begins a spawn that nobody runs, and ends its executor's wait.
-	ended := func(request []byte, key string) {
+	server, err := n.Tasks.NewInstance(engine.Member{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(ctx context.Context, request []byte, key string) error {
+		_, err := n.Gate.Do(ctx, exec.Effect{Tool: exec.BuiltinID("compute.spawn"), Request: request, Key: []byte(key), Caps: []caps.Chain{workers}})
+		return err
+	}
+	// ended begins a spawn, and ends its executor's wait when its task is there, or a server has begun it.
+	ended := func(request []byte, key string, begin bool) error {
 		t.Helper()
 		ctx, end := context.WithCancel(t.Context())
 		failed := make(chan error)
-		go func() {
-			_, err := n.Gate.Do(ctx, exec.Effect{Tool: exec.BuiltinID("compute.spawn"), Request: request, Key: []byte(key), Caps: []caps.Chain{workers}})
-			failed <- err
-		}()
-		before := tasksOf(t, n)[task.Queued]
-		for until := time.Now().Add(time.Minute); tasksOf(t, n)[task.Queued] == before && time.Now().Before(until); {
+		go func() { failed <- ask(ctx, request, key) }()
+		for until := time.Now().Add(time.Minute); tasksOf(t, n)[task.Queued] == 0 && time.Now().Before(until); {
 			time.Sleep(time.Millisecond)
 		}
-		end()
-		if err := <-failed; !errors.Is(err, context.Canceled) {
+		err := n.Tasks.Open(t.Context(), func(id object.Hash, have string) error {
+			if have != "" || !begin {
+				return nil
+			}
+			_, _, err := n.Tasks.Claim(t.Context(), id, server.ID)
+			return err
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
+		end()
+		return <-failed
 	}
 	request, unsafe := spawnRequest(t, spawn.WorkersPool, inner, 1000, in), spawnRequest(t, spawn.WorkersPool, acting, 50000, act)
-	ended(request, "again")
-	ended(unsafe, "unsafe")
+	if err := ended(request, "free", false); !errors.Is(err, exec.ErrNotStarted) {
+		t.Errorf("no task has begun: %v", err)
+	}
+	if err := ended(request, "again", true); !errors.Is(err, context.Canceled) || errors.Is(err, exec.ErrNotStarted) {
+		t.Errorf("its task has begun: %v", err)
+	}
+	if err := ended(unsafe, "unsafe", true); !errors.Is(err, context.Canceled) || errors.Is(err, exec.ErrNotStarted) {
+		t.Errorf("its task has begun: %v", err)
+	}
+	if got := tasksOf(t, n); got[task.Cancelled] != 1 || got[task.Running] != 2 {
+		t.Errorf("tasks: %v", got)
+	}
+	if err := server.Close(); err != nil { // as the system does when a process ends
+		t.Fatal(err)
+	}
 	startQueue(t, n, 2)
 	first := mustSpawn(t, n, request, "again", workers)
-	if len(first.Results) != 1 || first.Halted[0] {
+	if len(first.Results) != 1 || first.Halted[0] || mustSpawn(t, n, request, "free", workers).Results[0] != first.Results[0] {
 		t.Errorf("%+v", first)
 	}
-	_, err := n.Gate.Do(t.Context(), exec.Effect{Tool: exec.BuiltinID("compute.spawn"), Request: unsafe, Key: []byte("unsafe"), Caps: []caps.Chain{workers}})
-	if !errors.Is(err, ledger.ErrUnknownOutcome) {
+	if err := ask(t.Context(), unsafe, "unsafe"); !errors.Is(err, ledger.ErrUnknownOutcome) {
 		t.Errorf("a spawn that may have acted: %v", err)
 	}
-	for until := time.Now().Add(time.Minute); tasksOf(t, n)[task.Queued] > 0 && time.Now().Before(until); {
+	for until := time.Now().Add(time.Minute); tasksOf(t, n)[task.Running] > 0 && time.Now().Before(until); {
 		time.Sleep(time.Millisecond)
 	}
-	if got := tasksOf(t, n); got[task.Cancelled] != 2 || got[task.Done] != 1 {
+	if got := tasksOf(t, n); got[task.Cancelled] != 2 || got[task.Failed] != 1 || got[task.Done] != 2 {
 		t.Errorf("tasks: %v", got)
 	}
 
@@ -192,12 +217,12 @@ func TestSpawnAgain(t *testing.T) {
 	}
 	same := []spawn.Task{{SpawnedTask: vm.SpawnedTask{Spawn: inner, Bundle: inner, Task: in, Depth: 1}, BundleID: id}}
 	for range 2 { // the second finds the answer of the first
-		got, err := n.Spawner.Workers.Run(t.Context(), same, []caps.Chain{workers})
+		got, err := n.Spawner.Workers.Run(t.Context(), same, []caps.Chain{workers}, nil)
 		if err != nil || got[0].Hash != first.Results[0] {
 			t.Errorf("%+v, %v", got, err)
 		}
 	}
-	if got := tasksOf(t, n); got[task.Done] != 2 {
+	if got := tasksOf(t, n); got[task.Done] != 3 {
 		t.Errorf("tasks: %v", got)
 	}
 }
