@@ -3,7 +3,7 @@
 # spelling of its status. One trace is one episode, however its id is written.
 mythos init -q >/dev/null
 mythos episode import --form otel spans.jsonl --ref c 2> note > out
-grep 'not understood: 1 calls of models: gen_ai.output.messages is no JSON' note
+grep 'not understood: 1 calls of models: gen_ai.output.messages is not JSON' note
 grep '2 episodes' note
 if mythos episode import --strict --form otel spans.jsonl 2> strict; then exit 1; fi
 grep 'cut it off' strict
