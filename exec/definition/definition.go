@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/mythos-project/mythos/internal/jsontext"
 	"github.com/mythos-project/mythos/object"
@@ -53,8 +54,12 @@ func Read(raw json.RawMessage) (Tool, error) {
 	return Tool{name, text, bytes.Clone(list.Get("inputSchema")), object.Sum(text)}, nil
 }
 
-// Of is the definition that a user gives when registering a tool; schemas may be nil.
+// Of is the definition that a user gives when registering a tool; schemas may be nil. Name and description must be
+// UTF-8.
 func Of(name, description string, input, output json.RawMessage) (Tool, error) {
+	if !utf8.ValidString(name) || !utf8.ValidString(description) {
+		return Tool{}, fmt.Errorf("tool %q: its name or description is not UTF-8", name)
+	}
 	var said jsontext.Fields
 	said.AddText("name", name)
 	said.AddText("description", description)

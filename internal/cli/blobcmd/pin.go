@@ -29,7 +29,7 @@ func newPin(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	c.Flags().Var(&o.TTL, "ttl", "how long to keep it; for ever by default")
-	c.Flags().StringVar(&o.Reason, "reason", "", "a note that says why")
+	cmdutil.TextVar(c.Flags(), &o.Reason, "reason", "a note that says why")
 	return c
 }
 

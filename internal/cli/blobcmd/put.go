@@ -60,7 +60,7 @@ func newPut(f *cmdutil.Factory) *cobra.Command {
 	}
 	flags := c.Flags()
 	flags.Var(&o.ChunkSize, "chunk-size", "bytes per chunk, 256KiB to 16MiB")
-	flags.StringVar(&o.Media, "media", "", "media type; guessed from the name by default")
+	cmdutil.TextVar(flags, &o.Media, "media", "media type; guessed from the name by default")
 	flags.StringVar(&o.Codec, "codec", "raw", "raw, zstd (seekable, readable by zstd -d) or auto")
 	flags.StringArrayVar(&o.Recipients, "encrypt", nil, "age or SSH recipients, one per line (may be repeated), or aes:NAME: a key of this repository")
 	flags.BoolVar(&o.PlainHash, "plain-hash", false, "with --encrypt: record the hash of the plain bytes")

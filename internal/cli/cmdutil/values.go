@@ -98,3 +98,24 @@ func FlagError(err error) error {
 	}
 	return fmt.Errorf("--%s %s: %s is expected", of.GetFlag().Name, of.GetValue(), expected)
 }
+
+// text is a flag value of text that is recorded.
+type text string
+
+// TextVar defines a flag of text that is recorded, and so must be UTF-8 as it is: an argument may hold any bytes.
+func TextVar(flags *pflag.FlagSet, p *string, name, usage string) { flags.Var((*text)(p), name, usage) }
+
+// String implements pflag.Value.
+func (t *text) String() string { return string(*t) }
+
+// Set implements pflag.Value.
+func (t *text) Set(s string) error {
+	if i := strings.IndexRune(strings.ToValidUTF8(s, "\x00"), 0); i >= 0 { // no argument has a zero byte
+		return fmt.Errorf("it is not UTF-8 from byte %d on: give it as UTF-8", i)
+	}
+	*t = text(s)
+	return nil
+}
+
+// Type implements pflag.Value.
+func (t *text) Type() string { return "string" }

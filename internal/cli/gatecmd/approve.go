@@ -194,7 +194,7 @@ func newDecide(f *cmdutil.Factory, yes bool) *cobra.Command {
 		c.Long = "One denial is enough, even if others have agreed: the call stays denied until the request would have expired. The agent reads the note."
 	}
 	c.Flags().StringVar(&key, "key", "", "the key of this repository to sign with; its own by default")
-	c.Flags().StringVar(&note, "note", "", "why, for those who read the record")
+	cmdutil.TextVar(c.Flags(), &note, "note", "why, for those who read the record")
 	return c
 }
 

@@ -39,7 +39,7 @@ func NewFreeze(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	t.flags(c)
-	c.Flags().StringVar(&t.reason, "reason", "", "why, for those who are refused (required)")
+	cmdutil.TextVar(c.Flags(), &t.reason, "reason", "why, for those who are refused (required)")
 	c.Flags().BoolVar(&t.cancel, "cancel", false, "stop calls that are under way, too")
 	return f.Returns(c, holdResults)
 }
@@ -57,7 +57,7 @@ func NewThaw(f *cmdutil.Factory) *cobra.Command {
 		RunE:    func(c *cobra.Command, _ []string) error { return runHold(c.Context(), f, t, false) },
 	}
 	t.flags(c)
-	c.Flags().StringVar(&t.reason, "note", "", "why, for those who read the record")
+	cmdutil.TextVar(c.Flags(), &t.reason, "note", "why, for those who read the record")
 	return f.Returns(c, holdResults)
 }
 

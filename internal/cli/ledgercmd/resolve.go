@@ -44,7 +44,7 @@ func newResolve(f *cmdutil.Factory) *cobra.Command {
 	c.Flags().StringVar(&o.Decision, "decision", "", "retry, abandon or accept")
 	c.Flags().StringArrayVar(&o.Evidence, "evidence", nil, "what the decision is based on: an object's hash; for accept, the receipt that is right; may be repeated")
 	c.Flags().Uint64Var(&o.Attempt, "attempt", 0, "the attempt to decide on, by its number in mythos ledger show; the latest by default")
-	c.Flags().StringVar(&o.Note, "note", "", "why, for those who read the ledger")
+	cmdutil.TextVar(c.Flags(), &o.Note, "note", "why, for those who read the ledger")
 	return c
 }
 

@@ -47,8 +47,8 @@ func newModelImport(f *cmdutil.Factory) *cobra.Command {
 			return runModelImport(c.Context(), f, o)
 		},
 	}
-	c.Flags().StringVar(&o.Job.Source, "source", "", "where the weights are from, in your words; recorded as your claim")
-	c.Flags().StringVar(&o.Job.Format, "format", "", "the format of the weights, in the words of the tool that reads them; safetensors by default for files of that name")
+	cmdutil.TextVar(c.Flags(), &o.Job.Source, "source", "where the weights are from, in your words; recorded as your claim")
+	cmdutil.TextVar(c.Flags(), &o.Job.Format, "format", "the format of the weights, in the words of the tool that reads them; safetensors by default for files of that name")
 	c.Flags().StringVar(&o.Ref, "ref", "", "also point this ref to the model")
 	c.Flags().StringArrayVar(&o.Caps, "cap", nil, "the capability to use; may be repeated")
 	return c

@@ -231,7 +231,7 @@ func NewAttest(f *cmdutil.Factory) *cobra.Command {
 	}
 	c.Flags().StringVar(&policy, "policy", "", "sign the model off under this policy")
 	c.Flags().BoolVar(&against, "object", false, "with --policy: object to the model instead")
-	c.Flags().StringVar(&notes, "notes", "", "why, for those who read the record")
+	cmdutil.TextVar(c.Flags(), &notes, "notes", "why, for those who read the record")
 	return f.Returns(c, attestResults)
 }
 

@@ -152,7 +152,7 @@ func NewRollback(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	c.Flags().Uint8Var(&ring, "ring", 0, "the ring, 0 to 255 (required)")
-	c.Flags().StringVar(&reason, "reason", "", "why, for those who read the record")
+	cmdutil.TextVar(c.Flags(), &reason, "reason", "why, for those who read the record")
 	c.Flags().StringArrayVar(&with, "cap", nil, "the capability to use; may be repeated")
 	return f.Returns(c, rollbackResults)
 }
@@ -209,7 +209,7 @@ func NewRing(f *cmdutil.Factory) *cobra.Command {
 			},
 		}
 		c.Flags().Uint8Var(&ring, "ring", 0, "the ring, 0 to 255 (required)")
-		c.Flags().StringVar(&reason, "reason", "", "why, for those who read the record (required)")
+		cmdutil.TextVar(c.Flags(), &reason, "reason", "why, for those who read the record (required)")
 		return c
 	}
 	return f.Returns(cmdutil.Noun("ring", "The rings that models are promoted into",

@@ -8,12 +8,14 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/endpoint"
 	"github.com/mythos-project/mythos/exec/mcptool"
+	"github.com/mythos-project/mythos/exec/toolname"
 	"github.com/mythos-project/mythos/exec/wasm"
 	"github.com/mythos-project/mythos/internal/cli/clierr"
 	"github.com/mythos-project/mythos/internal/cli/cmdutil"
@@ -110,7 +112,7 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 	flags.BoolVar(&o.NoPin, "no-pin", false, "allow changes to files that the arguments of a process name")
 	flags.StringArrayVar(&o.Runtimes, "runtime", nil, "let a confined process read what "+strings.Join(toolbox.Runtimes(), ", ")+" need; may be repeated")
 	flags.BoolVar(&o.Replace, "replace", false, "change the policy of the same implementation under its other names, too")
-	flags.StringVar(&o.Description, "description", "", "what the tool does, for agents; part of its id")
+	cmdutil.TextVar(flags, &o.Description, "description", "what the tool does, for agents; part of its id")
 	flags.StringVar(&o.Input, "input-schema", "", "a file with the JSON Schema of its request, which is then JSON; part of its id")
 	flags.StringVar(&o.Output, "output-schema", "", "a file with the JSON Schema of its response; part of its id")
 	flags.StringVar(&o.ID, "id", "", "register under this id instead of the computed one")
@@ -124,6 +126,14 @@ func (o *addOptions) implementation() error {
 	for _, given := range []bool{o.IsProcess, o.WasmFile != "", o.HTTP != "", o.IsMCP, o.Declared} {
 		if given {
 			named++
+		}
+	}
+	if err := toolname.Check(o.Name); err != nil {
+		return err
+	}
+	for _, text := range slices.Concat(o.Process, o.MCP, o.Header, o.Hosts, o.Redirects, o.Read, o.Write, o.Env, []string{o.HTTP, o.In, o.MCPTool}) {
+		if !utf8.ValidString(text) {
+			return clierr.Usagef("%q is not UTF-8, and a tool's registration is text", text)
 		}
 	}
 	if named != 1 || o.IsProcess != (len(o.Process) > 0) || o.IsMCP != (len(o.MCP) > 0) {
