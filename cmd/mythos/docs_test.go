@@ -70,8 +70,8 @@ func pages(t *testing.T) (list []string) {
 }
 
 var (
-	target = regexp.MustCompile(`(?m)^make ([a-z-]+)`)
-	folder = regexp.MustCompile(`(?:^| )(\./[a-z]+[a-z/-]*|[a-z]+/[a-z/]+\.sh)`)
+	target = pattern(`(?m)^make ([a-z-]+)`)
+	folder = pattern(`(?:^| )(\./[a-z]+[a-z/-]*|[a-z]+/[a-z/]+\.sh)`)
 )
 
 // namesWhatIsThere checks what can be checked of a block that is not run: targets of make,
@@ -82,12 +82,12 @@ func namesWhatIsThere(t *testing.T, page string, s docStep) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, found := range target.FindAllStringSubmatch(s.commands, -1) {
+	for _, found := range target().FindAllStringSubmatch(s.commands, -1) {
 		if !strings.Contains(string(makefile), "\n"+found[1]+":") {
 			t.Errorf("%s:%d: no target %s", page, s.line, found[1])
 		}
 	}
-	for _, found := range folder.FindAllStringSubmatch(s.commands, -1) {
+	for _, found := range folder().FindAllStringSubmatch(s.commands, -1) {
 		if !exists(filepath.Join("../..", found[1])) {
 			t.Errorf("%s:%d: no %s", page, s.line, found[1])
 		}
@@ -118,9 +118,9 @@ type docStep struct {
 
 // Lines that tell a reader of the page why the next block, or the entire page, is not run.
 var (
-	leftOut    = regexp.MustCompile(`^\*Not run by the tests: .{5,}\.\*$`)
-	allLeftOut = regexp.MustCompile(`^\*Not run by the tests, all of this page: .{5,}\.\*$`)
-	commands   = regexp.MustCompile(`^(\$ )?(mythos|go|make|git|curl|apt-get) [a-z]`)
+	leftOut    = pattern(`^\*Not run by the tests: .{5,}\.\*$`)
+	allLeftOut = pattern(`^\*Not run by the tests, all of this page: .{5,}\.\*$`)
+	commands   = pattern(`^(\$ )?(mythos|go|make|git|curl|apt-get) [a-z]`)
 )
 
 // ofThePage in a line of where means not only the next block.
@@ -141,12 +141,12 @@ func parseDoc(text string) (steps []docStep, err error) {
 	for i, line := range strings.Split(text, "\n") {
 		trimmed := strings.TrimSpace(line)
 		switch {
-		case kind == "" && leftOut.MatchString(trimmed):
+		case kind == "" && leftOut().MatchString(trimmed):
 			skip = true
 		case kind == "" && where[strings.Replace(trimmed, ofThePage, "", 1)] != "":
 			skip = os.Getenv(where[strings.Replace(trimmed, ofThePage, "", 1)]) == ""
 			all = skip && strings.Contains(trimmed, ofThePage)
-		case kind == "" && allLeftOut.MatchString(trimmed):
+		case kind == "" && allLeftOut().MatchString(trimmed):
 			all = true
 		case kind == "" && trimmed == "<!-- run":
 			kind, start, block = "hidden", i+1, nil
@@ -161,7 +161,7 @@ func parseDoc(text string) (steps []docStep, err error) {
 				steps[len(steps)-1].shown = &body
 			case kind == "fence sh" || kind == "hidden":
 				steps = append(steps, docStep{line: start, commands: body, leftOut: kind != "hidden" && (skip || all)})
-			case slices.ContainsFunc(block, func(line string) bool { return commands.MatchString(line) }):
+			case slices.ContainsFunc(block, func(line string) bool { return commands().MatchString(line) }):
 				return nil, fmt.Errorf("line %d: commands that nobody runs: call the fence sh, or say why above it: *Not run by the tests: WHY.*", start)
 			}
 			kind, skip = "", skip && kind == "hidden"

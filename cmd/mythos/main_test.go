@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,6 +34,11 @@ func TestMain(m *testing.M) {
 		},
 		"mcpserver": func() { os.Exit(serveCounting(os.Args[1])) },
 	})
+}
+
+// pattern is a regular expression that is compiled when it is first used: scripts start this program thousands of times.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
 }
 
 // landlockVar limits the version of Landlock that a process of these tests uses.

@@ -4,7 +4,6 @@ import (
 	"os"
 	osexec "os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -82,7 +81,7 @@ func lookIn(t *testing.T, path, name string) string {
 }
 
 // around matches what the quickstart prints before and after all commands.
-var around = regexp.MustCompile(`^(# All of this happens in |\d+ commands in |To remove it: |Next: )`)
+var around = pattern(`^(# All of this happens in |\d+ commands in |To remove it: |Next: )`)
 
 // quickstartOutput returns the output of the commands, without what differs from run to run. Calls of a batch have no
 // order, so the lines are sorted.
@@ -93,7 +92,7 @@ func quickstartOutput(text, script, dir string) []string {
 	}
 	var lines []string
 	for line := range strings.SplitSeq(normalized(text, dir), "\n") {
-		if !ours[line] && !strings.HasPrefix(line, "$ ") && !around.MatchString(line) {
+		if !ours[line] && !strings.HasPrefix(line, "$ ") && !around().MatchString(line) {
 			lines = append(lines, line)
 		}
 	}

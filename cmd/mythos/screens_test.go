@@ -7,7 +7,6 @@ import (
 	"os"
 	osexec "os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -47,19 +46,19 @@ func onTerminal(t *testing.T, dir string, rows uint16, env []string, args ...str
 
 // The parts of a screen that differ from run to run; their widths are kept.
 var (
-	hexRun    = regexp.MustCompile(`\b[0-9a-f]{10,64}\b|[0-9a-f]{10,}|hex:[0-9a-f]+…`)
-	timeStamp = regexp.MustCompile(`\d{4}-\d\d-\d\d([ T])\d\d:\d\d(:\d\d)?(\.\d{6})?`)
-	lasting   = regexp.MustCompile(`another \d+[a-z]+[0-9a-z]*`)
-	scores    = regexp.MustCompile(`is \d{5,7} \(`) // of a model, which learns from the Go toolchain's files
-	escapes   = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+	hexRun    = pattern(`\b[0-9a-f]{10,64}\b|[0-9a-f]{10,}|hex:[0-9a-f]+…`)
+	timeStamp = pattern(`\d{4}-\d\d-\d\d([ T])\d\d:\d\d(:\d\d)?(\.\d{6})?`)
+	lasting   = pattern(`another \d+[a-z]+[0-9a-z]*`)
+	scores    = pattern(`is \d{5,7} \(`) // of a model, which learns from the Go toolchain's files
+	escapes   = pattern(`\x1b\[[0-9;]*m`)
 )
 
 func normalized(screen, dir string) string {
 	screen = strings.ReplaceAll(screen, dir, "DIR")
-	screen = timeStamp.ReplaceAllStringFunc(screen, func(s string) string { return "2026-01-02" + s[10:11] + "03:04:05.000000"[:len(s)-11] })
-	screen = scores.ReplaceAllString(screen, "is 950000 (")
-	screen = lasting.ReplaceAllString(screen, "another 1h")
-	return hexRun.ReplaceAllStringFunc(screen, func(s string) string { return strings.Repeat("f", utf8.RuneCountInString(s)) })
+	screen = timeStamp().ReplaceAllStringFunc(screen, func(s string) string { return "2026-01-02" + s[10:11] + "03:04:05.000000"[:len(s)-11] })
+	screen = scores().ReplaceAllString(screen, "is 950000 (")
+	screen = lasting().ReplaceAllString(screen, "another 1h")
+	return hexRun().ReplaceAllStringFunc(screen, func(s string) string { return strings.Repeat("f", utf8.RuneCountInString(s)) })
 }
 
 // TestScreens compares what people see on a terminal of 80 columns with the captures in testdata/screens, with and
@@ -164,10 +163,10 @@ func capture(t *testing.T, dir string, screens []screen) {
 		t.Run(name, func(t *testing.T) {
 			plain := normalized(onTerminal(t, dir, 50, []string{"NO_COLOR=1", "PAGER=cat"}, args...), dir)
 			color := normalized(onTerminal(t, dir, 50, []string{"PAGER=cat"}, args...), dir)
-			if escapes.MatchString(plain) {
+			if escapes().MatchString(plain) {
 				t.Errorf("NO_COLOR, and yet colour: %q", plain)
 			}
-			if stripped := escapes.ReplaceAllString(color, ""); stripped != plain {
+			if stripped := escapes().ReplaceAllString(color, ""); stripped != plain {
 				t.Errorf("colour changes the text:\n%s\n%s", stripped, plain)
 			}
 			golden(t, name+".plain.txt", plain)
@@ -202,7 +201,7 @@ func fits(t *testing.T, name, screen string) {
 	t.Helper()
 	for line := range strings.Lines(screen) {
 		line = strings.TrimRight(line, "\n")
-		if found := onePlural.FindString(singular.Replace(line)); found != "" {
+		if found := onePlural().FindString(singular.Replace(line)); found != "" {
 			t.Errorf("%q: %s", found, line)
 		}
 		if strings.Contains(line, "mythos ") || strings.Contains(line, "DIR") {
@@ -215,7 +214,7 @@ func fits(t *testing.T, name, screen string) {
 }
 
 // onePlural matches a count of one with a plural: no singular noun here ends in s.
-var onePlural = regexp.MustCompile(`(^|[ (])1 [a-z]+s\b`)
+var onePlural = pattern(`(^|[ (])1 [a-z]+s\b`)
 
 // singular removes what only looks like that: a verb, and a part of the whole.
 var singular = strings.NewReplacer("1 expires within", "", "1 of 1 verifiers", "")
