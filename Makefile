@@ -1,5 +1,5 @@
 # Targets for people. CI calls s3 and then .ci/run.
-.PHONY: attack cluster line engines s3 build test check lint generate reproducible sbom fuzz edges duckdb hf oms bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters bench-gate bench-hook bench-mcp bench-tree bench-vectors release-check network once tutorials mcp finetune
+.PHONY: attack cluster line engines s3 build test check race lint generate reproducible sbom fuzz edges duckdb hf oms bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters bench-gate bench-hook bench-mcp bench-tree bench-vectors release-check network once tutorials mcp finetune
 
 build: ## build ./mythos
 	go build -trimpath -o mythos ./cmd/mythos
@@ -9,6 +9,9 @@ test: ## the README's test command (under five minutes)
 
 check: ## everything that CI checks (under fifteen minutes)
 	.ci/run
+
+race: ## the packages that start goroutines, with the race detector (three minutes)
+	scripts/race.sh
 
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 vet-platforms: ## the platforms that releases are made for all compile, and the command for Windows, too (minutes)
