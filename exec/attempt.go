@@ -63,9 +63,6 @@ func (a *attempt) admit(ctx context.Context) (uint16, error) {
 		return statusOf(err), err
 	}
 	a.chain = a.allowed[0]
-	if !a.target.retrySafe && a.target.repeatable != nil && len(a.effect.Key) > 0 {
-		a.target.retrySafe = a.target.repeatable(ctx, a.effect.Request)
-	}
 	if p, ok := a.target.runner.(Preparer); ok {
 		if err := p.Prepare(ctx, a.call(0)); err != nil {
 			if ctx.Err() != nil {

@@ -18,7 +18,8 @@ type Builtin struct {
 	Run func(ctx context.Context, call Call) (Response, error)
 	// Writes and Spawns say that each call charges the task one state write, or one worker.
 	Writes, Spawns bool
-	// RetrySafe says that an attempt with unknown outcome may be repeated. Repeatable says it of one request; nil: of none.
+	// RetrySafe says that an attempt with unknown outcome may be repeated. Repeatable says it of one request, and is asked
+	// only if there is such an attempt; nil: of none.
 	RetrySafe  bool
 	Repeatable func(ctx context.Context, request []byte) bool
 	// Limits replace the default ones where set.

@@ -92,6 +92,11 @@ func unlessMoved(err error) error {
 	return err
 }
 
+// repeatable reports whether a tool that is not retry-safe may repeat this request, which is only then looked at.
+func (a *attempt) repeatable(ctx context.Context) bool {
+	return !a.target.retrySafe && a.target.repeatable != nil && a.target.repeatable(ctx, a.effect.Request)
+}
+
 // register asks the ledger, and the probe if the ledger does not know. done means that the probe has settled the effect
 // with the outcome out.
 func (a *attempt) register(ctx context.Context) (d ledger.Decision, out Outcome, done bool, err error) {
@@ -102,7 +107,7 @@ func (a *attempt) register(ctx context.Context) (d ledger.Decision, out Outcome,
 	case a.target.probe != nil:
 		policy.Retry = ledger.Probe
 	}
-	for range casTries { // each repetition means that the probe found that the effect did not happen
+	for range casTries { // repeated when the probe found that the effect did not happen, or the request is repeatable
 		d, err = a.registering(ctx, policy)
 		if err == nil {
 			return d, Outcome{}, false, nil
@@ -115,6 +120,10 @@ func (a *attempt) register(ctx context.Context) (d ledger.Decision, out Outcome,
 			return d, Outcome{}, false, a.gate.Refuse(ctx, a.effect, statusOf(err), err)
 		}
 		var unknown *ledger.UnknownOutcomeError
+		if errors.As(err, &unknown) && !unknown.Probe && a.repeatable(ctx) {
+			a.target.retrySafe, policy.Retry = true, ledger.Retry
+			continue
+		}
 		if !errors.As(err, &unknown) || !unknown.Probe {
 			return d, Outcome{}, false, err
 		}
