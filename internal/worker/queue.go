@@ -205,20 +205,34 @@ func (q *Queue) Stopping() bool {
 
 func (q *Queue) run() { q.runUntil(new(bool)) }
 
-// lend lets another task run in the place of one that waits, until back is called: a task that waits for tasks which it
-// spawned must not keep them from running.
-func (q *Queue) lend() (back func()) {
-	over := new(bool)
-	q.mu.Lock()
-	q.running--
-	q.mu.Unlock()
-	q.wg.Go(func() { q.runUntil(over) })
-	return func() {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		q.running++
-		*over = true
-		q.wake.Broadcast()
+// place is the place of a running task, which it lends to another one while any of its effects waits: a task that waits
+// for tasks which it spawned must not keep them from running. The queue's mu guards it.
+type place struct {
+	q     *Queue
+	waits int   // effects that wait
+	over  *bool // ends the loan
+}
+
+// lend begins a wait, which ends when back is called.
+func (p *place) lend() (back func()) {
+	p.q.mu.Lock()
+	defer p.q.mu.Unlock()
+	if p.waits++; p.waits == 1 {
+		over := new(bool)
+		p.over = over
+		p.q.running--
+		p.q.wg.Go(func() { p.q.runUntil(over) })
+	}
+	return p.back
+}
+
+func (p *place) back() {
+	p.q.mu.Lock()
+	defer p.q.mu.Unlock()
+	if p.waits--; p.waits == 0 {
+		*p.over = true
+		p.q.running++
+		p.q.wake.Broadcast()
 	}
 }
 
@@ -324,7 +338,7 @@ func (q *Queue) answer(j *job) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer, _, err := q.Repo.Packets.Serve(j.ctx, got, q.lend)
+	answer, _, err := q.Repo.Packets.Serve(j.ctx, got, (&place{q: q}).lend)
 	return answer, err
 }
 
