@@ -394,19 +394,24 @@ func (pa *Packets) cancelledAnswer(ctx context.Context, got *Received, receipts 
 
 // answerBundle makes the program that returns the result, or its hash if it is too large to be inline.
 func (pa *Packets) answerBundle(a *run.Answer) ([]byte, error) {
-	b := ir.NewBuilder(pa.ID.Self())
 	raw, err := can.Marshal(a)
 	if err != nil {
 		return nil, err
 	}
-	b.Meta().Extensions = map[string][]byte{extensionAnswer: raw}
 	value := ir.HashScalar(a.ResultHash)
 	if len(a.Result) <= ir.MaxInline {
 		value = ir.BytesScalar(a.Result)
 	}
+	return pa.carrier(extensionAnswer, raw, value)
+}
+
+// carrier makes a bundle for what its extension holds. Its program returns the value.
+func (pa *Packets) carrier(extension string, raw []byte, value ir.Scalar) ([]byte, error) {
+	b := ir.NewBuilder(pa.ID.Self())
+	b.Meta().Extensions = map[string][]byte{extension: raw}
 	b.Op(ir.OpConst, ir.Reg(0), b.Const(value))
 	b.Op(ir.OpRet, ir.Reg(0))
-	sym := b.Symbol(ir.SymbolSig{ModuleID: object.SumText("mythos.answer"), ArgTypeIDs: []object.Hash{}, ReturnTypeID: ir.TypeAny, Entry: new(uint32)})
+	sym := b.Symbol(ir.SymbolSig{ModuleID: object.SumText(extension), ArgTypeIDs: []object.Hash{}, ReturnTypeID: ir.TypeAny, Entry: new(uint32)})
 	b.Task(ir.TaskDef{EntrySymbol: sym, Budget: ir.Budget{CPUus: 1000}})
 	return b.Build()
 }

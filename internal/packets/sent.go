@@ -58,11 +58,13 @@ func (pa *Packets) PackTask(raw []byte, o PackOptions) ([]byte, Asked, error) {
 	return pkt, asked, err
 }
 
-// CheckAnswer checks that a packet answers the submission, and that each receipt is signed by the answering agent or by
-// one that is trusted for ledgers.
+// CheckAnswer checks that a packet answers the submission, that its author has signed it, and that each receipt is
+// signed by the author or by an agent that is trusted for ledgers.
 func (pa *Packets) CheckAnswer(got *Received, asked Asked) error {
 	a := got.Answer
 	switch {
+	case !got.Packet.SignedBy(got.Author):
+		return fmt.Errorf("%w: its author %s has not signed it", run.ErrAnswer, got.Author)
 	case a == nil || a.PacketID != asked.Packet:
 		return fmt.Errorf("%w: the peer answered another packet", run.ErrAnswer)
 	case a.BundleID != asked.Bundle:

@@ -20,24 +20,18 @@ func (pa *Packets) PackSpawned(t *vm.SpawnedTask, chains []caps.Chain) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	b := ir.NewBuilder(pa.ID.Self())
-	b.Meta().Extensions = map[string][]byte{extensionSpawned: raw}
-	b.Op(ir.OpConst, ir.Reg(0), b.Const(ir.HashScalar(t.Task)))
-	b.Op(ir.OpRet, ir.Reg(0))
-	sym := b.Symbol(ir.SymbolSig{ModuleID: object.SumText(extensionSpawned), ArgTypeIDs: []object.Hash{}, ReturnTypeID: ir.TypeAny, Entry: new(uint32)})
-	b.Task(ir.TaskDef{EntrySymbol: sym, Budget: ir.Budget{CPUus: 1000}})
-	bundle, err := b.Build()
+	bundle, err := pa.carrier(extensionSpawned, raw, ir.HashScalar(t.Task))
 	if err != nil {
 		return nil, err
 	}
 	return pa.Pack(bundle, PackOptions{Caps: chains})
 }
 
-// spawned returns the run of a task of a spawn. The packet's author must be this repository's own key: nobody else
+// spawned returns the run of a task of a spawn. This repository's own key must have signed the packet: nobody else
 // decides what runs under capabilities that were active here.
 func (pa *Packets) spawned(ctx context.Context, got *Received) (calls.RunSpec, error) {
-	if !got.Author.Same(pa.ID.Self()) {
-		return calls.RunSpec{}, fmt.Errorf("the task is of a spawn by %s: only a process that has that key runs it", got.Author.Name())
+	if self := pa.ID.Self(); !got.Author.Same(self) || !got.Packet.SignedBy(self) {
+		return calls.RunSpec{}, fmt.Errorf("the task is of a spawn that %s has not signed: only a process with the key that spawned it runs it", self.Name())
 	}
 	t := got.Spawned
 	raw, err := pa.Bundle(ctx, t.Bundle)

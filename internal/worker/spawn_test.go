@@ -14,8 +14,10 @@ import (
 	"github.com/mythos-project/mythos/exec"
 	"github.com/mythos-project/mythos/exec/ir"
 	"github.com/mythos-project/mythos/exec/ir/asm"
+	"github.com/mythos-project/mythos/exec/run"
 	"github.com/mythos-project/mythos/exec/vm"
 	"github.com/mythos-project/mythos/internal/engine"
+	"github.com/mythos-project/mythos/internal/packets"
 	"github.com/mythos-project/mythos/internal/peer/peertest"
 	"github.com/mythos-project/mythos/internal/repo"
 	"github.com/mythos-project/mythos/internal/spawn"
@@ -23,6 +25,8 @@ import (
 	"github.com/mythos-project/mythos/ledger"
 	"github.com/mythos-project/mythos/object"
 	"github.com/mythos-project/mythos/object/can"
+	"github.com/mythos-project/mythos/object/sign"
+	"github.com/mythos-project/mythos/packet"
 )
 
 // seven is a task whose result is a number.
@@ -227,6 +231,78 @@ func TestSpawnAgain(t *testing.T) {
 	}
 }
 
+// forged is a packet whose bundle says that one agent is its author, and which only another one has signed.
+func forged(t *testing.T, signer *repo.Repo, author object.AgentID, extension string, content any) []byte {
+	t.Helper()
+	raw, err := can.Marshal(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := ir.NewBuilder(author)
+	b.Meta().Extensions = map[string][]byte{extension: raw}
+	b.Op(ir.OpHalt)
+	b.Task(ir.TaskDef{EntrySymbol: b.Symbol(ir.SymbolSig{ModuleID: object.SumText("m"), ArgTypeIDs: []object.Hash{}, ReturnTypeID: ir.TypeAny, Entry: new(uint32)}),
+		Budget: ir.Budget{CPUus: 1000}})
+	bundle, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkt, err := packet.Pack(packet.Options{Signers: []sign.Signer{signer.Identity.Key}}, bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pkt
+}
+
+// TestForgedAuthor: an agent that is trusted for packets has a task run, or its answer believed, under the name of the
+// executor, by writing it into a packet as its author. Neither counts without the executor's signature.
+func TestForgedAuthor(t *testing.T) {
+	n, other := peertest.Repo(t, "far"), peertest.Repo(t, "near")
+	peertest.Trust(t, n, other, "near")
+	cid, id := program(t, n, seven)
+	open := func(raw []byte) *packets.Received {
+		t.Helper()
+		got, err := n.Packets.Open(t.Context(), raw)
+		if err != nil || !got.Author.Same(n.Self()) {
+			t.Fatalf("the forgery is not what it should be: %v", err)
+		}
+		return got
+	}
+	got := open(forged(t, other, n.Self(), "mythos.spawned", &vm.SpawnedTask{Spawn: cid, Bundle: cid, Task: id, Depth: 1}))
+	if _, _, err := n.Packets.Serve(t.Context(), got, nil); err == nil || !strings.Contains(err.Error(), "has not signed") {
+		t.Errorf("it was served: %v", err)
+	}
+	null := []byte{0}
+	asked := packets.Asked{Packet: cid, Bundle: cid, Task: id}
+	got = open(forged(t, other, n.Self(), "mythos.answer", &run.Answer{PacketID: cid, BundleID: cid, TaskID: id, ResultHash: object.Sum(null), Result: null, Receipts: [][]byte{}}))
+	if err := n.Packets.CheckAnswer(got, asked); !errors.Is(err, run.ErrAnswer) || !strings.Contains(err.Error(), "has not signed") {
+		t.Errorf("the answer counts: %v", err)
+	}
+}
+
+// TestLentOnce: a task has one place, whichever number of its effects wait at a time.
+func TestLentOnce(t *testing.T) {
+	q := startQueue(t, peertest.Repo(t, "far"), 1)
+	q.mu.Lock()
+	q.running++
+	q.mu.Unlock()
+	p := &place{q: q}
+	for range 2 {
+		first, second := p.lend(), p.lend()
+		if n := q.Running(); n != 0 {
+			t.Errorf("%d tasks run while two effects of one wait", n)
+		}
+		first()
+		if n := q.Running(); n != 0 {
+			t.Errorf("%d tasks run while one effect waits", n)
+		}
+		second()
+		if n := q.Running(); n != 1 {
+			t.Errorf("%d tasks run after the waits", n)
+		}
+	}
+}
+
 // TestSpawnedByOthers: a queue leaves a task of a spawn alone if another key has spawned it, and nothing here runs a
 // program because somebody else has put it into the form of such a task.
 func TestSpawnedByOthers(t *testing.T) {
@@ -242,7 +318,7 @@ func TestSpawnedByOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := n.Packets.Serve(ctx, got, nil); err == nil || !strings.Contains(err.Error(), "only a process that has that key") {
+	if _, _, err := n.Packets.Serve(ctx, got, nil); err == nil || !strings.Contains(err.Error(), "only a process with the key") {
 		t.Errorf("it was served: %v", err)
 	}
 	if _, err := n.Packets.Accept(ctx, raw); err == nil || !strings.Contains(err.Error(), "is not submitted") {
