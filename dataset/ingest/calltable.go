@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/mythos-project/mythos/dataset/ingest/foreign"
 	"github.com/mythos-project/mythos/internal/jsontext"
@@ -13,6 +14,7 @@ type callTable struct {
 	names   []string // ids of calls; empty: none
 	open    []int    // calls that wait for an answer, in order
 	answers []chatAnswer
+	strays  []string // ids of answers without a call before them
 	lost    func(what, why string) error
 }
 
@@ -69,7 +71,26 @@ func (t *callTable) byID(a chatAnswer) error {
 			return fmt.Errorf("the call %q is answered twice", a.id)
 		}
 	}
+	for _, i := range t.open {
+		if t.names[i] == "" {
+			return fmt.Errorf("an answer to the call %q, while a call of %q without an id waits: which call it answers is not known", a.id, t.calls[i].Tool)
+		}
+	}
+	t.strays = append(t.strays, a.id)
 	return t.lost("answers of tools", "their calls are not in the record")
+}
+
+// end matches what the last messages left, and refuses a call whose answer came before it.
+func (t *callTable) end() error {
+	if err := t.settle(); err != nil {
+		return err
+	}
+	for _, i := range t.open {
+		if slices.Contains(t.strays, t.names[i]) {
+			return fmt.Errorf("the answer to the call %q stands before the call", t.names[i])
+		}
+	}
+	return nil
 }
 
 // settle matches the answers of a turn without an id with the open calls: first those that name a tool with that tool's

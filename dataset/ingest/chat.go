@@ -81,7 +81,7 @@ func parseChat(line []byte, h foreign.Handler) (*foreign.Record, error) {
 	if err := elsewhere(l, answer, len(messages)); err != nil {
 		return nil, err
 	}
-	if err := t.settle(); err != nil {
+	if err := t.end(); err != nil {
 		return nil, err
 	}
 	rec.Calls, rec.Output = t.calls, last.text

@@ -25,12 +25,14 @@ func TestAnswersOfTools(t *testing.T) {
 	named := `{"role":"tool","name":"max","content":"two"},{"role":"tool","name":"sum","content":"one"}`
 	for answers, want := range map[string]string{
 		named: "sum one 200, max two 200",
-		`{"role":"tool","content":"one"},{"role":"tool","content":"two"}`:                 "sum one 200, max two 200",
-		`{"role":"tool","name":"max","content":"two"},{"role":"tool","content":"one"}`:    "sum one 200, max two 200",
-		`{"role":"tool","name":"max","content":[{"type":"text","text":"tw"},"o"]}`:        "sum  204, max two 200",
-		`{"role":"tool","name":"max","content":{"n":9007199254740993}}`:                   `sum  204, max {"n":9007199254740993} 200`,
-		`{"role":"tool","name":"max","content":"no","is_error":true}`:                     "sum  204, max no 500",
-		`{"role":"user","content":[{"type":"tool_result","name":"max","content":"two"}]}`: "sum  204, max two 200",
+		`{"role":"tool","content":"one"},{"role":"tool","content":"two"}`:                                                                      "sum one 200, max two 200",
+		`{"role":"tool","name":"max","content":"two"},{"role":"tool","content":"one"}`:                                                         "sum one 200, max two 200",
+		`{"role":"tool","name":"max","content":[{"type":"text","text":"tw"},"o"]}`:                                                             "sum  204, max two 200",
+		`{"role":"tool","name":"max","content":{"n":9007199254740993}}`:                                                                        `sum  204, max {"n":9007199254740993} 200`,
+		`{"role":"tool","name":"max","content":"no","is_error":true}`:                                                                          "sum  204, max no 500",
+		`{"role":"user","content":[{"type":"tool_result","name":"max","content":"two"}]}`:                                                      "sum  204, max two 200",
+		`{"role":"tool","content":[{"type":"tool-result","toolName":"max","output":{"type":"error-text","value":"no"}}]}`:                      `sum  204, max {"type":"error-text","value":"no"} 500`,
+		`{"role":"user","content":[{"type":"web_search_tool_result","name":"max","content":{"type":"web_search_tool_result_error","e":"x"}}]}`: `sum  204, max {"type":"web_search_tool_result_error","e":"x"} 500`,
 	} {
 		if got := answered(foreigntest.Read(t, chat{}, turn(twoCalls, answers))[0]); got != want {
 			t.Errorf("%s: %s, expected %s", answers, got, want)
@@ -47,6 +49,13 @@ func TestAnswersOfTools(t *testing.T) {
 	foreigntest.Refused(t, chat{}, turn(ids, `{"role":"tool","tool_call_id":"x","name":"max","content":"?"}`), "of the tool")
 	foreigntest.Refused(t, chat{}, turn(ids, `{"role":"tool","tool_call_id":"x","content":"1"},{"role":"tool","tool_call_id":"x","content":"2"}`), "answered twice")
 	foreigntest.Refused(t, chat{}, turn(strings.ReplaceAll(ids, `"y"`, `"x"`), `{"role":"tool","tool_call_id":"x","content":"1"}`), "there are two")
+	foreigntest.Refused(t, chat{}, turn(twoCalls, `{"role":"tool","tool_call_id":"x","content":"1"},{"role":"tool","tool_call_id":"y","content":"2"}`), "without an id waits")
+	foreigntest.Refused(t, chat{}, turn(ids, `{"role":"tool","tool_call_id":"x","content":"1","is_error":1}`), "true or false")
+	early := `{"messages":[{"role":"user","content":"q"},{"role":"tool","tool_call_id":"x","content":"1"},{"role":"assistant","content":"","tool_calls":[{"id":"x","function":{"name":"sum","arguments":{}}}]},`
+	foreigntest.Refused(t, chat{}, early+`{"role":"assistant","content":"a"}]}`, "before the call")
+	if got := answered(foreigntest.Read(t, chat{}, early+`{"role":"tool","tool_call_id":"x","content":"2"},{"role":"assistant","content":"a"}]}`)[0]); got != "sum 2 200" {
+		t.Errorf("an id of a part that is cut off, used again: %s", got)
+	}
 	h := foreigntest.Hear(t, chat{}, turn(ids, `{"role":"tool","tool_call_id":"z","content":"1"}`))
 	if len(h.List) != 1 || len(h.Losses) != 1 || h.Losses[0].Count != 1 {
 		t.Errorf("an answer to nothing: %+v", h)

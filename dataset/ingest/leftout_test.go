@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -42,6 +43,26 @@ func TestSystemBesideTheMessages(t *testing.T) {
 	for _, other := range []string{`{"system":{"fingerprint":1},` + talk + `}`, `{"system":"v2","messages":[{"role":"system","content":"s"},{"role":"user","content":"q"},{"role":"assistant","content":"a"}]}`} {
 		if r := foreigntest.Read(t, chat{}, other)[0]; !strings.HasPrefix(string(r.Input), `{"messages"`) || !strings.Contains(string(r.Details), `"rest":{"system":`) {
 			t.Errorf("%s: %s %s", other, r.Input, r.Details)
+		}
+	}
+}
+
+// TestMappedErrors: the member that a mapping names is a reason by the rule for the member error of chats.
+func TestMappedErrors(t *testing.T) {
+	m, err := ParseMapping([]byte("input: /q\noutput: /a\nerror: /e\ncalls: {each: /c, tool: /t, response: /p, error: /e}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for raw, want := range map[string]string{
+		`null`: "200 ", `""`: "200 ", `false`: "200 ", `{}`: "200 ", `[]`: "200 ", `0`: "200 ",
+		`"cut off"`: "500 error: cut off", `{"message":"too many","code":429}`: "500 error: too many", `true`: "500 error: true",
+	} {
+		r := foreigntest.Read(t, m, `{"q":"x","a":"y","e":`+raw+`,"c":[{"t":"f","p":1,"e":`+raw+`}]}`)[0]
+		if got := fmt.Sprint(r.Status, " ", r.Note); got != want {
+			t.Errorf("%s: %q, expected %q", raw, got, want)
+		}
+		if got := fmt.Sprint(r.Calls[0].Status, " ", r.Calls[0].Note); got != want {
+			t.Errorf("a call with %s: %q, expected %q", raw, got, want)
 		}
 	}
 }

@@ -32,11 +32,11 @@ import (
 //	  status: /code
 //	  time: /at
 //	  id: /id
-//	  error: /error           # a reason: the call failed where it is there
+//	  error: /error           # a reason: the call failed if it is not null, false, 0 or empty
 //	usage: /usage             # these four are kept as they are
 //	finish_reason: /stop
 //	conversation: /session
-//	error: /error             # a reason: the answer failed where it is there
+//	error: /error             # a reason: the answer failed if it is not null, false, 0 or empty
 //	signals:
 //	  - {type: reward, value: /score, scale: 1000}   # 0.8 becomes 800
 type Mapping struct {
@@ -125,11 +125,13 @@ func (r *reading) outcome(status, reason, response pointer) (code uint16, note s
 	code, err := statusOf(r.raw(status))
 	r.keep(err)
 	recorded := r.raw(status) != nil
-	switch text := r.value(reason); {
-	case len(text) > 0 && recorded:
-		note = "error: " + string(text)
-	case len(text) > 0:
-		code, note = foreign.StatusFailed, "error: "+string(text)
+	text, err := failure(r.raw(reason))
+	r.keep(err)
+	switch {
+	case text != "" && recorded:
+		note = "error: " + text
+	case text != "":
+		code, note = foreign.StatusFailed, "error: "+text
 	case !recorded && r.raw(response) == nil:
 		code, note = foreign.StatusNothing, noteUnanswered
 	}

@@ -72,6 +72,7 @@ type mcpMessage struct {
 	method string // empty: a response
 	side   side   // who sent it
 	time   object.Time
+	where  string
 	source []byte
 }
 
@@ -212,7 +213,7 @@ func (t *transcript) read(where string, source []byte, raw json.RawMessage, e en
 		return t.h.Bad(&foreign.RecordError{Where: where, Reason: err.Error()})
 	}
 	s := t.session(e.session, m)
-	m.time, m.source = e.at, source
+	m.time, m.where, m.source = e.at, where, source
 	m.side = s.sender(e.from, m.method)
 	reason, err := s.message(m)
 	if errors.Is(err, ErrLost) {
@@ -264,8 +265,8 @@ func mcpID(raw json.RawMessage) (string, error) {
 		text, err := jsontext.TextOf(raw)
 		return `"` + text, err
 	case jsontext.IsNumber(raw):
-		if n, ok := decimal.Whole(string(raw)); ok {
-			return n.String(), nil
+		if n, ok := decimal.Parse(string(raw)); ok {
+			return n.Key(), nil
 		}
 		return string(raw), nil
 	}

@@ -55,6 +55,44 @@ func TestMCPDirections(t *testing.T) {
 	}
 }
 
+// TestMCPOrder: a response is to the request before it, and a request has one response.
+func TestMCPOrder(t *testing.T) {
+	sampled := `{"jsonrpc":"2.0","id":1,"result":{"role":"assistant","model":"m","content":{"type":"text","text":"S"}}}`
+	for name, c := range map[string]struct {
+		lines             []string
+		want              string // outputs
+		lost, bad, passed int
+	}{
+		"sent again":        {[]string{call("1", "a"), result("1", "A"), result("1", "A")}, "A", 0, 0, 1},
+		"otherwise":         {[]string{call("1", "a"), result("1", "A"), result("1", "B")}, "A", 0, 1, 0},
+		"before":            {[]string{result("1", "A"), call("1", "a")}, "", 1, 1, 0},
+		"before, and after": {[]string{result("1", "old"), call("1", "a"), result("1", "A")}, "A", 1, 0, 0},
+		"ids begin anew":    {[]string{call("1", "a"), result("1", "A"), call("1", "a"), result("1", "B")}, "A B", 0, 0, 0},
+		"fractions":         {[]string{call("1.5", "a"), result("1.50", "A")}, "A", 0, 0, 0},
+		"fractions differ":  {[]string{call("1.5", "a"), result("1.05", "A")}, "-", 1, 0, 0},
+		"the other side's":  {[]string{wrapped("out", call("1", "a")), wrapped("out", sampled), wrapped("in", result("1", "A"))}, "A", 1, 0, 0},
+	} {
+		h := foreigntest.Hear(t, mcp{}, strings.Join(c.lines, "\n"))
+		var got []string
+		for _, r := range h.List {
+			if got = append(got, string(r.Output)); r.Status == foreign.StatusNothing {
+				got[len(got)-1] = "-"
+			}
+		}
+		lost, passed := 0, 0
+		for _, l := range h.Losses {
+			lost += l.Count
+		}
+		for _, p := range h.Others {
+			passed += p.Count
+		}
+		if strings.Join(got, " ") != c.want || lost != c.lost || len(h.Refused) != c.bad || passed != c.passed {
+			t.Errorf("%s: %q, %d lost, %d refused, %d passed: %+v", name, got, lost, len(h.Refused), passed, h)
+		}
+	}
+	foreigntest.Refused(t, mcp{}, call("1", "a")+"\n"+`{"jsonrpc":"2.0","id":1,"result":{"content":[],"isError":1}}`, "true or false")
+}
+
 func TestMCPResults(t *testing.T) {
 	for body, want := range map[string]string{
 		`"result":{"content":[{"type":"text","text":"ready"}]},"error":null`:                           "ready 200",

@@ -7,20 +7,25 @@ import (
 
 	"github.com/mythos-project/mythos/dataset/ingest/foreign"
 	"github.com/mythos-project/mythos/internal/jsontext"
+	"github.com/mythos-project/mythos/object"
 )
 
 // mcpSession tracks the messages of one session. Ids belong to one direction: request 1 of the client and request 1 of
 // the server are two requests.
 type mcpSession struct {
-	h     foreign.Handler
-	open  map[side]map[string]*mcpRequest // by sender and id
-	calls int
+	h      foreign.Handler
+	open   map[side]map[string]*mcpRequest // by sender and id
+	closed map[side]map[string]object.Hash // responses to the latest requests; by who asked, and id
+	strays map[side]map[string]bool        // ids of responses without a request before them; by who asked
+	calls  int
 	// the transcript's words for the sender mean the other side
 	turned bool
 }
 
 // mcpRequest is a request that waits for its response.
 type mcpRequest struct {
+	where  string
+	id     string
 	method string
 	number int // calls before it
 	call   foreign.Call
@@ -30,6 +35,8 @@ type mcpRequest struct {
 
 func (s *mcpSession) begin() {
 	s.open = map[side]map[string]*mcpRequest{client: {}, server: {}}
+	s.closed = map[side]map[string]object.Hash{client: {}, server: {}}
+	s.strays = map[side]map[string]bool{client: {}, server: {}}
 }
 
 // message processes a message. reason says why it cannot be understood.
@@ -80,7 +87,8 @@ func (s *mcpSession) request(m *mcpMessage) (reason string, err error) {
 		old.twice = true
 		return "the id " + jsontext.Describe(m.Get("id")) + " is used again while the request before it waits: a response would be of either", nil
 	}
-	r := &mcpRequest{method: m.method, source: m.source}
+	delete(s.closed[from], m.id)
+	r := &mcpRequest{where: m.where, id: m.id, method: m.method, source: m.source}
 	if m.method == "tools/call" {
 		if reason := r.readCall(m); reason != "" {
 			return reason, nil
@@ -134,9 +142,10 @@ func (s *mcpSession) response(m *mcpMessage) (reason string, err error) {
 	}
 	r := s.open[asked][m.id]
 	if r == nil {
-		return "", s.h.Lost("responses", "their requests are not in the transcript")
+		return s.stray(m, asked)
 	}
 	delete(s.open[asked], m.id)
+	s.closed[asked][m.id] = m.content()
 	switch {
 	case r.twice:
 		return "two requests have the id " + jsontext.Describe(m.Get("id")) + ": the response is of either", nil
@@ -157,23 +166,42 @@ func (s *mcpSession) response(m *mcpMessage) (reason string, err error) {
 	return "", s.emit(r)
 }
 
+// stray processes a response to no open request: one that is sent again, or one whose request is not known.
+func (s *mcpSession) stray(m *mcpMessage, asked side) (reason string, err error) {
+	first, answered := s.closed[asked][m.id]
+	switch {
+	case answered && first == m.content():
+		s.h.Passed("responses that were sent again")
+		return "", nil
+	case answered:
+		return "the request " + jsontext.Describe(m.Get("id")) + " is answered twice", nil
+	}
+	s.strays[asked][m.id] = true
+	return "", s.h.Lost("responses", "their requests are not in the transcript")
+}
+
+// content identifies what a response says.
+func (m *mcpMessage) content() object.Hash {
+	return object.Sum(jsontext.Compact(jsontext.List([]json.RawMessage{m.Get("result"), m.Get("error")})))
+}
+
 // answersFirst reports whether a message answers the client's initialize.
 func (s *mcpSession) answersFirst(m *mcpMessage) bool {
 	r := s.open[client][m.id]
 	return m.method == "" && r != nil && r.method == "initialize"
 }
 
-// asker returns who asked the request that this answers, if both sides have a request with its id: by the sender,
-// otherwise by the shape of a result to each.
+// asker returns who asked the request that this answers: by the sender, otherwise by who has a request with its id, and
+// if both sides have, by the shape of a result to each.
 func (s *mcpSession) asker(m *mcpMessage) (side, string) {
 	ours, theirs := s.open[client][m.id], s.open[server][m.id]
 	switch {
+	case m.side != unknown:
+		return m.side.other(), ""
 	case theirs == nil:
 		return client, ""
 	case ours == nil:
 		return server, ""
-	case m.side != unknown:
-		return m.side.other(), ""
 	}
 	isOurs, isTheirs := answers(ours.method, m.Get("result")), answers(theirs.method, m.Get("result"))
 	switch {
@@ -253,7 +281,11 @@ func (r *mcpRequest) answered(result json.RawMessage) error {
 		d.Add("result", jsontext.Compact(result))
 		c.Details = foreign.Details(d.JSON())
 	}
-	if failed := f.Get("isError"); failed != nil && string(failed) != "false" {
+	failed, err := f.Bool("isError")
+	if err != nil {
+		return err
+	}
+	if failed {
 		c.Status, c.Note = foreign.StatusFailed, "error: the tool's answer says so"
 	}
 	switch kind, err := jsontext.PlainText(f.Get("resultType")); {
@@ -281,8 +313,15 @@ func (s *mcpSession) rest() error {
 		}
 	}
 	slices.SortFunc(left, func(a, b *mcpRequest) int { return a.number - b.number })
+	early := s.strays[client]
 	s.begin()
 	for _, r := range left {
+		if early[r.id] {
+			if err := s.h.Bad(&foreign.RecordError{Where: r.where, Reason: "the response to this request stands before it"}); err != nil {
+				return err
+			}
+			continue
+		}
 		if r.twice {
 			if err := s.h.Lost("calls", "another call has the same id"); err != nil {
 				return err

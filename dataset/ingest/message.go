@@ -67,7 +67,11 @@ func readMessage(raw json.RawMessage) (*message, error) {
 		return nil, err
 	}
 	status, err := jsontext.PlainText(f.Get("status"))
-	a.failed = string(f.Get("is_error", "isError")) == "true" || status == "error"
+	if err != nil {
+		return nil, err
+	}
+	a.failed, err = failedAnswer(f, f.Get("content"))
+	a.failed = a.failed || status == "error"
 	m.answers = append(m.answers, a)
 	return m, err
 }

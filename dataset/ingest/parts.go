@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 
 	"github.com/mythos-project/mythos/internal/jsontext"
@@ -87,8 +88,11 @@ func callPart(f jsontext.Fields, places [3][]string) (part, error) {
 }
 
 func answerPart(f jsontext.Fields, places [3][]string) (part, error) {
-	a := &chatAnswer{failed: string(f.Get("is_error", "isError")) == "true"}
+	a := &chatAnswer{}
 	var err error
+	if a.failed, err = failedAnswer(f, f.Get(places[2]...)); err != nil {
+		return part{}, err
+	}
 	if a.id, err = jsontext.PlainText(f.Get(places[0]...)); err != nil {
 		return part{}, err
 	}
@@ -98,6 +102,24 @@ func answerPart(f jsontext.Fields, places [3][]string) (part, error) {
 	a.response, err = partsText(f.Get(places[2]...))
 	return part{answer: a}, err
 }
+
+// failedAnswer reports whether an answer says that the tool failed: by a member of its own, or by the type of its
+// content.
+func failedAnswer(f jsontext.Fields, content json.RawMessage) (bool, error) {
+	failed, err := f.Bool("is_error", "isError")
+	if failed || err != nil || jsontext.Kind(content) != '{' {
+		return failed, err
+	}
+	inner, err := jsontext.FieldsOf(content)
+	if err != nil {
+		return false, err
+	}
+	kind, err := jsontext.PlainText(inner.Get("type"))
+	return failedContents[kind] || strings.HasSuffix(kind, "_tool_result_error"), err
+}
+
+// failedContents are the types of contents that are failures.
+var failedContents = map[string]bool{"error-text": true, "error-json": true, "execution-denied": true}
 
 // untypedPart reads {"text"}, {"functionCall"} and {"functionResponse"}.
 func untypedPart(f jsontext.Fields) (part, error) {
@@ -117,8 +139,8 @@ func untypedPart(f jsontext.Fields) (part, error) {
 	}
 	if raw := f.Get("text"); jsontext.Kind(raw) == '"' {
 		text, err := jsontext.TextOf(raw)
-		thought := string(f.Get("thought")) == "true"
-		return part{isText: !thought, text: text, thought: thought}, err
+		thought, errThought := f.Bool("thought")
+		return part{isText: !thought, text: text, thought: thought}, errors.Join(err, errThought)
 	}
 	return part{}, nil
 }

@@ -2,6 +2,7 @@
 package decimal
 
 import (
+	"fmt"
 	"math/big"
 	"regexp"
 	"strconv"
@@ -71,3 +72,13 @@ func Whole(text string) (*big.Int, bool) {
 
 // Thousandth returns the number divided by a thousand.
 func (d Number) Thousandth() Number { return Number{d.digits, d.exp - 3} }
+
+// Key is a text that equal numbers share, however they are written: 1.5, 1.50 and 15e-1 have one.
+func (d Number) Key() string {
+	if d.digits.Sign() == 0 {
+		return "0"
+	}
+	text, exp := d.digits.String(), d.exp
+	short := strings.TrimRight(text, "0")
+	return fmt.Sprintf("%se%d", short, exp+len(text)-len(short))
+}

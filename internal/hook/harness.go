@@ -218,8 +218,8 @@ func (e *Event) outcome(fields jsontext.Fields, f form) error {
 	return nil
 }
 
-// failed reports whether a response says itself that the tool failed: as a result of MCP does,
-// or as Gemini CLI does.
+// failed reports whether a response says itself that the tool failed: as a result of MCP does, by an isError that is not
+// false, or as Gemini CLI does.
 func failed(response json.RawMessage) bool {
 	if jsontext.Kind(response) == '"' {
 		inner, err := jsontext.TextOf(response)
@@ -229,7 +229,8 @@ func failed(response json.RawMessage) bool {
 		response = json.RawMessage(inner)
 	}
 	fields, err := jsontext.FieldsOf(response)
-	return err == nil && (string(fields.Get("isError")) == "true" || (fields.Has("llmContent") && fields.Get("error") != nil))
+	said, unclear := fields.Bool("isError")
+	return err == nil && (said || unclear != nil || (fields.Has("llmContent") && fields.Get("error") != nil))
 }
 
 // text is a member that has to be a text of 1 to most bytes.

@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Member is one member of a JSON object, with its value as it was written.
@@ -39,6 +40,19 @@ func (f Fields) Get(names ...string) json.RawMessage {
 // Has reports whether there is such a member, even if it is null.
 func (f Fields) Has(name string) bool {
 	return slices.ContainsFunc(f, func(m Member) bool { return m.Name == name })
+}
+
+// Bool returns the first of the named members that is not null, which must be true or false, also in quotes; false if
+// there is none.
+func (f Fields) Bool(names ...string) (bool, error) {
+	switch raw := f.Get(names...); string(raw) {
+	case "true", `"true"`:
+		return true, nil
+	case "false", `"false"`, "":
+		return false, nil
+	default:
+		return false, fmt.Errorf("%s stands in %s, where true or false is expected", Describe(raw), strings.Join(names, " or "))
+	}
 }
 
 // Add appends a member; a nil value adds nothing.

@@ -30,8 +30,10 @@ func (s *genSpan) toolCall() foreign.Call {
 	var d jsontext.Fields
 	d.AddText("id", id)
 	c.Details = s.details(d, t)
-	if !asked && !answered && c.Note == "" {
-		c.Note = "neither its arguments nor its result were recorded"
+	if !answered && !s.failed {
+		if c.Status, c.Note = foreign.StatusNothing, "no answer was recorded"; !asked {
+			c.Note = "neither its arguments nor its result were recorded"
+		}
 	}
 	return c
 }

@@ -181,6 +181,25 @@ func TestNotUnderstood(t *testing.T) {
 }
 
 // TestBytesOfSpans reads bytes unchanged: messages as messages, a tool's answer as its answer.
+// TestNoResult: a call of a tool without a result is one without an answer, unless it failed.
+func TestNoResult(t *testing.T) {
+	call := func(attributes ...string) string {
+		return span(2, "", "execute_tool f", append([]string{"gen_ai.operation.name", "execute_tool", "gen_ai.tool.name", "f"}, attributes...)...)
+	}
+	asked := call("gen_ai.tool.call.arguments", `{"q":1}`)
+	for text, want := range map[string]string{
+		asked:  "204 no answer was recorded",
+		call(): "204 neither its arguments nor its result were recorded",
+		strings.Replace(asked, `"attributes"`, `"status":{"code":2,"message":"gone"},"attributes"`, 1): "500 error: gone",
+		call("gen_ai.tool.call.result", ""): "200 ",
+	} {
+		c := foreigntest.Hear(t, Form{}, document(text)).List[0].Calls[0]
+		if got := fmt.Sprint(c.Status, " ", c.Note); got != want {
+			t.Errorf("%s: %q, expected %q", text, got, want)
+		}
+	}
+}
+
 func TestBytesOfSpans(t *testing.T) {
 	text := document(span(1, "", "chat m", "gen_ai.operation.name", "chat", "gen_ai.request.model", `{"bytesValue":"bQ=="}`, "gen_ai.input.messages", `{"bytesValue":"cQ=="}`, "gen_ai.output.messages", `{"bytesValue":"YQ"}`),
 		span(2, "", "execute_tool f", "gen_ai.operation.name", "execute_tool", "gen_ai.tool.name", "f", "gen_ai.tool.call.id", `{"bytesValue":"/w=="}`, "gen_ai.tool.call.arguments", `{"bytesValue":"/wA="}`, "gen_ai.tool.call.result", `{"kvlistValue":{"values":[{"key":"b","value":{"bytesValue":"/wA="}}]}}`))
