@@ -1,4 +1,4 @@
-# Targets for people. CI calls s3 and then .ci/run.
+# Targets for people. CI calls .ci/run.
 .PHONY: attack cluster line engines s3 build test check race lint generate reproducible sbom fuzz edges duckdb hf oms bench crash quickstart bench-ledger bench-ledger-growth bench-batch bench-waiters bench-gate bench-hook bench-mcp bench-tree bench-vectors release-check network once tutorials mcp finetune
 
 build: ## build ./mythos
@@ -102,8 +102,8 @@ finetune: ## examples/finetune as its page says: a transformer, an adapter that 
 	@if ! $(PYTHON) -c 'import torch, numpy' 2>/dev/null; then echo "$(PYTHON) has no PyTorch: examples/finetune is skipped (apt-get install python3-torch libopenblas0-pthread)"; else \
 	  MYTHOS_TEST_FINETUNE=1 go test -count=1 -v -timeout 60m -run TestDocumentationRuns/examples/finetune/README.md ./cmd/mythos; fi
 
-s3: ## the object store for tests, as .ci/bin/versitygw (three minutes of processor)
-	GOFLAGS= GOBIN=$(dir $(S3)) go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+s3: ## the object store for tests, as .ci/bin/versitygw (four minutes of processor)
+	scripts/versitygw.sh
 
 engines: ## the scripts of cmd/mythos a second time, over PostgreSQL and a bucket (needs both, see s3; four minutes)
 	MYTHOS_TEST_VERSITYGW=$(S3) MYTHOS_TEST_ALL_ENGINES=1 go test -count=1 -timeout 60m -run 'TestEngines|TestMachines|TestOneKey$$|TestTwiceAtOnce|TestQuotaManyProcesses|TestManyProcesses|TestTwoPromotionsAtOnce' ./cmd/mythos
