@@ -265,23 +265,29 @@ func (d *DB) done() {
 	}
 	d.free.Broadcast()
 	if d.session != nil {
-		d.watch(d.uses, d.opts.Idle)
+		d.watch(d.uses, 0)
 	}
 }
 
-// watch closes the database when there was no use since use number uses for the time left, or sooner if another process
-// waits.
-func (d *DB) watch(uses uint64, left time.Duration) {
-	const glance = 5 * time.Millisecond
-	step := min(left, glance)
+// The times between two looks for a waiting process. The longer the database was idle, the more seldom it is looked.
+const (
+	glance = 5 * time.Millisecond
+	seldom = 50 * time.Millisecond
+	share  = 4 // of the time that it was idle
+)
+
+// watch closes the database when there was no use since use number uses for the idle time, or sooner if another process
+// waits. It has been idle for so long.
+func (d *DB) watch(uses uint64, idle time.Duration) {
+	step := min(max(idle/share, glance), seldom, d.opts.Idle-idle)
 	time.AfterFunc(step, func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		if d.uses != uses || d.users > 0 || d.session == nil || d.opening {
 			return
 		}
-		if left -= step; left > 0 && !d.lock.wanted() {
-			d.watch(uses, left)
+		if idle += step; idle < d.opts.Idle && !d.lock.wanted() {
+			d.watch(uses, idle)
 			return
 		}
 		d.giveUp() //nolint:errcheck // every update was synced; the next open reports what is wrong
