@@ -52,7 +52,8 @@ type Bucket struct {
 // Member is a process that works on the repository for others.
 type Member struct {
 	ID      string  `json:"id"`
-	Kind    string  `json:"kind"` // serve, worker or mcp
+	Kind    string  `json:"kind"`  // serve, worker or mcp
+	Agent   string  `json:"agent"` // that it works as
 	Host    string  `json:"host"`
 	Alive   bool    `json:"alive"` // it showed a sign of life within the last 20 seconds
 	Slots   int     `json:"slots"`
@@ -97,11 +98,12 @@ func Of(ctx context.Context, n *repo.Repo) (*Status, error) {
 	for _, b := range v.Standbys {
 		s.Database.Standbys = append(s.Database.Standbys, Standby{b.Name, b.Sync, b.Lag.Seconds()})
 	}
-	alive := map[string]bool{}
+	alive, takers := map[string]bool{}, map[string]bool{}
 	for _, m := range v.Members {
-		s.Members = append(s.Members, Member{m.ID, m.Kind, m.Host, m.Alive, m.Slots, m.Running, m.Since.Seconds(), m.Seen.Seconds()})
+		s.Members = append(s.Members, Member{m.ID, m.Kind, m.Agent, m.Host, m.Alive, m.Slots, m.Running, m.Since.Seconds(), m.Seen.Seconds()})
 		if alive[m.ID] = m.Alive; m.Alive {
 			s.Slots += m.Slots
+			takers[m.Agent] = takers[m.Agent] || m.Slots > 0
 			if m.Kind == worker.KindWorker {
 				s.Workers++
 			}
@@ -114,11 +116,11 @@ func Of(ctx context.Context, n *repo.Repo) (*Status, error) {
 	if s.Log.Entries, err = n.Ledger.Size(ctx); err != nil {
 		return nil, err
 	}
-	return s, s.tasks(ctx, n, alive)
+	return s, s.tasks(ctx, n, alive, takers)
 }
 
-// tasks counts the tasks that have not ended.
-func (s *Status) tasks(ctx context.Context, n *repo.Repo, alive map[string]bool) error {
+// tasks counts the tasks that have not ended. alive are the members' ids, takers the agents that run tasks.
+func (s *Status) tasks(ctx context.Context, n *repo.Repo, alive, takers map[string]bool) error {
 	var ids []object.Hash
 	err := n.Tasks.Open(ctx, func(id object.Hash, _ string) error { ids = append(ids, id); return nil })
 	if err != nil {
@@ -141,7 +143,7 @@ func (s *Status) tasks(ctx context.Context, n *repo.Repo, alive map[string]bool)
 			default:
 				continue // it has ended meanwhile
 			}
-			if why := s.why(t, alive); why != "" {
+			if why := s.why(t, alive, takers); why != "" {
 				s.Stuck = append(s.Stuck, Stuck{t.ID, t.State, t.Server, age, why})
 			}
 		}
@@ -151,12 +153,14 @@ func (s *Status) tasks(ctx context.Context, n *repo.Repo, alive map[string]bool)
 }
 
 // why returns why a task is stuck; empty: it is not.
-func (s *Status) why(t task.Task, alive map[string]bool) string {
+func (s *Status) why(t task.Task, alive, takers map[string]bool) string {
 	switch {
 	case t.Server != "" && alive[t.Server]:
 		return ""
 	case s.Slots == 0:
 		return "nobody runs tasks: start `mythos worker`"
+	case t.Spawn != nil && !takers[t.Author]:
+		return "only who works as agent " + t.Author[:8] + " runs the tasks of its spawns, and nobody does: start `mythos worker` under that key"
 	case t.Server != "":
 		return "its server is gone; another one takes it over in a moment"
 	}

@@ -32,7 +32,7 @@ type Instance struct {
 // they can see it. The files of servers that are gone are removed.
 func (ta *Tasks) NewInstance(m engine.Member) (*Instance, error) {
 	if ta.Engine.Shared != nil {
-		m.ID = strings.ToLower(rand.Text())
+		m.ID, m.Agent = strings.ToLower(rand.Text()), ta.ID.Self().KeyHex()
 		giveUp, err := ta.Engine.Shared.Register(context.Background(), m)
 		return &Instance{ID: m.ID, giveUp: giveUp}, err
 	}

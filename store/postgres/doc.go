@@ -32,4 +32,4 @@ var (
 )
 
 // Format is the version of the tables that this package reads and writes.
-const Format = 1
+const Format = 2

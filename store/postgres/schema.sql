@@ -144,6 +144,7 @@ CREATE INDEX ON mythos.chunk (h) WHERE spare <> '{}';
 CREATE TABLE mythos.server (
   id      text PRIMARY KEY,
   kind    text NOT NULL,
+  agent   text NOT NULL, -- that it works as
   host    text NOT NULL,
   slots   integer NOT NULL,
   running integer NOT NULL,

@@ -17,6 +17,7 @@ const (
 // Member is a process that serves others from the repository.
 type Member struct {
 	ID, Kind string
+	Agent    string     // that it works as
 	Slots    int        // tasks that it runs at a time
 	Running  func() int // tasks that it runs now; nil: none
 }
@@ -34,8 +35,8 @@ func (d *DB) Register(ctx context.Context, m Member) (giveUp func() error, err e
 			running = m.Running()
 		}
 		return d.use(ctx, func(conn *pgx.Conn) error {
-			_, err := conn.Exec(ctx, "INSERT INTO mythos.server (id, kind, host, slots, running) SELECT $1, $2, $3, $4, $5 FROM mythos.writing()"+
-				" ON CONFLICT (id) DO UPDATE SET seen = clock_timestamp(), running = excluded.running", m.ID, m.Kind, host, m.Slots, running)
+			_, err := conn.Exec(ctx, "INSERT INTO mythos.server (id, kind, agent, host, slots, running) SELECT $1, $2, $3, $4, $5, $6 FROM mythos.writing()"+
+				" ON CONFLICT (id) DO UPDATE SET seen = clock_timestamp(), running = excluded.running", m.ID, m.Kind, m.Agent, host, m.Slots, running)
 			return err
 		})
 	}

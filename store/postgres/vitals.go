@@ -26,6 +26,7 @@ type Standby struct {
 // Present is a registered process that serves others from the repository.
 type Present struct {
 	ID, Kind, Host string
+	Agent          string // that it works as
 	Slots, Running int
 	Since, Seen    time.Duration // ago
 	Alive          bool          // it has given a sign of life recently
@@ -56,11 +57,11 @@ func (d *DB) Vitals(ctx context.Context) (v Vitals, err error) {
 		if err == nil {
 			v.Members, err = list(ctx, conn, func(row pgx.Rows, p *Present) error {
 				var since, seen float64
-				err := row.Scan(&p.ID, &p.Kind, &p.Host, &p.Slots, &p.Running, &since, &seen)
+				err := row.Scan(&p.ID, &p.Kind, &p.Agent, &p.Host, &p.Slots, &p.Running, &since, &seen)
 				p.Since, p.Seen = seconds(since), seconds(seen)
 				p.Alive = p.Seen < silent
 				return err
-			}, "SELECT id, kind, host, slots, running, extract(epoch FROM clock_timestamp() - since)::float8, extract(epoch FROM clock_timestamp() - seen)::float8 FROM mythos.server ORDER BY since, id")
+			}, "SELECT id, kind, agent, host, slots, running, extract(epoch FROM clock_timestamp() - since)::float8, extract(epoch FROM clock_timestamp() - seen)::float8 FROM mythos.server ORDER BY since, id")
 		}
 		return err
 	})

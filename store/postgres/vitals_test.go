@@ -14,7 +14,7 @@ import (
 func TestVitals(t *testing.T) {
 	db, address := fresh(t)
 	elsewhere, _ := fresh(t)
-	giveUp, err := db.Register(t.Context(), postgres.Member{ID: "a", Kind: "worker", Slots: 4, Running: func() int { return 3 }})
+	giveUp, err := db.Register(t.Context(), postgres.Member{ID: "a", Kind: "worker", Agent: "k", Slots: 4, Running: func() int { return 3 }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func TestVitals(t *testing.T) {
 	if len(v.Members) != 1 || v.Queuing != 1 || v.Bytes == 0 || v.Server == "" || len(v.Standbys) != 0 {
 		t.Fatalf("%+v", v)
 	}
-	if m := v.Members[0]; m.ID != "a" || m.Kind != "worker" || m.Slots != 4 || m.Running != 3 || !m.Alive || m.Host == "" {
+	if m := v.Members[0]; m.ID != "a" || m.Kind != "worker" || m.Agent != "k" || m.Slots != 4 || m.Running != 3 || !m.Alive || m.Host == "" {
 		t.Errorf("%+v", m)
 	}
 	if o, err := elsewhere.Vitals(t.Context()); err != nil || o.Queuing != 0 || len(o.Members) != 0 {
