@@ -56,6 +56,9 @@ func testClock() func() object.Time {
 	return func() object.Time { return object.TimeOf(time.Now().Add(apart)) }
 }
 
+// gogc is for the thousands of short commands that the tests start: what these allocate at their start is no garbage.
+const gogc = "400"
+
 // cleaning gives the tests a separate home, and removes everything that they share at the end.
 type cleaning struct{ *testing.M }
 
@@ -92,6 +95,7 @@ func ownHome() (string, error) {
 	os.Setenv("HOME", home)
 	os.Setenv("XDG_CACHE_HOME", filepath.Join(home, ".cache"))
 	os.Unsetenv("XDG_CONFIG_HOME")
+	os.Setenv("GOGC", gogc)
 	return home, err
 }
 
@@ -129,7 +133,7 @@ func runScriptsIn(t *testing.T, p testscript.Params, coverage string, setup func
 		env.Setenv("ENDPOINT", endpoint)
 		env.Setenv("HOME", env.WorkDir)
 		env.Setenv("XDG_CACHE_HOME", env.WorkDir+"/.cache")
-		env.Setenv("GOGC", "400") // a script starts hundreds of short commands: what they allocate at their start is not a garbage
+		env.Setenv("GOGC", gogc)
 		setup(env)
 		return nil
 	}
