@@ -41,7 +41,7 @@ func TestMCPDirections(t *testing.T) {
 	}
 	// Nothing shows whose failure this is.
 	h := foreigntest.Hear(t, mcp{}, strings.Join([]string{call("1", "a"), rootsAsked, fails}, "\n"))
-	if len(h.Refused) != 1 || len(h.List) != 1 || h.List[0].Status != foreign.StatusNothing {
+	if len(h.Refused) != 1 || len(h.List) != 1 || h.List[0].Status != foreign.StatusNothing || !strings.Contains(h.List[0].Note, "left out") {
 		t.Errorf("a failure of either: %+v", h)
 	}
 	// A response to two requests with one id belongs to neither.
@@ -63,14 +63,16 @@ func TestMCPOrder(t *testing.T) {
 		want              string // outputs
 		lost, bad, passed int
 	}{
-		"sent again":        {[]string{call("1", "a"), result("1", "A"), result("1", "A")}, "A", 0, 0, 1},
-		"otherwise":         {[]string{call("1", "a"), result("1", "A"), result("1", "B")}, "A", 0, 1, 0},
-		"before":            {[]string{result("1", "A"), call("1", "a")}, "", 1, 1, 0},
-		"before, and after": {[]string{result("1", "old"), call("1", "a"), result("1", "A")}, "A", 1, 0, 0},
-		"ids begin anew":    {[]string{call("1", "a"), result("1", "A"), call("1", "a"), result("1", "B")}, "A B", 0, 0, 0},
-		"fractions":         {[]string{call("1.5", "a"), result("1.50", "A")}, "A", 0, 0, 0},
-		"fractions differ":  {[]string{call("1.5", "a"), result("1.05", "A")}, "-", 1, 0, 0},
-		"the other side's":  {[]string{wrapped("out", call("1", "a")), wrapped("out", sampled), wrapped("in", result("1", "A"))}, "A", 1, 0, 0},
+		"sent again":         {[]string{call("1", "a"), result("1", "A"), result("1", "A")}, "A", 0, 0, 1},
+		"otherwise":          {[]string{call("1", "a"), result("1", "A"), result("1", "B")}, "A", 0, 1, 0},
+		"before":             {[]string{result("1", "A"), call("1", "a")}, "", 1, 1, 0},
+		"before, and after":  {[]string{result("1", "old"), call("1", "a"), result("1", "A")}, "A", 1, 0, 0},
+		"ids begin anew":     {[]string{call("1", "a"), result("1", "A"), call("1", "a"), result("1", "B")}, "A B", 0, 0, 0},
+		"fractions":          {[]string{call("1.5", "a"), result("1.50", "A")}, "A", 0, 0, 0},
+		"fractions differ":   {[]string{call("1.5", "a"), result("1.05", "A")}, "-", 1, 0, 0},
+		"the other side's":   {[]string{wrapped("out", call("1", "a")), wrapped("out", sampled), wrapped("in", result("1", "A"))}, "A", 1, 0, 0},
+		"no sender's word":   {[]string{wrapped("client", call("1", "a")), wrapped("client", result("1", "A"))}, "A", 0, 0, 0},
+		"whose is not known": {[]string{wrapped("out", call("1", "a")), wrapped("out", `{"jsonrpc":"2.0","id":1,"error":{"code":-1,"message":"no"}}`), wrapped("in", result("1", "A"))}, "A", 0, 1, 0},
 	} {
 		h := foreigntest.Hear(t, mcp{}, strings.Join(c.lines, "\n"))
 		var got []string

@@ -138,6 +138,9 @@ func (s *mcpSession) response(m *mcpMessage) (reason string, err error) {
 	}
 	asked, reason := s.asker(m)
 	if reason != "" {
+		if r := s.open[client][m.id]; r != nil {
+			r.call.Note = "a response that may be its answer was left out"
+		}
 		return reason, nil
 	}
 	r := s.open[asked][m.id]
@@ -182,7 +185,7 @@ func (s *mcpSession) stray(m *mcpMessage, asked side) (reason string, err error)
 
 // content identifies what a response says.
 func (m *mcpMessage) content() object.Hash {
-	return object.Sum(jsontext.Compact(jsontext.List([]json.RawMessage{m.Get("result"), m.Get("error")})))
+	return object.Sum(bytes.Join([][]byte{jsontext.Compact(m.Get("result")), jsontext.Compact(m.Get("error"))}, []byte{'\n'}))
 }
 
 // answersFirst reports whether a message answers the client's initialize.
@@ -196,6 +199,8 @@ func (s *mcpSession) answersFirst(m *mcpMessage) bool {
 func (s *mcpSession) asker(m *mcpMessage) (side, string) {
 	ours, theirs := s.open[client][m.id], s.open[server][m.id]
 	switch {
+	case m.side == client && theirs == nil && ours != nil && ours.method == "tools/call":
+		return m.asker(ours.method)
 	case m.side != unknown:
 		return m.side.other(), ""
 	case theirs == nil:
@@ -211,6 +216,21 @@ func (s *mcpSession) asker(m *mcpMessage) (side, string) {
 		return server, ""
 	}
 	return unknown, "client and server both wait for a response with the id " + jsontext.Describe(m.Get("id")) + ", and nothing tells whose this is: a direction beside the message would"
+}
+
+// asker returns who asked, if the log says that the client sent this response and only the client waits for one: the
+// log's word may mean something else than the sender.
+func (m *mcpMessage) asker(method string) (side, string) {
+	result := m.Get("result")
+	if answers(method, result) {
+		return client, ""
+	}
+	for _, method := range []string{"roots/list", "sampling/createMessage", "elicitation/create"} {
+		if answers(method, result) {
+			return server, ""
+		}
+	}
+	return unknown, "the log says that the client sent this response, and only the client waits for one with the id " + jsontext.Describe(m.Get("id")) + ": whose it is, is not known"
 }
 
 // answers reports whether a result has the shape of an answer to the method.
