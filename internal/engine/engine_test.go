@@ -158,7 +158,7 @@ func TestNotKnown(t *testing.T) {
 	if _, err := engine.ID(root); err == nil {
 		t.Error("the folder has it")
 	}
-	exec("DROP TRIGGER newer ON mythos.repository; UPDATE mythos.repository SET format = 1")
+	exec(fmt.Sprintf("DROP TRIGGER newer ON mythos.repository; UPDATE mythos.repository SET format = %d", postgres.Format))
 	if err := engine.Join(t.Context(), root, p); err != nil {
 		t.Errorf("join: %v", err)
 	}
