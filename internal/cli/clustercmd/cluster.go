@@ -85,11 +85,11 @@ func show(f *cmdutil.Factory, s *cluster.Status) {
 			state = "gone"
 		}
 		rows = append(rows, []ui.Cell{{Text: m.Kind, Meaning: ui.Name}, {Text: ui.CleanLines(m.Host)}, {Text: state}, {Text: fmt.Sprintf("%d of %d", m.Running, m.Slots)},
-			{Text: span(m.Since)}, {Text: span(m.Seen) + " ago"}, {Text: m.ID[:min(8, len(m.ID))], Meaning: ui.Dim}})
+			{Text: span(m.Since)}, {Text: span(m.Seen) + " ago"}, {Text: m.ID[:min(8, len(m.ID))], Meaning: ui.Dim}, {Text: m.Agent[:min(8, len(m.Agent))], Meaning: ui.Dim}})
 	}
 	if len(rows) > 0 {
 		f.IO.Printf("\n")
-		f.IO.Table([]string{"kind", "host", "state", "running", "since", "seen", "id"}, rows)
+		f.IO.Table([]string{"kind", "host", "state", "running", "since", "seen", "id", "agent"}, rows)
 	}
 	for _, t := range s.Stuck {
 		f.IO.Printf("\nstuck: task %s, %s for %s: %s\n", t.Task.Short(), t.State, span(t.Age), t.Why)
