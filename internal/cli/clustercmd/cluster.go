@@ -77,7 +77,7 @@ func show(f *cmdutil.Factory, s *cluster.Status) {
 	if s.Tasks.Waiting > 0 {
 		f.IO.Printf("            the oldest has waited for %s\n", span(s.Tasks.Oldest))
 	}
-	f.IO.Printf("log         %s, %s\n", units.Count(int(s.Log.Entries), "entry"), queuing(s.Log))
+	f.IO.Printf("log         %s, %s\n", units.Count(s.Log.Entries, "entry", "entries"), queuing(s.Log))
 	rows := make([][]ui.Cell, 0, len(s.Members))
 	for _, m := range s.Members {
 		state := "alive"
