@@ -100,7 +100,7 @@ func queuing(l cluster.Log) string {
 	if l.Queuing == 0 {
 		return "nobody waits to append"
 	}
-	return fmt.Sprintf("%s to append, the first for %s", units.Count(l.Queuing, "process")+" queuing", span(l.Longest))
+	return fmt.Sprintf("%s queuing to append, the first for %s", units.Count(l.Queuing, "process", "processes"), span(l.Longest))
 }
 
 func span(seconds float64) string {
